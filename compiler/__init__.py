@@ -1,0 +1,1 @@
+"""The compiler: everything that needs no Jupyter."""

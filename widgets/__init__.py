@@ -1,0 +1,1 @@
+"""The views: models in plain Python and their front end."""
