@@ -1,0 +1,1 @@
+"""Source locations and the errors a user can cause."""

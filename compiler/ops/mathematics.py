@@ -1,0 +1,84 @@
+"""Mathematical functions of floating-point numbers: libm (vectorised through libmvec) on the CPU, libdevice on the GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log as _log
+from math import pi, sqrt as _sqrt
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from wengert.compiler.ir.builder import Sym
+from wengert.compiler.ops.arithmetic import divide
+from wengert.compiler.ops.elementwise import elementwise
+
+
+def _function(
+    name: str,
+    evaluate: Callable[..., Any],
+    partials: Callable[..., tuple[Any, ...]],
+    domain: tuple[float, float],
+    libm: str = "",
+    **fields: Any,
+) -> Callable[..., Sym]:
+    """A row for a function of one operand under its libm name (libdevice's is the same with a prefix)."""
+    c_name = libm or name
+    return elementwise(
+        name, evaluate, partials=partials, domain=(domain,), call=(c_name, "__nv_" + c_name), **fields
+    )
+
+
+sqrt = _function("sqrt", np.sqrt, lambda y, x: (0.5 / y,), (0.1, 4.0), singular=True, kinks="at 0: inf", doc="√x")
+cbrt = _function("cbrt", np.cbrt, lambda y, x: (1.0 / (3.0 * y * y),), (0.1, 4.0), singular=True, kinks="at 0: inf", doc="∛x")  # fmt: skip
+exp = _function("exp", np.exp, lambda y, x: (y,), (-2.0, 2.0), doc="eˣ")
+exp2 = _function("exp2", np.exp2, lambda y, x: (y * _log(2.0),), (-2.0, 2.0), doc="2ˣ")
+expm1 = _function("expm1", np.expm1, lambda y, x: (y + 1.0,), (-2.0, 2.0), doc="eˣ - 1, exact near 0")
+log = _function("log", np.log, lambda y, x: (1.0 / x,), (0.1, 4.0), singular=True, doc="ln x")
+log2 = _function("log2", np.log2, lambda y, x: (1.0 / (x * _log(2.0)),), (0.1, 4.0), singular=True, doc="log₂ x")
+log10 = _function("log10", np.log10, lambda y, x: (1.0 / (x * _log(10.0)),), (0.1, 4.0), singular=True, doc="log₁₀ x")
+log1p = _function("log1p", np.log1p, lambda y, x: (1.0 / (1.0 + x),), (-0.5, 2.0), singular=True, doc="ln(1 + x), exact near 0")  # fmt: skip
+sin = _function("sin", np.sin, lambda y, x: (cos(x),), (-3.0, 3.0), doc="sin x, x in radians")
+cos = _function("cos", np.cos, lambda y, x: (-sin(x),), (-3.0, 3.0), doc="cos x, x in radians")
+tan = _function("tan", np.tan, lambda y, x: (1.0 + y * y,), (-1.2, 1.2), doc="tan x, x in radians")
+arcsin = _function("arcsin", np.arcsin, lambda y, x: (1.0 / sqrt(1.0 - x * x),), (-0.9, 0.9), "asin", singular=True, doc="arcsin x in radians")  # fmt: skip
+arccos = _function("arccos", np.arccos, lambda y, x: (-1.0 / sqrt(1.0 - x * x),), (-0.9, 0.9), "acos", singular=True, doc="arccos x in radians")  # fmt: skip
+arctan = _function("arctan", np.arctan, lambda y, x: (1.0 / (1.0 + x * x),), (-3.0, 3.0), "atan", doc="arctan x in radians")  # fmt: skip
+sinh = _function("sinh", np.sinh, lambda y, x: (cosh(x),), (-2.0, 2.0), doc="sinh x")
+cosh = _function("cosh", np.cosh, lambda y, x: (sinh(x),), (-2.0, 2.0), doc="cosh x")
+tanh = _function("tanh", np.tanh, lambda y, x: (1.0 - y * y,), (-2.0, 2.0), doc="tanh x")
+arcsinh = _function("arcsinh", np.arcsinh, lambda y, x: (1.0 / sqrt(x * x + 1.0),), (-3.0, 3.0), "asinh", doc="arsinh x")  # fmt: skip
+arccosh = _function("arccosh", np.arccosh, lambda y, x: (1.0 / sqrt(x * x - 1.0),), (1.2, 4.0), "acosh", singular=True, doc="arcosh x")  # fmt: skip
+arctanh = _function("arctanh", np.arctanh, lambda y, x: (1.0 / (1.0 - x * x),), (-0.9, 0.9), "atanh", singular=True, doc="artanh x")  # fmt: skip
+erf = _function("erf", scipy.special.erf, lambda y, x: (2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="Gauss error function")  # fmt: skip
+erfc = _function("erfc", scipy.special.erfc, lambda y, x: (-2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="1 - erf x")  # fmt: skip
+
+arctan2 = elementwise(
+    "arctan2",
+    np.arctan2,
+    partials=lambda z, y, x: (x / (x * x + y * y), -y / (x * x + y * y)),
+    singular=True,
+    call=("atan2", "__nv_atan2"),
+    domain=((0.3, 2.0), (-2.0, 2.0)),
+    doc="angle of (x, y) in radians; the arguments are (y, x)",
+)
+hypot = elementwise(
+    "hypot",
+    np.hypot,
+    partials=lambda z, x, y: (divide(x, z), divide(y, z)),
+    singular=True,
+    call=("hypot", "__nv_hypot"),
+    domain=((0.3, 2.0), (-2.0, 2.0)),
+    kinks="at (0, 0): NaN",
+    doc="√(x² + y²) without overflow",
+)
+logaddexp = elementwise(
+    "logaddexp",
+    np.logaddexp,
+    partials=lambda z, x, y: (exp(x - z), exp(y - z)),
+    expand=lambda x, y: x.equals(y).where(
+        x + _log(2.0), x.apply("maximum", y) + log1p(exp(-((x - y).apply("absolute"))))
+    ),
+    doc="ln(eˣ + eʸ) without overflow",
+)
