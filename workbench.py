@@ -11,7 +11,7 @@ the way with a Node.js that comes as a wheel. Nothing is installed again until a
 import sys
 
 if sys.version_info < (3, 11):
-    sys.exit("wengert needs Python 3.11 or newer, and this is Python %d.%d." % sys.version_info[:2])
+    sys.exit(f"wengert needs Python 3.11 or newer, and this is Python {sys.version_info[0]}.{sys.version_info[1]}.")
 
 import hashlib
 import importlib.util
