@@ -86,8 +86,13 @@ def build_bundle(root: Path) -> None:
     steps = [["run", "--silent", "build"]]
     if modules_are_stale(root / "widgets/js"):
         steps.insert(0, ["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+    variables = {**os.environ, "PATH": search_path}
     for arguments in steps:
-        subprocess.run([*npm, *arguments], cwd=root / "widgets/js", env={**os.environ, "PATH": search_path}, check=True)
+        if subprocess.run([*npm, *arguments], cwd=root / "widgets/js", env=variables).returncode != 0:
+            raise SystemExit(
+                f"wengert: `npm {arguments[0]}` failed in widgets/js, for the reason above; "
+                "WENGERT_SKIP_JS=1 installs without the widgets' front end"
+            )
 
 
 def modules_are_stale(scripts: Path) -> bool:
