@@ -58,7 +58,10 @@ class OpDef:
     expand      (*operands as Sym) -> result as Sym, in terms of other rows: done before the back end
     extent      (op, axis) -> the value holding that extent of result 0, if one of the operands is it; else None
     view_index  (e, op, index) -> index into operand 0, written with the index arithmetic `e` of the back end
+    guarded     undefined where the check before it fails (division by zero, an index not checked): never moved out of
+                its loop or branch
     traps       may raise at run time: never removed or moved
+    untrapped   (builder, op, operands) -> what the op results in where it is known not to trap; the adjoint recomputes by it
     fault       for an elementwise row that traps on bad operands: the fault kind (diag.errors.FAULTS)
     domain, kinks, doc   sampling domain, convention at points without a derivative, one line of documentation
     """
@@ -78,7 +81,9 @@ class OpDef:
     expand: Callable[..., Any] | None = None
     extent: Callable[[Op, int], Value | None] | None = None
     view_index: Callable[[Any, Op, list[Any]], list[Any]] | None = None
+    guarded: bool = False
     traps: bool = False
+    untrapped: Callable[[Any, Op, Sequence[Value]], Value] | None = None
     fault: str | None = None
     domain: Domain = field(default_factory=lambda: Domain(((-2.0, 2.0),)))
     kinks: str = ""

@@ -57,6 +57,7 @@ truncated_divide = elementwise(
     kinds="iu",
     numpy=(),
     instruction={"i": "sdiv", "u": "udiv"},
+    guarded=True,
     domain=((-9, 9), (1, 5)),
     doc="integer quotient rounded towards zero, as C's; y must not be 0",
 )
@@ -66,6 +67,7 @@ fmod = elementwise(
     kinds="iuf",
     partials=lambda z, x, y: (1.0, -trunc(x / y)),
     instruction={"f": "frem", "i": "srem", "u": "urem"},
+    guarded=True,
     domain=((-9.3, 9.1), (1.1, 4.0)),
     kinks="where x / y is an integer: the derivative of the piece the value is on",
     doc="remainder with the sign of x, as C's",

@@ -61,6 +61,7 @@ register(
         _infer_index,
         _evaluate_index,
         traps=True,
+        untrapped=lambda builder, op, operands: builder.emit("wrap_index", *operands, **op.attrs),
         fault="index",
         doc="index i of an axis of extent n, counted from the end where negative; traps outside. attrs: axis",
     )
@@ -71,6 +72,7 @@ register(
         "structural",
         _infer_index,
         _wrap,
+        guarded=True,
         doc="as `index`, where it is known that i lies within: no check",
     )
 )
@@ -89,6 +91,7 @@ register(
         _infer_index,
         _evaluate_same_extent,
         traps=True,
+        untrapped=lambda builder, op, operands: operands[0],
         fault="shape",
         doc="n, which must equal m; traps otherwise. attrs: message",
     )

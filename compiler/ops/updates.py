@@ -191,6 +191,10 @@ register(
         "update",
         _infer_grow,
         _evaluate_grow,
+        linear_in=(0,),
+        # Not cut back to the operand's extent: that would be a copy per trip, and nobody reads a tape past its end.
+        # So the cotangent of a grown array may be longer along axis 0 than the array itself.
+        pullback=lambda ctx, op, ct: ctx.add(op.operands[0], ct),
         doc="operand 0 with at least operand 1 elements along axis 0: its own, then undefined ones; the extent at least "
         "doubles whenever it changes. Used for tapes of loops whose trip count is not known beforehand",
     )

@@ -1,0 +1,48 @@
+"""Common subexpressions: a pure op (or a check) that stands before, in the same block or one around it, is not done again.
+
+    %1 = multiply %x, %x : f64            %1 = multiply %x, %x : f64
+    %2 = multiply %x, %x : f64      =>    %3 = add %1, %1 : f64
+    %3 = add %1, %2 : f64
+
+Sound for loads and slices too, since arrays are values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from wengert.compiler.ir.builder import Builder
+from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.rewrite import clone_value, copy_op
+
+Known = dict[Hashable, tuple[Value, ...]]
+
+
+def share(function: Function) -> Function:
+    mapping: dict[Value, Value] = {}
+    return Function(function.name, _block(function.body, mapping, {}), function.written)
+
+
+def _block(block: Block, mapping: dict[Value, Value], known: Known) -> Block:
+    new = Block([clone_value(p) for p in block.params])
+    mapping.update(zip(block.params, new.params, strict=True))
+    builder = Builder(new)
+    for op in block.ops:
+        operands = [mapping.get(v, v) for v in op.operands]
+        key = _key(op, operands)
+        results = known.get(key) if key is not None else None
+        if results is None:
+            regions = tuple(_block(r, mapping, dict(known)) for r in op.regions)
+            results = copy_op(builder, op, operands, regions).results
+            if key is not None:
+                known[key] = results
+        mapping.update(zip(op.results, results, strict=True))
+    new.results = [mapping.get(v, v) for v in block.results]
+    return new
+
+
+def _key(op: Op, operands: list[Value]) -> Hashable | None:
+    if REGISTRY[op.name].kind == "control":
+        return None
+    return op.name, tuple(map(id, operands)), repr(sorted(op.attrs.items()))

@@ -1,0 +1,77 @@
+"""The pipeline: named passes run in order, the verifier after each, a snapshot of each for the views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from wengert.compiler.ir.core import Function
+from wengert.compiler.ir.verify import verify
+from wengert.compiler.passes.optimise.extents import resolve_extents
+from wengert.compiler.passes.optimise.hoist import hoist
+from wengert.compiler.passes.optimise.prune import prune
+from wengert.compiler.passes.optimise.scalarise import scalarise
+from wengert.compiler.passes.optimise.share import share
+from wengert.compiler.passes.optimise.simplify import simplify
+from wengert.compiler.passes.optimise.unroll import unroll
+
+Pass = Callable[[Function], Function]
+
+OPTIMISE: tuple[tuple[str, Pass], ...] = (
+    ("simplify", simplify),
+    ("unroll", unroll),
+    ("extents", resolve_extents),
+    ("simplify", simplify),
+    ("share", share),
+    ("scalarise", scalarise),  # after `share`: constant indices must be constants, equal extents equal values
+    ("simplify", simplify),
+    ("hoist", hoist),  # after `simplify`, which turns `dim` of a carried array into the extent outside
+    ("share", share),
+    ("prune", prune),
+)
+"""What every function goes through before and after differentiation and batching."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A function after a stage: its name, the IR, how long the stage took (ms), how many ops it left."""
+
+    stage: str
+    function: Function
+    milliseconds: float
+
+    @property
+    def ops(self) -> int:
+        return sum(1 for _ in self.function.walk())
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Collects the snapshots of one compilation."""
+
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+    def stage(self, name: str, make: Callable[[], Function]) -> Function:
+        """Run `make`, verify what it returns, keep it under `name`."""
+        start = perf_counter()
+        function = verify(make(), name)
+        self.snapshots.append(Snapshot(name, function, (perf_counter() - start) * 1e3))
+        return function
+
+
+def optimise(function: Function, recorder: Recorder | None = None, name: str = "optimised") -> Function:
+    """The function after every pass of OPTIMISE; recorded as one stage."""
+
+    def run() -> Function:
+        result = function
+        for label, pass_ in OPTIMISE:
+            result = verify(pass_(result), label)
+        return result
+
+    return (recorder or Recorder()).stage(name, run)
+
+
+def stages_of(recorder: Recorder) -> Sequence[tuple[str, float, int]]:
+    """(stage, milliseconds, ops) for each snapshot."""
+    return [(s.stage, s.milliseconds, s.ops) for s in recorder.snapshots]
