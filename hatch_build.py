@@ -71,6 +71,8 @@ def bundle_is_stale(root: Path) -> bool:
     if os.environ.get("WENGERT_SKIP_JS"):
         return False
     inputs = [path for pattern in ("*", "src/**/*") for path in scripts.glob(pattern) if path.is_file()]
+    if not inputs:  # an archive without the front end's sources: what it carries is all there is
+        return False
     outputs = list(bundles.glob("*.js"))
     if not outputs:
         return True
