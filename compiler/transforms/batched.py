@@ -1,0 +1,95 @@
+"""`batch(f, in_axes, out_axes)`: one fused call for many calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.diag.errors import OptionError
+from wengert.compiler.frontend.signature import Leaf, Signature
+from wengert.compiler.frontend.trace import Traced
+from wengert.compiler.ir.tree import Tree
+from wengert.compiler.passes.batching import batch
+from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.transforms.compiled import Compiled, replace_function, trace_for
+from wengert.compiler.transforms.structure import full_out
+
+Axes = int | None | Sequence[Any]
+
+
+class Batch(Compiled):
+    """`f` over a leading (or other) axis of its arguments: results stack the results of the single calls.
+
+    in_axes: for each argument the axis that counts calls, None where all calls share it; one int for all arguments;
+    a tuple may nest like the argument. A list of equal arguments [x1, x2, x3] is stacked. out_axes likewise.
+    """
+
+    def __init__(self, function: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0, name: str | None = None):
+        super().__init__(function, name or f"batch_{getattr(function, '__name__', 'f')}")
+        self.in_axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes
+        self.out_axes = tuple(out_axes) if isinstance(out_axes, list) else out_axes
+
+    def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        axes = self._per_argument(len(args))
+        return tuple(
+            np.stack(a, axis) if isinstance(a, list) and isinstance(axis, int) and a and np.ndim(a[0]) >= 0 else a
+            for a, axis in zip(args, axes, strict=True)
+        )
+
+    def _per_argument(self, count: int) -> tuple[Any, ...]:
+        if not isinstance(self.in_axes, tuple):
+            return (self.in_axes,) * count
+        if len(self.in_axes) != count:
+            raise OptionError(
+                f"in_axes has {len(self.in_axes)} entries and {self.__name__} is called with {count} arguments",
+                help="Write one entry per argument, None for those that all calls share.",
+            )
+        return self.in_axes
+
+    def trace(self, signature: Signature, recorder: Recorder) -> Traced:
+        per_argument = self._per_argument(len(signature.tree.children))
+        axes: list[int | None] = []
+        for child, axis in zip(signature.tree.children, per_argument, strict=True):
+            axes += _spread(child, axis, "in_axes")
+        if not any(a is not None for a in axes):
+            raise OptionError("in_axes has no axis to batch over", help="Give an axis (0, say) to at least one argument.")
+        paths = signature.tree.paths("argument")
+        normal = [_normal(a, leaf.type.rank, p) for a, leaf, p in zip(axes, signature.leaves, paths, strict=True)]
+        lanes = tuple(_lane_leaf(leaf, axis) for leaf, axis in zip(signature.leaves, normal, strict=True))
+        inner = trace_for(self.__wrapped__, Signature(signature.tree, lanes), recorder)
+        out = full_out(inner)
+        captured = [None] * (len(inner.function.params) - len(normal))
+        out_axes = [
+            _normal(a, v.type.rank + 1, "a result") or 0
+            for a, v in zip(_spread(out, self.out_axes, "out_axes"), inner.function.results, strict=True)
+        ]
+        function = recorder.stage("batched", lambda: batch(inner.function, [*normal, *captured], out_axes))
+        return replace_function(inner, optimise(function, recorder), out, signature)
+
+
+def _spread(tree: Tree, axis: Any, option: str) -> list[int | None]:
+    """An axis for each leaf: one number for all, or a tuple with an entry per child."""
+    if not isinstance(axis, (tuple, list)):
+        if axis is not None and not isinstance(axis, int):
+            raise OptionError(f"{option} holds {axis!r}; an axis is an integer or None")
+        return [axis] * tree.count
+    if len(axis) != len(tree.children):
+        raise OptionError(f"{option}: {axis!r} does not have the structure {tree!r}")
+    return [a for child, one in zip(tree.children, axis, strict=True) for a in _spread(child, one, option)]
+
+
+def _normal(axis: int | None, rank: int, what: str) -> int | None:
+    if axis is None:
+        return None
+    if not -rank <= axis < rank:
+        raise OptionError(f"{what} has {rank} axes and cannot be batched over axis {axis}")
+    return axis % rank
+
+
+def _lane_leaf(leaf: Leaf, axis: int | None) -> Leaf:
+    if axis is None:
+        return leaf
+    shape = leaf.type.shape
+    return Leaf(leaf.type.with_shape(shape[:axis] + shape[axis + 1 :]))

@@ -1,0 +1,188 @@
+"""`Compiled`: a function that is compiled when it meets arguments of a new signature, and called like Python's own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wengert.compiler.diag.errors import TypeMismatch
+from wengert.compiler.frontend.signature import Leaf, Signature, declared_signature, signature_of
+from wengert.compiler.frontend.trace import Traced, trace
+from wengert.compiler.ir.tree import Tree, flatten
+from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.runtime import cpu
+from wengert.compiler.transforms.structure import positional
+
+
+@dataclass(frozen=True)
+class Program:
+    """One compilation: the traced function, its stages and what runs it."""
+
+    traced: Traced
+    recorder: Recorder
+    executable: Any
+
+
+def trace_for(function: Callable[..., Any], signature: Signature, recorder: Recorder) -> Traced:
+    """The optimised IR of a Python function or of a transform's result, for arguments of `signature`."""
+    own = getattr(function, "__wengert_trace__", None)
+    if own is not None:
+        return own(signature, recorder)
+    traced: list[Traced] = []
+
+    def make() -> Any:
+        traced.append(trace(function, signature))
+        return traced[0].function
+
+    recorder.stage("typed", make)
+    return replace_function(traced[0], optimise(traced[0].function, recorder))
+
+
+def replace_function(traced: Traced, function: Any, out: Tree | None = None, signature: Signature | None = None) -> Traced:
+    """`traced` with another function (and structure of results, and signature)."""
+    return Traced(
+        function,
+        signature or traced.signature,
+        traced.out if out is None else out,
+        traced.captures,
+        traced.source,
+        traced.weak if out is None else (),
+    )
+
+
+class Compiled:
+    """A Python function or another transform's result, compiled. Subclasses say how the IR is made (`trace`).
+
+    It is compiled once per signature (structure, dtypes, ranks and extents of 1 of the arguments) and keeps every
+    program it made. Its name, signature and docstring are those of the function it wraps.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None):
+        if not callable(function):
+            raise TypeMismatch(f"a function is needed, not {function!r}")
+        self.__wrapped__ = function
+        functools.update_wrapper(self, function, updated=())
+        if name is not None:
+            self.__name__ = name
+        self.programs: dict[Any, Program] = {}
+        self.last: Program | None = None
+        self._entry: Callable[..., Any] | None = None
+
+    # -- what subclasses override
+
+    def trace(self, signature: Signature, recorder: Recorder) -> Traced:
+        """The IR for arguments of `signature`."""
+        return trace_for(self.__wrapped__, signature, recorder)
+
+    def load(self, traced: Traced) -> Any:
+        """What runs the IR."""
+        return cpu.load(traced.function, source=traced.source)
+
+    def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The positional arguments as they are compiled for."""
+        return args
+
+    # -- calls
+
+    def __wengert_trace__(self, signature: Signature, recorder: Recorder | None = None) -> Traced:
+        return self.trace(signature, recorder or Recorder())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._entry is not None and not kwargs:
+            result = self._entry(*args)
+            if result is not NotImplemented:
+                return result
+        return self._dispatch(args, kwargs)
+
+    def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        args = self.convert(positional(self.__wrapped__, args, kwargs))
+        program = self.program(signature_of(args))
+        results = program.executable.call(*flatten(args)[0], *program.traced.captures)
+        return program.traced.out.unflatten(results)
+
+    def program(self, signature: Signature) -> Program:
+        """The program for a signature, compiled now if it is new."""
+        key = signature.key
+        program = self.programs.get(key)
+        if program is None:
+            recorder = Recorder()
+            traced = self.trace(signature, recorder)
+            program = self.programs[key] = Program(traced, recorder, self.load(traced))
+            self._entry = self._fast_entry(program)
+        self.last = program
+        return program
+
+    def _fast_entry(self, program: Program) -> Callable[..., Any] | None:
+        """The native entry, where arguments and results are plain leaves and nothing is captured."""
+        tree, out = program.traced.signature.tree, program.traced.out
+        flat_arguments = all(child.kind == "leaf" for child in tree.children)
+        if not flat_arguments or out.kind not in ("leaf", "none") or program.traced.captures:
+            return None
+        return getattr(program.executable, "entry", None)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        """The stages of the compilation for these arguments: `.source`, `.ir(stage)`, `.llvm`, `.asm`, ..."""
+        from wengert.compiler.transforms.lowered import Lowered  # a view of programs, not needed to run them
+
+        args = self.convert(positional(self.__wrapped__, args, kwargs))
+        return Lowered(self, self.program(signature_of(args)))
+
+    def __repr__(self) -> str:
+        return f"<wengert {type(self).__name__.lower()} {self.__name__}, {len(self.programs)} programs>"
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+
+class Jit(Compiled):
+    """The function itself, compiled; at once where its annotations say all, else at the first call."""
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None):
+        super().__init__(function, name)
+        self.declared = declared_signature(function)
+        if self.declared is not None:
+            self.program(self.declared)
+
+    def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Numbers are converted to the declared types where that loses nothing; what does not fit raises TypeMismatch."""
+        if self.declared is None or any(type(a) is dict for a in args):
+            return args
+        return conform(args, self.declared, self.__name__)
+
+
+def conform(args: tuple[Any, ...], declared: Signature, name: str) -> tuple[Any, ...]:
+    """`args` as declared. Raises TypeMismatch naming the argument that does not fit."""
+    leaves, tree = flatten(args)
+    if tree != declared.tree:
+        raise TypeMismatch(f"{name} is declared for arguments {declared.tree!r} and was called with {tree!r}")
+    found = signature_of(args)
+    changed = False
+    for k, (have, want) in enumerate(zip(found.leaves, declared.leaves, strict=True)):
+        if have == want or _fits(have, want):
+            continue
+        if have.type.is_scalar and want.type.is_scalar and _widens(have, want):
+            leaves[k] = want.type.dtype.numpy.type(leaves[k]) if not want.weak else _PYTHON[want.type.dtype.kind](leaves[k])
+            changed = True
+            continue
+        path = tree.paths("argument")[k]
+        raise TypeMismatch(f"{path} of {name} is declared {want.type} and was given {have.type}")
+    return tree.unflatten(leaves) if changed else args
+
+
+_PYTHON: dict[str, Callable[[Any], Any]] = {"f": float, "i": int, "b": bool, "c": complex}
+
+
+def _fits(have: Leaf, want: Leaf) -> bool:
+    same = have.type.dtype == want.type.dtype and have.type.rank == want.type.rank
+    return same and not want.type.is_scalar and all(
+        w is None or w == h for h, w in zip(have.type.shape, want.type.shape, strict=True)
+    )
+
+
+def _widens(have: Leaf, want: Leaf) -> bool:
+    order = "bifc"
+    a, b = have.type.dtype, want.type.dtype
+    return a.kind in order and b.kind in order and order.index(a.kind) <= order.index(b.kind)
+

@@ -1,0 +1,222 @@
+"""jvp, vjp, grad, value_and_grad, jacobian, hessian, hvp: the passes of autodiff, given their public calling conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wengert.compiler.diag.errors import DifferentiationError, OptionError, TypeMismatch
+from wengert.compiler.frontend.signature import Signature
+from wengert.compiler.frontend.trace import Traced
+from wengert.compiler.ir.builder import Builder
+from wengert.compiler.ir.core import Function, Value
+from wengert.compiler.ir.tree import Tree, tuple_of
+from wengert.compiler.ir.types import Type
+from wengert.compiler.passes.autodiff import forward, reverse
+from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.transforms.assemble import bind, check_same_extents, coerce, stop_gradients, with_params, with_results
+from wengert.compiler.transforms.compiled import Compiled, replace_function, trace_for
+from wengert.compiler.transforms.structure import Wrt, align, full_out, leaf_ranges, mask_tree, positions
+
+
+def differentiable(traced: Traced) -> list[bool]:
+    """For each leaf of the arguments, whether it can carry a derivative."""
+    return [leaf.type.dtype.is_differentiable for leaf in traced.signature.leaves]
+
+
+def split(signature: Signature, what: str) -> tuple[Signature, Tree, list[Any]]:
+    """The signature of (args, second) as that of args, the tree of `second` and its leaves."""
+    if len(signature.tree.children) != 2 or signature.tree.children[0].kind not in ("tuple", "list"):
+        raise TypeMismatch(f"{what} takes a tuple of arguments and {what.partition('(')[0]}'s second argument")
+    args, second = signature.tree.children
+    return Signature(args, signature.leaves[: args.count]), second, list(signature.leaves[args.count :])
+
+
+def _padded(active: Sequence[bool], function: Function) -> list[bool]:
+    """`active` for every parameter: captures are constants."""
+    return [*active, *[False] * (len(function.params) - len(active))]
+
+
+class Jvp(Compiled):
+    """Forward mode: `jvp(f)(args, tangents) -> (out, out_tangent)`."""
+
+    def trace(self, signature: Signature, recorder: Recorder) -> Traced:
+        primal, tangents, given = split(signature, "jvp(f)(args, tangents)")
+        inner = trace_for(self.__wrapped__, primal, recorder)
+        active = align(primal.tree, tangents, "tangents")
+        _refuse_inactive(inner, active, "tangent")
+        out = full_out(inner)
+        function = recorder.stage("forward", lambda: forward(inner.function, _padded(active, inner.function)))
+        count, leaves = len(inner.function.params), primal.tree.count
+        for k, (leaf, position) in enumerate(zip(given, [p for p, a in enumerate(active) if a], strict=True)):
+            function = coerce(function, count + k, leaf, inner.function.params[position].type, "a tangent")
+        pairs = [(p, count + k) for k, p in enumerate(p for p, a in enumerate(active) if a)]
+        function = check_same_extents(function, [p for p in pairs if primal.leaves[p[0]].type.is_array], "tangent")
+        order = [*range(leaves), *range(count, count + len(given)), *range(leaves, count)]
+        function = optimise(with_params(function, order), recorder)
+        floats = [v.type.dtype.is_differentiable for v in inner.function.results]
+        return replace_function(inner, function, tuple_of([out, mask_tree(out, floats)]), signature)
+
+
+class Vjp(Compiled):
+    """Reverse mode: `vjp(f)(args, cotangent) -> (out, cotangents)`."""
+
+    def trace(self, signature: Signature, recorder: Recorder) -> Traced:
+        primal, cotangent, given = split(signature, "vjp(f)(args, cotangent)")
+        inner = trace_for(self.__wrapped__, primal, recorder)
+        out, active = full_out(inner), differentiable(inner)
+        seeded = align(out, cotangent, "cotangents")
+        function = pullback(inner.function, _padded(active, inner.function), seeded, recorder)
+        count, leaves = len(inner.function.params), primal.tree.count
+        wanted = [v.type for v, s in zip(inner.function.results, seeded, strict=True) if s]
+        for k, (leaf, type_) in enumerate(zip(given, wanted, strict=True)):
+            if not type_.dtype.is_differentiable:
+                raise TypeMismatch(f"a result of type {type_} has no cotangent", help="Write None in its place.")
+            function = coerce(function, count + k, leaf, type_, "a cotangent")
+        order = [*range(leaves), *range(count, count + len(given)), *range(leaves, count)]
+        function = optimise(with_params(function, order), recorder)
+        gradients = tuple_of(
+            mask_tree(child, [active[k] for k in leaves_of])
+            for child, leaves_of in zip(primal.tree.children, leaf_ranges(primal.tree), strict=True)
+        )
+        return replace_function(inner, function, tuple_of([out, gradients]), signature)
+
+
+def _refuse_inactive(inner: Traced, active: Sequence[bool], what: str) -> None:
+    for path, on, can in zip(inner.signature.tree.paths("argument"), active, differentiable(inner), strict=True):
+        if on and not can:
+            raise TypeMismatch(f"{path} is not floating point and has no {what}", help="Write None in its place.")
+
+
+def _zero(type_: Type) -> Callable[[Builder], Value]:
+    """A cotangent nobody reads: it belongs to a result behind `stop_gradient`."""
+
+    def make(builder: Builder) -> Value:
+        zero = builder.constant(0, type_.dtype)
+        if type_.is_scalar:
+            return zero
+        return builder.broadcast(zero, [builder.integer(0 if n is None else n) for n in type_.shape])
+
+    return make
+
+
+def pullback(function: Function, active: Sequence[bool], seeded: Sequence[bool], recorder: Recorder) -> Function:
+    """`reverse`, with cotangent parameters only for the results that are `seeded`; the others' are zero."""
+    unseeded = [k for k, s in enumerate(seeded) if not s and function.results[k].type.dtype.is_differentiable]
+    primal = stop_gradients(function, unseeded) if unseeded else function
+    result = recorder.stage("reverse", lambda: reverse(primal, active))
+    floating = [k for k, v in enumerate(primal.results) if v.type.dtype.is_differentiable]
+    count = len(primal.params)
+    makers = {
+        count + floating.index(k): _zero(primal.results[k].type) for k in unseeded
+    }
+    return bind(result, makers) if makers else result
+
+
+class Grad(Compiled):
+    """`grad(f)`: the gradient of a function that returns one float scalar; with `value`, (value, gradient)."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        wrt: Wrt = 0,
+        has_aux: bool = False,
+        value: bool = False,
+        name: str | None = None,
+    ):
+        default = f"{'value_and_grad' if value else 'grad'}_{getattr(function, '__name__', 'f')}"
+        super().__init__(function, name or default)
+        self.wrt, self.has_aux, self.value = wrt, has_aux, value
+
+    def trace(self, signature: Signature, recorder: Recorder) -> Traced:
+        inner = trace_for(self.__wrapped__, signature, recorder)
+        aux = self._check_result(inner)
+        chosen = positions(self.__wrapped__, self.wrt, len(signature.tree.children))
+        ranges, can = leaf_ranges(signature.tree), differentiable(inner)
+        active = [any(k in ranges[p] for p in chosen) and can[k] for k in range(signature.tree.count)]
+        for p in chosen:
+            if not any(can[k] for k in ranges[p]):
+                raise DifferentiationError(
+                    f"argument {p} of {inner.function.name} has no derivative: its type is "
+                    f"{', '.join(str(signature.leaves[k].type) for k in ranges[p]) or 'no number'}",
+                    help="Pass floats (1.0 instead of 1), or choose other arguments with wrt=.",
+                )
+        count = len(inner.function.params)
+        kept = with_results(inner.function, range(inner.out.count), f"grad_{inner.function.name}")
+        function = pullback(kept, _padded(active, kept), [k == 0 for k in range(inner.out.count)], recorder)
+        one = kept.results[0].type.dtype
+        function = bind(function, {count: lambda b: b.constant(1, one)})
+        return self._results(inner, function, active, chosen, ranges, aux, recorder)
+
+    def _results(
+        self,
+        inner: Traced,
+        function: Function,
+        active: list[bool],
+        chosen: tuple[int, ...],
+        ranges: list[range],
+        aux: Tree | None,
+        recorder: Recorder,
+    ) -> Traced:
+        """Order and structure of the results: gradients in the order of wrt, before or after the value and the rest."""
+        values = inner.out.count
+        place = {leaf: values + k for k, leaf in enumerate(leaf for leaf, on in enumerate(active) if on)}
+        order, trees = [], []
+        for p in chosen:
+            order += [place[k] for k in ranges[p] if active[k]]
+            trees.append(mask_tree(inner.signature.tree.children[p], [active[k] for k in ranges[p]]))
+        gradient = tuple_of(trees) if isinstance(self.wrt, tuple) else trees[0]
+        out = gradient
+        if aux is not None:
+            order, out = [*order, *range(1, values)], tuple_of([gradient, aux])
+        if self.value:
+            value = inner.out.children[0] if aux is not None else inner.out
+            order, out = [0, *order], tuple_of([value, *(out.children if aux is not None else [out])])
+        function = with_results(function, order, self.__name__)
+        return replace_function(inner, optimise(function, recorder), out)
+
+    def _check_result(self, inner: Traced) -> Tree | None:
+        """The structure of the auxiliary results, None without them. Raises DifferentiationError."""
+        out, aux = inner.out, None
+        if self.has_aux:
+            if out.kind != "tuple" or len(out.children) != 2:
+                raise DifferentiationError(f"has_aux=True needs {inner.function.name} to return (value, auxiliary)")
+            out, aux = out.children
+        type_ = inner.function.results[0].type if out.kind == "leaf" else None
+        if type_ is None or not type_.is_scalar or not type_.dtype.is_float:
+            says = type_ if type_ is not None else f"{out!r}"
+            raise DifferentiationError(
+                f"grad needs a function that returns one float, and {inner.function.name} returns {says}",
+                help="Use wg.jacobian for arrays, wg.vjp for several results, has_aux=True for extra ones.",
+            )
+        return aux
+
+
+class Hvp(Compiled):
+    """`hvp(f)(args, v)`: the Hessian of a scalar function times `v`, forward over reverse; `v` has the shape of the argument."""
+
+    def __init__(self, function: Callable[..., Any], wrt: int | str = 0, name: str | None = None):
+        super().__init__(function, name or f"hvp_{getattr(function, '__name__', 'f')}")
+        if isinstance(wrt, tuple):
+            raise OptionError("hvp takes one argument in wrt")
+        self.gradient = Grad(function, wrt)
+        self.wrt = wrt
+
+    def trace(self, signature: Signature, recorder: Recorder) -> Traced:
+        primal, vector, given = split(signature, "hvp(f)(args, v)")
+        gradient = self.gradient.trace(primal, recorder)
+        (position,) = positions(self.__wrapped__, self.wrt, len(primal.tree.children))
+        leaves = leaf_ranges(primal.tree)[position]
+        flags = dict(zip(leaves, align(primal.tree.children[position], vector, "v"), strict=True))
+        active = [flags.get(k, False) for k in range(primal.tree.count)]
+        _refuse_inactive(gradient, active, "direction")
+        function = recorder.stage("forward", lambda: forward(gradient.function, _padded(active, gradient.function)))
+        count, results = len(gradient.function.params), len(gradient.function.results)
+        chosen = [k for k, a in enumerate(active) if a]
+        for k, leaf in enumerate(given):
+            function = coerce(function, count + k, leaf, gradient.function.params[chosen[k]].type, "v")
+        arrays = [(p, count + k) for k, p in enumerate(chosen) if primal.leaves[p].type.is_array]
+        function = check_same_extents(function, arrays, "direction")
+        function = with_results(function, range(results, 2 * results), self.__name__)
+        order = [*range(primal.tree.count), *range(count, count + len(given)), *range(primal.tree.count, count)]
+        return replace_function(gradient, optimise(with_params(function, order), recorder), gradient.out, signature)

@@ -1,0 +1,155 @@
+"""The derivative graph as plain data: what the graph view draws, made from the IR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wengert.compiler.diag.span import Source
+from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.printer import print_lines
+
+HIDDEN = {"constant", "dim", "index", "wrap_index", "same_extent", "check"}
+"""Bookkeeping that a reader of derivatives does not look for; edges pass through it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """One op. half: "primal" or "adjoint" (tangents count as adjoint); mirror: the primal node it comes from."""
+
+    id: str
+    label: str
+    half: str
+    parent: str | None
+    mirror: str | None
+    line: int | None
+    column: int | None
+    ir: str
+    type: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphRegion:
+    """A loop or branch, in the half its op belongs to."""
+
+    id: str
+    kind: str
+    label: str
+    half: str
+    parent: str | None
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    title: str
+    source: tuple[str, ...]
+    nodes: tuple[GraphNode, ...]
+    regions: tuple[GraphRegion, ...]
+    edges: tuple[tuple[str, str], ...]
+
+    @property
+    def has_adjoint(self) -> bool:
+        return any(n.half == "adjoint" for n in self.nodes)
+
+
+def graph_of(function: Function, source: Source, title: str) -> Graph:
+    """The graph of a function; ops keep the span of the user's line they come from, which links the halves."""
+    return _Grapher(function).graph(source, title)
+
+
+class _Grapher:
+    def __init__(self, function: Function):
+        self.function = function
+        self.text: dict[int, str] = {}
+        for line, op in print_lines(function):
+            if op is not None:
+                self.text.setdefault(id(op), line.strip())
+        self.nodes: list[GraphNode] = []
+        self.regions: list[GraphRegion] = []
+        self.edges: dict[tuple[str, str], None] = {}
+        self.made_by: dict[Value, frozenset[str]] = {}
+        self.primal_at: dict[tuple[str, int, int], str] = {}
+        self.count = 0
+
+    def graph(self, source: Source, title: str) -> Graph:
+        for p in self.function.params:
+            adjoint = p.hint.startswith(("d_", "ct_"))
+            self.made_by[p] = frozenset([self._node(p.hint or "argument", "adjoint" if adjoint else "primal", None, p)])
+        self._block(self.function.body, None)
+        for k, v in enumerate(self.function.results):
+            half = self._half_of(v)
+            end = self._id()
+            self.nodes.append(GraphNode(end, f"result {k}", half, None, None, None, None, "return", str(v.type), half))
+            self._connect(v, end)
+        lines = tuple(source.text.splitlines())
+        return Graph(title, lines, tuple(self.nodes), tuple(self.regions), tuple(self.edges))
+
+    def _id(self) -> str:
+        self.count += 1
+        return f"n{self.count}"
+
+    def _node(self, label: str, half: str, parent: str | None, value: Value) -> str:
+        name = self._id()
+        self.nodes.append(GraphNode(name, label, half, parent, None, None, None, f"%{value.hint}", str(value.type), half))
+        return name
+
+    def _half_of(self, v: Value) -> str:
+        owner = v.owner
+        return "primal" if owner is None or owner.role == "primal" else "adjoint"
+
+    def _connect(self, value: Value, target: str) -> None:
+        for start in self.made_by.get(value, ()):
+            if start != target:
+                self.edges[start, target] = None
+
+    def _block(self, block: Block, parent: str | None) -> None:
+        for op in block.ops:
+            if op.regions:
+                self._control(op, parent)
+            elif op.name in HIDDEN:
+                sources = frozenset().union(*(self.made_by.get(v, frozenset()) for v in op.operands))
+                self.made_by.update((r, sources) for r in op.results)
+            else:
+                self._op(op, parent)
+
+    def _op(self, op: Op, parent: str | None) -> None:
+        name, half = self._id(), "primal" if op.role == "primal" else "adjoint"
+        line, column = (op.span.line, op.span.column) if op.span else (None, None)
+        mirror = None
+        if op.span is not None:
+            key = (op.name, op.span.line, op.span.column)
+            if half == "primal":
+                self.primal_at.setdefault(key, name)
+                self.primal_at.setdefault(("", *key[1:]), name)
+            else:
+                mirror = self.primal_at.get(key) or self.primal_at.get(("", *key[1:]))
+        types = ", ".join(str(r.type) for r in op.results)
+        text = self.text.get(id(op), op.name)
+        self.nodes.append(GraphNode(name, op.name, half, parent, mirror, line, column, text, types, op.role))
+        for v in op.operands:
+            self._connect(v, name)
+        self.made_by.update((r, frozenset([name])) for r in op.results)
+
+    def _control(self, op: Op, parent: str | None) -> None:
+        """A loop or branch is a region; what goes in connects to its parameters' users, what comes out from its yields."""
+        half = "primal" if op.role == "primal" else "adjoint"
+        line = op.span.line if op.span else None
+        first = {"for": 3, "while": 0, "if": 1}[op.name]
+        kind = "parallel" if op.attrs.get("parallel") else op.name
+        for number, region in enumerate(op.regions):
+            name = f"r{self._id()[1:]}"
+            branch = {0: "then", 1: "else"}[number] if op.name == "if" else ""
+            branch = "condition" if op.name == "while" and number == 0 else branch
+            label = " ".join(filter(None, [op.name, branch, f"line {line}" if line else ""]))
+            self.regions.append(GraphRegion(name, kind, label, half, parent, line))
+            carried = region.params[1:] if op.name == "for" else region.params
+            if op.name == "for":
+                self.made_by[region.params[0]] = frozenset()
+            for p, init in zip(carried, op.operands[first:], strict=False):
+                self.made_by[p] = self.made_by.get(init, frozenset())
+            self._block(region, name)
+        body = op.regions[-1]
+        for k, r in enumerate(op.results):
+            ends = [region.results[k] for region in op.regions] if op.name == "if" else [body.results[k]]
+            self.made_by[r] = frozenset().union(*(self.made_by.get(v, frozenset()) for v in ends))

@@ -1,0 +1,167 @@
+"""jacobian and hessian: every tangent or cotangent at once, batched over the unit directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.diag.errors import DifferentiationError, OptionError
+from wengert.compiler.frontend.signature import Signature
+from wengert.compiler.frontend.trace import Traced
+from wengert.compiler.ir.builder import Builder
+from wengert.compiler.ir.core import Block, Function, Value
+from wengert.compiler.ir.rewrite import clone_value
+from wengert.compiler.ir.tree import Tree, flatten, tuple_of
+from wengert.compiler.passes.autodiff import forward
+from wengert.compiler.passes.batching import batch
+from wengert.compiler.passes.outside import OutsideScalars
+from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.transforms.assemble import inline, unit_arrays, with_results
+from wengert.compiler.transforms.compiled import Compiled, Program, replace_function, trace_for
+from wengert.compiler.transforms.derivatives import Grad, differentiable, pullback
+from wengert.compiler.transforms.structure import Wrt, full_out, leaf_ranges, mask_tree, positional, positions
+
+MODES = ("auto", "forward", "reverse")
+
+
+class Jacobian(Compiled):
+    """`jacobian(f, wrt, mode)`: for each result and argument leaf an array of shape out.shape + in.shape."""
+
+    def __init__(self, function: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto", name: str | None = None):
+        super().__init__(function, name or f"jac_{getattr(function, '__name__', 'f')}")
+        if mode not in MODES:
+            raise OptionError(f"mode={mode!r}: it is one of {', '.join(MODES)}")
+        self.wrt, self.mode = wrt, mode
+        self.chosen_mode = mode
+        self._by_mode: dict[str, Jacobian] = {}
+        self._primal: Compiled | None = None
+
+    def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.mode != "auto":
+            return super()._dispatch(args, kwargs)
+        mode = self.chosen_mode = self._cheaper(args, kwargs)
+        if mode not in self._by_mode:
+            self._by_mode[mode] = Jacobian(self.__wrapped__, self.wrt, mode, self.__name__)
+        one = self._by_mode[mode]
+        result = one._dispatch(args, kwargs)
+        self.last = one.last
+        return result
+
+    def program(self, signature: Signature) -> Program:
+        """The program of the mode that was chosen last, or forward (what `lower` shows before the first call)."""
+        if self.mode == "auto" and self.chosen_mode in self._by_mode:
+            return self._by_mode[self.chosen_mode].program(signature)
+        return super().program(signature)
+
+    def _cheaper(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Forward where there are not more inputs than outputs (counted in elements), else reverse."""
+        args = positional(self.__wrapped__, args, kwargs)
+        chosen = positions(self.__wrapped__, self.wrt, len(args))
+        inputs = sum(np.size(leaf) for p in chosen for leaf in flatten(args[p])[0])
+        if self._primal is None:
+            self._primal = Compiled(self.__wrapped__)
+        leaves, tree = flatten(args)
+        leaves = [np.array(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]  # it may write into them
+        returned = self._primal(*tree.unflatten(leaves))
+        assert self._primal.last is not None
+        written = [w for w in self._primal.last.traced.function.written if w is not None]
+        outputs = sum(np.size(leaf) for leaf in [*flatten(returned)[0], *(leaves[w] for w in written)])
+        return "forward" if inputs <= outputs else "reverse"
+
+    def trace(self, signature: Signature, recorder: Recorder) -> Traced:
+        inner = trace_for(self.__wrapped__, signature, recorder)
+        chosen = positions(self.__wrapped__, self.wrt, len(signature.tree.children))
+        ranges, can = leaf_ranges(signature.tree), differentiable(inner)
+        columns = [k for p in chosen for k in ranges[p] if can[k]]
+        if not columns:
+            raise DifferentiationError(f"no argument of {inner.function.name} chosen by wrt={self.wrt!r} is floating point")
+        rows = [k for k, v in enumerate(inner.function.results) if v.type.dtype.is_differentiable]
+        write = _reverse_blocks if self.mode == "reverse" else _forward_blocks
+        body = Block([clone_value(p) for p in inner.function.params])
+        builder = Builder(body, role="adjoint" if self.mode == "reverse" else "tangent")
+        blocks = write(builder, inner.function, body.params, rows, columns, recorder)
+        body.results = [blocks[r, c] for r in rows for c in columns]
+        out = full_out(inner)
+        per_row = [mask_tree(signature.tree.children[p], [can[k] for k in ranges[p]]) for p in chosen]
+        cell = tuple_of(per_row) if isinstance(self.wrt, tuple) else per_row[0]
+        flags = [v.type.dtype.is_differentiable for v in inner.function.results]
+        function = recorder.stage("jacobian", lambda: Function(self.__name__, body))
+        return replace_function(inner, optimise(function, recorder), _substitute(mask_tree(out, flags), cell))
+
+
+Blocks = dict[tuple[int, int], Value]
+
+
+def _forward_blocks(
+    builder: Builder, function: Function, params: list[Value], rows: list[int], columns: list[int], recorder: Recorder
+) -> Blocks:
+    """One batch of tangents per argument leaf."""
+    blocks: Blocks = {}
+    count, results = len(function.params), len(function.results)
+    for c in columns:
+        active = [k == c for k in range(count)]
+        tangent = with_results(forward(function, active), range(results, results + len(rows)))
+        type_ = params[c].type
+        if type_.is_scalar:
+            values = inline(builder, tangent, [*params, builder.constant(1, type_.dtype)])
+            blocks.update({(r, c): v for r, v in zip(rows, values, strict=True)})
+            continue
+        extents = builder.extents(params[c])
+        lanes = batch(optimise(tangent, recorder, "tangent"), [*[None] * count, 0], [0] * len(rows))
+        values = inline(builder, lanes, [*params, unit_arrays(builder, type_, extents)])
+        for r, v in zip(rows, values, strict=True):
+            if v.type.rank > 1:
+                v = builder.emit("transpose", v, axes=(*range(1, v.type.rank), 0))
+            shape = [*builder.extents(v)[:-1], *extents]
+            blocks[r, c] = builder.emit("reshape", v, *shape) if len(extents) > 1 else v
+    return blocks
+
+
+def _reverse_blocks(
+    builder: Builder, function: Function, params: list[Value], rows: list[int], columns: list[int], recorder: Recorder
+) -> Blocks:
+    """One batch of cotangents per result."""
+    blocks: Blocks = {}
+    count, results = len(function.params), len(function.results)
+    outside = OutsideScalars(
+        builder,
+        function.params,
+        lambda p: params[function.params.index(p)],
+        lambda p, axis: builder.extent(params[function.params.index(p)], axis),
+        "jacobian in reverse mode",
+    )
+    for r in rows:
+        active, seeded = [k in columns for k in range(count)], [k == r for k in range(results)]
+        swept = pullback(function, active, seeded, recorder)
+        gradient = with_results(swept, range(results, results + len(columns)))
+        type_ = function.results[r].type
+        order = sorted(columns)
+        if type_.is_scalar:
+            values = inline(builder, gradient, [*params, builder.constant(1, type_.dtype)])
+            blocks.update({(r, c): v for c, v in zip(order, values, strict=True)})
+            continue
+        extents = [outside.extent(function.results[r], k) for k in range(type_.rank)]
+        lanes = batch(optimise(gradient, recorder, "cotangent"), [*[None] * count, 0], [0] * len(columns))
+        values = inline(builder, lanes, [*params, unit_arrays(builder, type_, extents)])
+        for c, v in zip(order, values, strict=True):
+            shape = [*extents, *builder.extents(v)[1:]]
+            blocks[r, c] = builder.emit("reshape", v, *shape) if len(extents) > 1 else v
+    return blocks
+
+
+def _substitute(tree: Tree, cell: Tree) -> Tree:
+    """`tree` with `cell` in place of each leaf."""
+    if tree.kind == "leaf":
+        return cell
+    return Tree(tree.kind, tree.meta, tuple([_substitute(c, cell) for c in tree.children]), tree.names) if tree.children else tree
+
+
+class Hessian(Jacobian):
+    """`hessian(f, wrt)`: second derivatives of a scalar function, forward over reverse; shape in.shape + in.shape."""
+
+    def __init__(self, function: Callable[..., Any], wrt: Wrt = 0, name: str | None = None):
+        label = getattr(function, "__name__", "f")
+        super().__init__(Grad(function, wrt), wrt, "forward", name or f"hess_{label}")
+

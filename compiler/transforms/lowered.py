@@ -1,0 +1,93 @@
+"""`f.lower(*args)`: what one compilation made of a function, stage by stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wengert.compiler.diag.errors import OptionError
+from wengert.compiler.ir.core import Function
+from wengert.compiler.ir.printer import print_function
+from wengert.compiler.transforms.graph import Graph, graph_of
+
+if TYPE_CHECKING:
+    from wengert.compiler.transforms.compiled import Compiled, Program
+
+
+class Lowered:
+    """The stages of one program.
+
+    source      the text of the Python function
+    stages      [(name, milliseconds, number of ops)], in order; the back end's own stages last (ops None)
+    ir(stage)   the IR as text after a stage, by name or position (default: the last)
+    graph       the derivative graph: primal and adjoint ops with their source lines
+    llvm, asm   the optimised LLVM text and the machine's assembly
+    ptx         PTX of an offloaded function
+    placement, transfers   where arrays and kernels of an offloaded function were at its last call, what moved
+    """
+
+    def __init__(self, compiled: Compiled, program: Program):
+        self.compiled, self.program = compiled, program
+
+    @property
+    def name(self) -> str:
+        return self.compiled.__name__
+
+    @property
+    def source(self) -> str:
+        return self.program.traced.source.text
+
+    @property
+    def stages(self) -> list[tuple[str, float, int | None]]:
+        stages: list[tuple[str, float, int | None]] = [
+            (s.stage, s.milliseconds, s.ops) for s in self.program.recorder.snapshots
+        ]
+        return stages + [(name, ms, None) for name, ms in getattr(self.program.executable, "times", {}).items()]
+
+    def function(self, stage: str | int = -1) -> Function:
+        """The IR itself after a stage. Raises OptionError for a stage that does not exist."""
+        snapshots = self.program.recorder.snapshots
+        if isinstance(stage, str):
+            named = [s for s in snapshots if s.stage == stage]
+            if not named:
+                raise OptionError(f"no stage {stage!r}; there are {', '.join(dict.fromkeys(s.stage for s in snapshots))}")
+            return named[-1].function
+        return snapshots[stage].function
+
+    def ir(self, stage: str | int = -1, spans: bool = False) -> str:
+        """The IR as text after a stage."""
+        return print_function(self.function(stage), spans)
+
+    @property
+    def graph(self) -> Graph:
+        return graph_of(self.function(), self.program.traced.source, self.name)
+
+    @property
+    def llvm(self) -> str:
+        return self.program.executable.llvm
+
+    @property
+    def asm(self) -> str:
+        return self.program.executable.assembly
+
+    @property
+    def ptx(self) -> str:
+        return self._offloaded("ptx")
+
+    @property
+    def placement(self) -> Any:
+        return self._offloaded("placement")()
+
+    @property
+    def transfers(self) -> Any:
+        return self.placement.transfers
+
+    def _offloaded(self, what: str) -> Any:
+        found = getattr(self.program.executable, what, None)
+        if found is None:
+            raise OptionError(f"{self.name} is not offloaded, it has no {what}", help="Lower `wg.offload(f, device)`.")
+        return found
+
+    def __repr__(self) -> str:
+        lines = [f"{self.name}: {self.program.traced.signature.tree!r}"]
+        lines += [f"  {name:<14}{ms:8.2f} ms" + (f"{ops:8d} ops" if ops is not None else "") for name, ms, ops in self.stages]
+        return "\n".join(lines)

@@ -1,0 +1,97 @@
+"""Structures of arguments and results in the terms of transforms: which leaves belong to what, what is None."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wengert.compiler.diag.errors import OptionError, TypeMismatch
+from wengert.compiler.frontend.trace import Traced
+from wengert.compiler.ir.tree import LEAF, NONE, Tree, tuple_of
+
+
+def full_out(traced: Traced) -> Tree:
+    """The structure of all results: the returned value, or (returned, *written arrays) where arrays are written."""
+    written = sum(w is not None for w in traced.function.written)
+    return tuple_of([traced.out, *[LEAF] * written]) if written else traced.out
+
+
+def leaf_ranges(tree: Tree) -> list[range]:
+    """For each child of a tuple's tree, the positions of its leaves."""
+    ranges, start = [], 0
+    for child in tree.children:
+        ranges.append(range(start, start + child.count))
+        start += child.count
+    return ranges
+
+
+def mask_tree(tree: Tree, keep: Sequence[bool]) -> Tree:
+    """The tree with None for the leaves not kept."""
+    flags = iter(keep)
+
+    def visit(t: Tree) -> Tree:
+        if t.kind == "leaf":
+            return LEAF if next(flags) else NONE
+        return Tree(t.kind, t.meta, tuple([visit(c) for c in t.children]), t.names) if t.children else t
+
+    return visit(tree)
+
+
+def align(tree: Tree, given: Tree, what: str) -> list[bool]:
+    """For each leaf of `tree`, whether `given` (the same structure, or None in place of any part) has it.
+
+    Raises TypeMismatch where the structures differ.
+    """
+    if given.kind == "none":
+        return [False] * tree.count
+    if tree.kind == "leaf" and given.kind == "leaf":
+        return [True]
+    if tree.kind == "static" and given.kind == "static":
+        return []
+    same_kind = tree.kind == given.kind or {tree.kind, given.kind} <= {"tuple", "list"}
+    if not same_kind or len(tree.children) != len(given.children) or tree.kind == "leaf":
+        raise TypeMismatch(f"{what} {given!r} do not have the structure {tree!r}", help="Write None for a zero part.")
+    return [flag for a, b in zip(tree.children, given.children, strict=True) for flag in align(a, b, what)]
+
+
+def parameter_names(function: Callable[..., Any]) -> list[str]:
+    """The names of the positional parameters of the Python function a transform was (ultimately) made from."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+Wrt = int | str | tuple[int | str, ...]
+
+
+def positions(function: Callable[..., Any], wrt: Wrt, count: int) -> tuple[int, ...]:
+    """The argument positions `wrt` names. Raises OptionError for a name or position that does not exist."""
+    names = parameter_names(function)
+    found = []
+    for one in wrt if isinstance(wrt, tuple) else (wrt,):
+        if isinstance(one, str):
+            if one not in names:
+                raise OptionError(f"wrt={one!r}: {_name(function)} has no parameter of that name, only {', '.join(names)}")
+            one = names.index(one)
+        position = one + count if one < 0 else one
+        if not 0 <= position < count:
+            raise OptionError(f"wrt={one}: {_name(function)} is called with {count} arguments")
+        found.append(position)
+    return tuple(found)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", "the function")
+
+
+def positional(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Arguments by position; keywords and the defaults between them filled in. Raises TypeError as Python does."""
+    if not kwargs:
+        return args
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    last = max(list(bound.signature.parameters).index(name) for name in kwargs)
+    bound.apply_defaults()
+    return tuple(list(bound.arguments.values())[: max(len(args), last + 1)])
