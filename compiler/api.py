@@ -1,0 +1,151 @@
+"""The public names of wengert and the only door of the compiler: magics, widgets and users come in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wengert.compiler.diag import errors
+from wengert.compiler.frontend.intrinsics import prange, stop_gradient
+from wengert.compiler.runtime.devices import devices
+from wengert.compiler.runtime.ledger import transfers
+from wengert.compiler.transforms.batched import Axes, Batch
+from wengert.compiler.transforms.compiled import Compiled, Jit
+from wengert.compiler.transforms.derivatives import Grad, Hvp, Jvp, Vjp
+from wengert.compiler.transforms.graph import Graph, GraphNode, GraphRegion
+from wengert.compiler.transforms.jacobians import Hessian, Jacobian
+from wengert.compiler.transforms.lowered import Lowered
+from wengert.compiler.transforms.measure import Timing, Timings, benchmark
+from wengert.compiler.transforms.offloaded import Offload
+from wengert.compiler.transforms.structure import Wrt
+
+__all__ = [
+    "Compiled",
+    "Graph",
+    "GraphNode",
+    "GraphRegion",
+    "Lowered",
+    "Timing",
+    "Timings",
+    "batch",
+    "benchmark",
+    "check",
+    "checkpoint",
+    "custom_derivative",
+    "devices",
+    "errors",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jit",
+    "jvp",
+    "offload",
+    "prange",
+    "stop_gradient",
+    "transfers",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]
+
+
+def jit(f: Callable[..., Any]) -> Compiled:
+    """Compile a function of numbers and NumPy arrays.
+
+    Where every parameter is annotated in full (float, int, bool, jaxtyping shapes, dataclasses of these) it is compiled
+    now; else at the first call of each signature (structure, dtypes, ranks, extents of 1). Arrays that the function
+    writes are written in the caller's memory, as NumPy would.
+
+    Raises CompileError (at the line and column) for what cannot be compiled, at compile time; compiled code raises
+    IndexError, ValueError, ZeroDivisionError, MemoryError, AssertionError with the line.
+    """
+    return Jit(f)
+
+
+def grad(f: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False) -> Compiled:
+    """The gradient of a function that returns one float scalar, by reverse mode.
+
+    wrt: position or name of an argument, or a tuple of them (then a tuple is returned). A gradient has the structure,
+    shapes and dtypes of its argument; integer parts are None. has_aux: f returns (value, auxiliary), the result is
+    (gradient, auxiliary). Raises DifferentiationError where f does not return a float or an argument is no float.
+    """
+    return Grad(f, wrt, has_aux)
+
+
+def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0) -> Compiled:
+    """As `grad`, returning (value, gradient); the value costs nothing extra."""
+    return Grad(f, wrt, value=True)
+
+
+def jvp(f: Callable[..., Any]) -> Compiled:
+    """Forward mode: `jvp(f)(args, tangents) -> (out, out_tangent)`.
+
+    args, tangents: tuples of the same structure; None = zero tangent. out is the returned value, or
+    (returned, *written arrays) for a function that writes into its arguments; the caller's arrays are left alone.
+    """
+    return Jvp(f, f"jvp_{getattr(f, '__name__', 'f')}")
+
+
+def vjp(f: Callable[..., Any]) -> Compiled:
+    """Reverse mode: `vjp(f)(args, cotangent) -> (out, cotangents)`.
+
+    cotangent has the structure of out (None = zero); cotangents is a tuple with one entry per argument, None where
+    not differentiable. out is as for `jvp`.
+    """
+    return Vjp(f, f"vjp_{getattr(f, '__name__', 'f')}")
+
+
+def jacobian(f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto") -> Compiled:
+    """All partial derivatives, of shape out.shape + in.shape.
+
+    mode: "forward" (one sweep per input element), "reverse" (one per output element), or "auto": the smaller number
+    at each call; `.chosen_mode` says which it was.
+    """
+    return Jacobian(f, wrt, mode)
+
+
+def hessian(f: Callable[..., Any], wrt: Wrt = 0) -> Compiled:
+    """Second derivatives of a function that returns one float, of shape in.shape + in.shape; forward over reverse."""
+    return Hessian(f, wrt)
+
+
+def hvp(f: Callable[..., Any], wrt: int | str = 0) -> Compiled:
+    """`hvp(f)(args, v)`: the Hessian times v, without the Hessian; v has the structure of the argument."""
+    return Hvp(f, wrt)
+
+
+def batch(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Compiled:
+    """One fused call for N calls of f.
+
+    in_axes: the axis of each argument that counts calls (an int for all, or one entry per argument; None = shared by
+    all calls; tuples nest like the argument). A list of arguments [x1, x2, x3] is stacked. out_axes: where the axis
+    stands in each result. Loops and branches may differ from call to call. Written arguments become results.
+    """
+    return Batch(f, in_axes, out_axes)
+
+
+vmap = batch
+
+
+def offload(f: Callable[..., Any], device: str | Sequence[str] = "cuda:0", fallback: str | None = None) -> Compiled:
+    """f on a device ("cuda:0", "cpu"); arrays travel by themselves, once, and results stay there until read.
+
+    Raises DeviceError where the device is missing, listing those that exist, unless fallback="cpu".
+    """
+    return Offload(f, device, fallback)
+
+
+def custom_derivative(f: Callable[..., Any]) -> Any:
+    """Not there yet: a function with derivative rules of its own (def_vjp, def_jvp)."""
+    raise NotImplementedError("wg.custom_derivative will come with custom rules; wg.stop_gradient exists already")
+
+
+def checkpoint(f: Callable[..., Any], policy: Any = None) -> Any:
+    """Not there yet: recomputing f in the reverse sweep instead of keeping its intermediate values."""
+    raise NotImplementedError("wg.checkpoint will come with memory budgets for reverse mode")
+
+
+def check(f: Callable[..., Any], *args: Any) -> Any:
+    """Not there yet: the derivative check and pitfall report."""
+    raise NotImplementedError("wg.check will come with the pitfall detector; compare with finite differences until then")

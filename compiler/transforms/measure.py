@@ -1,0 +1,144 @@
+"""`benchmark`: steady-state timings of one function on several devices, side by side."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.diag.errors import DeviceError
+from wengert.compiler.frontend.signature import signature_of
+from wengert.compiler.ir.tree import flatten
+from wengert.compiler.runtime.ledger import transfers
+from wengert.compiler.transforms.compiled import Compiled, Jit
+from wengert.compiler.transforms.offloaded import Offload
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One function on one device. Times in seconds: median and quartiles of steady-state calls with device-resident
+    arguments; `transfer` is what moving the arguments there and the results back costs on top, None on the CPU."""
+
+    device: str
+    label: str
+    median: float
+    q1: float
+    q3: float
+    calls: int
+    transfer: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What `benchmark` returns. `unavailable`: (device, reason) for each that could not be measured.
+
+    `stages`: (name, milliseconds, ops) of compiling the first row's program.
+    """
+
+    rows: tuple[Timing, ...]
+    unavailable: tuple[tuple[str, str], ...]
+    stages: tuple[tuple[str, float, int | None], ...]
+    size: int
+    machine: str
+    date: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        lines = [f"{'device':<10} {'function':<24} {'median':>12}   quartiles (calls)"]
+        base = self.rows[0].median if self.rows else 0.0
+        for r in self.rows:
+            extra = f"  transfers {_human(r.transfer)}" if r.transfer is not None else ""
+            ratio = f"  {base / r.median:.1f}x" if r is not self.rows[0] else ""
+            lines.append(
+                f"{r.device:<10} {r.label:<24} {_human(r.median):>12}   {_human(r.q1)} .. {_human(r.q3)} ({r.calls})"
+                f"{extra}{ratio}{'  ' + r.note if r.note else ''}"
+            )
+        lines += [f"{device:<10} not measured: {reason}" for device, reason in self.unavailable]
+        return "\n".join([*lines, f"{self.machine}, {self.date}"])
+
+
+def _human(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def benchmark(
+    f: Callable[..., Any], *args: Any, devices: Sequence[str] = ("cpu", "cuda:0"), seconds: float = 0.5
+) -> Timings:
+    """Time f on each device, at these arguments.
+
+    Calls are repeated for about `seconds` per device after warming up (compilation and first transfers apart); written
+    arguments are copies of the caller's. Devices that are missing are listed with the reason, never replaced.
+    """
+    base = f.__wrapped__ if isinstance(f, Offload) else f
+    rows: list[Timing] = []
+    missing: list[tuple[str, str]] = []
+    stages: tuple[tuple[str, float, int | None], ...] = ()
+    for device in devices:
+        try:
+            one = _on(base, device)
+            copies = _copies(args)
+            one(*copies)
+            if not stages:
+                stages = tuple(one.lower(*args).stages)
+            rows.append(_measure(one, copies, device, seconds))
+        except DeviceError as error:
+            missing.append((device, error.message))
+    size = max((int(np.size(leaf)) for leaf in flatten(args)[0]), default=0)
+    versions = {name: version(name) for name in ("numpy", "llvmlite")}
+    return Timings(tuple(rows), tuple(missing), stages, size, _machine(), date.today().isoformat(), versions)
+
+
+def _on(f: Callable[..., Any], device: str) -> Compiled:
+    if device == "cpu":
+        return f if isinstance(f, Compiled) else Jit(f)
+    return Offload(f, device)
+
+
+def _copies(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    leaves, tree = flatten(args)
+    return tree.unflatten([np.array(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves])
+
+
+def _measure(f: Compiled, args: tuple[Any, ...], device: str, seconds: float) -> Timing:
+    program = f.program(signature_of(f.convert(args)))
+    wait = getattr(program.executable, "synchronize", None)
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < 5 or (time.perf_counter() < end and len(times) < 10_000):
+        start = time.perf_counter()
+        f(*args)
+        if wait is not None:
+            wait()
+        times.append(time.perf_counter() - start)
+    q1, median, q3 = np.quantile(times, [0.25, 0.5, 0.75])
+    transfer = _transfer_time(f, args, device) if device != "cpu" else None
+    return Timing(device, f.__name__, float(median), float(q1), float(q3), len(times), transfer, getattr(f, "notice", ""))
+
+
+def _transfer_time(f: Compiled, args: tuple[Any, ...], device: str) -> float:
+    """What a first call from host arrays moves, and reading the results back: seconds by the ledger."""
+    before = len(transfers())
+    for leaf in flatten(f(*_copies(args)))[0]:
+        np.asarray(leaf)
+    return sum(t.milliseconds for t in list(transfers())[before:] if t.device == device) / 1e3
+
+
+def _machine() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        return f"{names[0]} ({len(names)} cores)"
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,45 @@
+"""`offload(f, device)`: the function on a device, its arrays sent there and kept there by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wengert.compiler.diag.errors import DeviceError, OptionError
+from wengert.compiler.frontend.trace import Traced
+from wengert.compiler.runtime import devices, offload
+from wengert.compiler.transforms.compiled import Compiled
+
+
+class Offload(Compiled):
+    """`f` on one device. Its array results stay there (`DeviceArray`) until they are read.
+
+    fallback="cpu": without the device, run on the processor's cores instead; `notice` says so.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        device: str | Sequence[str] = "cuda:0",
+        fallback: str | None = None,
+        name: str | None = None,
+    ):
+        if not isinstance(device, str):
+            if len(device) != 1:
+                raise NotImplementedError("splitting one call over several devices will come with multi-device offload")
+            (device,) = device
+        if fallback not in (None, "cpu"):
+            raise OptionError(f"fallback={fallback!r}: it is None or 'cpu'")
+        self.asked, self.notice = device, ""
+        try:
+            self.device = devices.resolve(device).id
+        except DeviceError as error:
+            if fallback is None:
+                raise
+            self.device = fallback
+            self.notice = f"{device} cannot be used ({error.message}); running on the CPU's cores instead"
+        label = self.device.replace(":", "")
+        super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
+
+    def load(self, traced: Traced) -> Any:
+        return offload.load(traced.function, self.device, source=traced.source)
