@@ -1,0 +1,219 @@
+"""The views in JupyterLab: each opens, answers to its main interaction, and follows the light and the dark theme.
+
+Screenshots go to the folder named in WENGERT_SCREENSHOTS, if it is set.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Page, expect
+
+SAMPLES = Path(__file__).parents[1] / "widgets"
+SETUP = f"import sys; sys.path.insert(0, {str(SAMPLES)!r}); import samples; import wengert.widgets as w"
+PATIENCE = 30_000  # milliseconds, for a loaded machine
+
+SET_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+
+
+def open_view(lab, page: Page, *cells: str) -> None:
+    page.set_viewport_size({"width": 1500, "height": 1050})
+    lab.open(page, lab.notebook(SETUP, *cells))
+    # The side bar would take a third of the width from the notebook.
+    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    lab.run_all(page)
+    assert lab.errors(page) == []
+    expect(page.locator(".wgt").first).to_be_visible(timeout=PATIENCE)
+
+
+def screenshots(page: Page, name: str) -> None:
+    """The view in both themes; the background of each shows that the theme was followed."""
+    shades = []
+    for theme, short in (("JupyterLab Light", "light"), ("JupyterLab Dark", "dark")):
+        page.evaluate(SET_THEME, theme)
+        page.wait_for_selector(f'body[data-jp-theme-name="{theme}"]')
+        page.wait_for_timeout(600)  # the style sheet of the theme comes after its name
+        view = page.locator(".wgt").first
+        shades.append(view.evaluate("element => getComputedStyle(element).color"))
+        if folder := os.environ.get("WENGERT_SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            view.screenshot(path=Path(folder) / f"{name}_{short}.png")
+    page.evaluate(SET_THEME, "JupyterLab Light")
+    assert shades[0] != shades[1]
+
+
+def node(page: Page, name: str):
+    return page.locator(f'[data-node="{name}"]')
+
+
+def region(page: Page, name: str):
+    return page.locator(f'[data-region="{name}"]')
+
+
+def text_sizes(page: Page) -> float:
+    """The smallest font size among elements with text of their own, in CSS pixels."""
+    return page.locator(".wgt").first.evaluate(
+        """root => Math.min(...[...root.querySelectorAll('*')]
+            .filter(e => e.tagName !== 'title' && [...e.childNodes].some(c => c.nodeType === 3 && c.textContent.trim()))
+            .map(e => parseFloat(getComputedStyle(e).fontSize)))"""
+    )
+
+
+def test_graph_node_round_trip_and_regions(lab, page):
+    open_view(lab, page, "v = w.view(samples.graph()); v")
+    expect(region(page, "loop")).to_have_attribute("aria-expanded", "false")
+    expect(node(page, "flux")).to_have_count(0)
+
+    region(page, "loop").click()
+    expect(region(page, "a_loop")).to_have_attribute("aria-expanded", "true")  # its mirror opens with it
+    expect(node(page, "a_flux1")).to_be_visible()
+    # The picture keeps its mirror symmetry: both halves of one operation are level.
+    levels = [node(page, name).bounding_box() for name in ("lap", "a_lap")]
+    assert abs(levels[0]["y"] - levels[1]["y"]) < 1
+
+    node(page, "flux").click()
+    expect(page.get_by_test_id("kernel-detail")).to_contain_text("reads    k, lap (laplacian)", timeout=PATIENCE)
+    expect(page.locator('.wgt-line[data-line="5"]')).to_have_class("wgt-line wgt-line-active wgt-lit")
+    expect(page.get_by_test_id("detail")).to_contain_text("flux = multiply k, lap")
+    assert text_sizes(page) >= 12
+    screenshots(page, "graph")
+
+
+def test_graph_selection_reaches_python(lab, page):
+    explain = "w.GraphView(samples.graph(), explain=lambda node: f'the kernel explains {node}')"
+    open_view(lab, page, f"v = {explain}; v")
+    node(page, "dd").click()
+    expect(page.get_by_test_id("kernel-detail")).to_have_text("the kernel explains dd", timeout=PATIENCE)
+    # With the keyboard: the arrow moves to the node below, Enter selects it.
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("kernel-detail")).to_have_text("the kernel explains sum", timeout=PATIENCE)
+
+
+def test_graph_search_opens_the_region(lab, page):
+    open_view(lab, page, "w.view(samples.graph())")
+    search = page.get_by_label("find an operation")
+    search.fill("laplacian")
+    expect(region(page, "loop")).to_have_class("wgt-region wgt-primal wgt-closed wgt-match")
+    search.press("Enter")
+    expect(node(page, "lap")).to_have_class("wgt-node wgt-primal wgt-selected wgt-match", timeout=PATIENCE)
+
+
+def test_graph_draws_at_most_200(lab, page):
+    open_view(lab, page, "v = w.view(samples.long_graph()); v")
+    for name in range(12):
+        region(page, f"r{name}").dispatch_event("click")
+        expect(region(page, f"r{name}")).to_have_attribute("aria-expanded", "true")
+    assert page.locator("[data-item]").count() <= 200
+
+
+def test_placement_sort_and_select(lab, page):
+    open_view(lab, page, "v = w.view(samples.placement()); v")
+    arrays = page.locator(".wgt-ledger tbody .wgt-code")
+    expect(arrays).to_have_text(["u", "target", "result", "grad_u"])
+    page.get_by_role("button", name="bytes", exact=True).click()
+    expect(arrays).to_have_text(["u", "grad_u", "target", "result"])
+    expect(page.locator('th[data-column="bytes"]')).to_have_attribute("aria-sort", "descending")
+    page.locator('.wgt-arrows [data-order="4"]').click()
+    expect(page.locator('tr[data-row="4"]')).to_have_attribute("aria-selected", "true")
+    expect(page.locator('[data-device="cuda:1"]')).to_contain_text("Not available: the driver lists one GPU")
+    assert text_sizes(page) >= 12
+    screenshots(page, "placement")
+
+
+def test_timing_scale(lab, page):
+    open_view(lab, page, "v = w.view(samples.timing()); v")
+    expect(page.get_by_role("button", name="Log")).to_have_attribute("aria-pressed", "true")
+    screenshots(page, "timing")
+    page.get_by_role("button", name="Linear").click()
+    expect(page.get_by_role("button", name="Linear")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".wgt-timing")).to_contain_text("35.6× faster")
+    expect(page.locator(".wgt-timing")).to_contain_text("Not available: the driver lists one GPU")
+    assert text_sizes(page) >= 12
+
+
+PANEL = """
+calls = []
+def build(name):
+    calls.append(name)
+    if name == 'broken' and calls.count('broken') == 1:
+        raise RuntimeError('no GPU answered')
+    return samples.timing() if name == 'broken' else getattr(samples, name)()
+panel = w.Panel('grad_misfit compiled in 94 ms for f64[n], f64, i64', {
+    'Graph': lambda: build('graph'), 'Placement': lambda: build('placement'), 'Timings': lambda: build('broken')})
+panel
+"""
+
+
+def test_panel_builds_a_tab_when_it_is_opened(lab, page):
+    open_view(lab, page, PANEL)
+    expect(page.locator('[data-view="graph"]')).to_be_visible(timeout=PATIENCE)
+    expect(page.locator('[data-view="placement"]')).to_have_count(0)
+    screenshots(page, "panel")
+    page.get_by_role("tab", name="Placement").click()
+    expect(page.locator('[data-view="placement"]')).to_be_visible(timeout=PATIENCE)
+    expect(page.locator('[data-view="graph"]')).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("alert").locator("visible=true")).to_contain_text("RuntimeError: no GPU answered", timeout=PATIENCE)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator('[data-view="timing"]')).to_be_visible(timeout=PATIENCE)
+    assert run_in_kernel(lab, page, "calls") == "['graph', 'placement', 'broken', 'broken']"
+
+
+def test_panel_closes_its_children(lab, page):
+    open_view(lab, page, "from ipywidgets import Widget\nimport ipywidgets.widgets.widget as registry\n" + PANEL)
+    page.get_by_role("tab", name="Placement").click()
+    expect(page.locator('[data-view="placement"]')).to_be_visible(timeout=PATIENCE)
+    left = "sorted(type(i).__name__ for i in registry._instances.values() if type(i).__module__.startswith('wengert'))"
+    assert run_in_kernel(lab, page, left) == "['GraphView', 'Library', 'Panel', 'PlacementView']"
+    assert run_in_kernel(lab, page, f"panel.close() or {left}") == "['Library']"
+
+
+def test_views_share_one_engine(lab, page):
+    open_view(lab, page, "w.view(samples.graph())", "w.view(samples.timing())", "w.view(samples.placement())")
+    expect(page.locator(".wgt")).to_have_count(3, timeout=PATIENCE)
+    assert page.evaluate("() => document.querySelectorAll('style[data-wengert]').length") == 1
+
+
+def test_saved_notebook_shows_its_views_without_a_kernel(lab, page):
+    nbclient = pytest.importorskip("nbclient")
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"{SETUP}\n{PANEL}")])
+    document.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbclient.NotebookClient(document, timeout=120).execute()
+    bundle = document.cells[0].outputs[0].data
+    assert "laplacian" in bundle["text/plain"] and bundle["image/png"]
+    name = "saved.ipynb"
+    nbformat.write(document, lab.root / name)
+    page.goto(f"{lab.address}/lab/workspaces/auto-saved/tree/{name}?token=browser-tests&reset")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    expect(page.locator(".jp-OutputArea-output img")).to_be_visible(timeout=PATIENCE)  # untrusted: the picture
+    trusted = """async () => {
+        const widget = window.jupyterapp.shell.currentWidget;
+        await widget.sessionContext.ready;
+        await widget.sessionContext.shutdown();
+        for (const cell of widget.model.cells) cell.trusted = true;
+    }"""
+    page.evaluate(trusted)
+    expect(page.locator('[data-view="graph"]')).to_be_visible(timeout=PATIENCE)
+    region(page, "loop").click()
+    node(page, "flux").click()
+    expect(page.get_by_test_id("detail")).to_contain_text("flux = multiply k, lap")
+
+
+def run_in_kernel(lab, page: Page, expression: str) -> str:
+    """The repr of an expression in the kernel of the open notebook, without touching its cells."""
+    return page.evaluate(
+        """async code => {
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const future = kernel.requestExecute({code: '', silent: true, user_expressions: {value: code}});
+            const reply = await future.done;
+            const value = reply.content.user_expressions.value;
+            return value.status === 'ok' ? value.data['text/plain'] : `${value.ename}: ${value.evalue}`;
+        }""",
+        expression,
+    )

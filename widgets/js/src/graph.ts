@@ -1,0 +1,236 @@
+// The derivative graph: primal and adjoint halves mirrored, beside the source and the selected operation.
+import { select } from "d3-selection";
+import { zoom, zoomIdentity, type D3ZoomEvent } from "d3-zoom";
+import { html, svg } from "./dom";
+import { plural } from "./format";
+import { detailPane } from "./graph_detail";
+import { drawGraph, type GraphDrawing } from "./graph_draw";
+import { layoutGraph, type Layout } from "./graph_layout";
+import { openRegion, slotPath } from "./graph_tree";
+import { sourcePane, type SourcePane } from "./source_pane";
+import type { Cleanup, GraphData, RenderContext } from "./types";
+
+const LIMIT = 200; // nodes and regions drawn at most
+const SMALLEST_FIT = 0.93; // below this a 13 px label would fall under 12 px
+const MAXIMUM_HEIGHT = 560;
+const MINIMUM_HEIGHT = 260;
+
+interface Detail {
+  node?: string;
+  text?: string;
+}
+
+export function renderGraph({ model, el }: RenderContext): Cleanup {
+  const view = new GraphView(model, el);
+  return () => view.unmount();
+}
+
+class GraphView {
+  private data!: GraphData;
+  private layout!: Layout;
+  private drawing: GraphDrawing | undefined;
+  private source!: SourcePane;
+  private readonly detail = detailPane((id) => this.choose(id));
+  private readonly canvas = svg("svg", { class: "wgt-canvas" });
+  private readonly stage = svg("g");
+  private readonly count = html("span", { class: "wgt-muted", role: "status" });
+  private readonly search = html("input", { type: "search", class: "wgt-search", placeholder: "Find an operation", "aria-label": "find an operation" });
+  private readonly side = html("div", { class: "wgt-side" });
+  private readonly legend = html("div", { class: "wgt-legend" });
+  private readonly zoom = zoom<SVGSVGElement, unknown>();
+  private readonly observer = new ResizeObserver(() => this.resized());
+  private touched = false;
+  private matches: string[] = [];
+  private match = -1;
+  private readonly listeners: [string, () => void][];
+
+  constructor(
+    private readonly model: RenderContext["model"],
+    el: HTMLElement,
+  ) {
+    const button = (label: string, text: string, act: () => void): HTMLElement =>
+      html("button", { class: "wgt-button", type: "button", title: label, "aria-label": label, onclick: act }, text);
+    const tools = html(
+      "div",
+      { class: "wgt-bar" },
+      this.search,
+      this.legend,
+      html("span", { class: "wgt-space" }),
+      this.count,
+      html(
+        "span",
+        { class: "wgt-buttons", role: "group", "aria-label": "zoom" },
+        button("zoom out", "−", () => this.zoomBy(1 / 1.3)),
+        button("zoom in", "+", () => this.zoomBy(1.3)),
+        button("show all", "Fit", () => this.fit(true)),
+      ),
+    );
+    this.canvas.append(this.stage);
+    el.append(html("div", { class: "wgt wgt-graph", "data-view": "graph" }, tools, html("div", { class: "wgt-split" }, html("div", { class: "wgt-main" }, this.canvas), this.side)));
+    this.prepareZoom();
+    this.search.addEventListener("input", () => this.find(this.search.value));
+    this.search.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.nextMatch(event.shiftKey ? -1 : 1);
+      if (event.key === "Escape") this.find((this.search.value = ""));
+    });
+    this.listeners = [
+      ["change:data", () => this.load()],
+      ["change:opened", () => this.draw()],
+      ["change:selected", () => this.showSelection()],
+      ["change:detail", () => this.showSelection()],
+    ];
+    for (const [name, listener] of this.listeners) model.on(name, listener);
+    this.load();
+    this.observer.observe(this.canvas);
+  }
+
+  unmount(): void {
+    this.observer.disconnect();
+    for (const [name, listener] of this.listeners) this.model.off(name, listener);
+  }
+
+  private load(): void {
+    this.data = this.model.get<GraphData>("data");
+    const lines = new Set(this.data.nodes.flatMap((node) => (node.line === null ? [] : [node.line])));
+    this.source = sourcePane(this.data.source, this.data.first_line, lines, (line) => this.chooseLine(line));
+    const stored = this.data.nodes.some((node) => node.stored);
+    this.legend.replaceChildren(
+      key("primal", "primal"),
+      ...(this.data.has_adjoint ? [key("adjoint", "adjoint")] : []),
+      ...(stored ? [key("stored", "stored for the reverse sweep")] : []),
+    );
+    this.side.replaceChildren(...(this.data.source.length > 0 ? [this.source.element] : []), this.detail.element);
+    this.touched = false;
+    this.draw();
+  }
+
+  private draw(): void {
+    const opened = new Set(this.model.get<string[]>("opened"));
+    this.layout = layoutGraph(this.data, opened, LIMIT);
+    this.drawing = drawGraph(this.stage, this.data, this.layout, {
+      choose: (id) => this.choose(id),
+      toggle: (id) => this.toggle(id),
+    });
+    this.canvas.setAttribute("role", "group");
+    this.canvas.setAttribute("aria-label", `${this.data.title}: derivative graph; arrow keys move, Enter opens`);
+    const total = this.data.nodes.length;
+    const shown = [...this.layout.items.values()].filter((item) => !item.region).length;
+    const omitted = this.layout.omitted > 0 ? `, ${this.layout.omitted} too many to draw: use the search` : "";
+    this.count.textContent = shown === total ? plural(total, "operation") : `${shown} of ${plural(total, "operation")} shown${omitted}`;
+    this.find(this.search.value, false);
+    this.showSelection();
+    this.fit();
+  }
+
+  private choose(id: string): void {
+    this.reveal(id);
+    if (this.model.get("selected") === id) return this.showSelection();
+    this.model.set("selected", id);
+    this.model.save_changes();
+  }
+
+  private chooseLine(line: number): void {
+    const node = this.data.nodes.find((entry) => entry.line === line && entry.half === "primal") ?? this.data.nodes.find((entry) => entry.line === line);
+    if (node) this.choose(node.id);
+  }
+
+  private toggle(regionId: string): void {
+    const slot = this.layout.tree.slotOf.get(regionId)!;
+    const opened = this.model.get<string[]>("opened");
+    const open = opened.includes(slot);
+    // A closed region forgets what was open inside it, so that it opens calm again.
+    const inside = (id: string): boolean => slotPath(this.layout.tree, id).includes(slot);
+    this.setOpened(open ? opened.filter((id) => !inside(id)) : openRegion(this.layout.tree, opened, slot, LIMIT));
+    this.drawing?.focus(regionId);
+  }
+
+  private setOpened(opened: string[]): void {
+    this.touched = false;
+    this.model.set("opened", opened);
+    this.model.save_changes();
+  }
+
+  /** Open the regions around a node that is not drawn. */
+  private reveal(id: string): void {
+    if (this.layout.items.has(id)) return;
+    const around = slotPath(this.layout.tree, id).slice(0, -1);
+    const innermost = around.at(-1);
+    if (innermost !== undefined) this.setOpened(openRegion(this.layout.tree, this.model.get<string[]>("opened"), innermost, LIMIT));
+  }
+
+  private showSelection(): void {
+    const node = this.layout.tree.nodes.get(this.model.get<string>("selected"));
+    const detail = this.model.get<Detail>("detail");
+    this.drawing?.select(node?.id ?? null);
+    this.source.light(node?.line ?? null);
+    this.detail.show(node, this.data, node && detail.node === node.id ? (detail.text ?? "") : "");
+  }
+
+  private find(text: string, jump = true): void {
+    const wanted = text.trim().toLowerCase();
+    this.matches =
+      wanted === ""
+        ? []
+        : this.data.nodes.filter((node) => [node.id, node.label, node.ir, node.type].some((field) => field.toLowerCase().includes(wanted))).map((node) => node.id);
+    if (jump) this.match = -1;
+    this.drawing?.mark(wanted === "" ? null : new Set(this.matches));
+    this.search.classList.toggle("wgt-nothing", wanted !== "" && this.matches.length === 0);
+    this.search.title = wanted === "" ? "" : `${plural(this.matches.length, "match")}; Enter shows the next one`.replace("matchs", "matches");
+  }
+
+  private nextMatch(step: number): void {
+    if (this.matches.length === 0) return;
+    this.match = (this.match + step + this.matches.length) % this.matches.length;
+    const id = this.matches[this.match]!;
+    this.choose(id);
+    this.centre(id);
+  }
+
+  private size(): [number, number] {
+    return [this.canvas.clientWidth || 720, this.canvas.clientHeight || MINIMUM_HEIGHT];
+  }
+
+  private prepareZoom(): void {
+    this.zoom
+      .extent(() => [[0, 0], this.size()])
+      .scaleExtent([0.1, 3])
+      // The plain wheel scrolls the notebook; with Ctrl or Command it zooms.
+      .filter((event: MouseEvent) => (event.type === "wheel" ? event.ctrlKey || event.metaKey : event.button === 0))
+      .on("zoom", (event: D3ZoomEvent<SVGSVGElement, unknown>) => {
+        if (event.sourceEvent) this.touched = true;
+        this.stage.setAttribute("transform", event.transform.toString());
+      });
+    select(this.canvas).call(this.zoom).on("dblclick.zoom", null);
+  }
+
+  private zoomBy(factor: number): void {
+    this.touched = true;
+    select(this.canvas).call(this.zoom.scaleBy, factor);
+  }
+
+  private resized(): void {
+    if (!this.touched) this.fit();
+  }
+
+  /** Fit the graph; unless `whole`, never smaller than its labels can be read. */
+  private fit(whole = false): void {
+    const [width] = this.size();
+    const wanted = width / (this.layout.width + 24);
+    const scale = Math.min(1, whole ? Math.min(wanted, MAXIMUM_HEIGHT / this.layout.height) : Math.max(SMALLEST_FIT, wanted));
+    const height = Math.min(MAXIMUM_HEIGHT, Math.max(MINIMUM_HEIGHT, this.layout.height * scale + 16));
+    this.canvas.style.height = `${Math.round(height)}px`;
+    this.side.style.setProperty("--wgt-height", `${Math.round(height)}px`);
+    const left = Math.max(12, (width - this.layout.width * scale) / 2);
+    select(this.canvas).call(this.zoom.transform, zoomIdentity.translate(left, 8).scale(scale));
+    this.touched = whole;
+  }
+
+  private centre(id: string): void {
+    const item = this.layout.items.get(id);
+    if (!item) return;
+    this.touched = true;
+    select(this.canvas).call(this.zoom.translateTo, item.x + item.width / 2, item.y + item.height / 2);
+  }
+}
+
+const key = (name: string, text: string): HTMLElement => html("span", { class: `wgt-key wgt-key-${name}` }, text);

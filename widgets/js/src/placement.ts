@@ -1,0 +1,160 @@
+// Placement: devices as lanes, transfers as arrows between them in the order they happened, and the ledger.
+import { html, shorten, svg } from "./dom";
+import { formatBytes, formatMilliseconds, plural } from "./format";
+import { ledger } from "./ledger";
+import type { Cleanup, DeviceData, PlacementData, RenderContext, TransferData } from "./types";
+
+const ROW = 40; // height of one arrow with its label
+const MOST_ARROWS = 24;
+const MOST_CHIPS = 8;
+
+export function renderPlacement({ model, el }: RenderContext): Cleanup {
+  const root = html("div", { class: "wgt wgt-placement", "data-view": "placement" });
+  el.append(root);
+  let draw: (() => void) | undefined;
+  let table: ReturnType<typeof ledger> | undefined;
+
+  const choose = (order: number): void => {
+    model.set("selected", model.get("selected") === order ? -1 : order);
+    model.save_changes();
+  };
+  const mark = (): void => {
+    const selected = model.get<number>("selected");
+    for (const arrow of root.querySelectorAll<SVGElement>("[data-order]"))
+      arrow.classList.toggle("wgt-selected", Number(arrow.dataset["order"]) === selected);
+    table?.select(selected);
+  };
+  const load = (): void => {
+    const data = model.get<PlacementData>("data");
+    const arrows = svg("svg", { class: "wgt-arrows", role: "group", "aria-label": "transfers in order" });
+    table = ledger(data, model.get<string>("sort"), choose, (sort) => {
+      model.set("sort", sort);
+      model.save_changes();
+    });
+    const lanes = html("div", { class: "wgt-lanes", style: `--wgt-lanes:${data.devices.length}` }, ...data.devices.map((device) => lane(device, data)));
+    root.replaceChildren(
+      html("p", { class: "wgt-summary" }, data.summary),
+      html("div", { class: "wgt-split" }, html("div", { class: "wgt-main wgt-scroll" }, lanes, arrows), html("div", { class: "wgt-side wgt-side-wide" }, table.element)),
+    );
+    draw = () => drawArrows(arrows, data, choose);
+    draw();
+    mark();
+  };
+  const sorted = (): void => {
+    table?.sort(model.get<string>("sort"));
+    mark();
+  };
+  model.on("change:data", load);
+  model.on("change:selected", mark);
+  model.on("change:sort", sorted);
+  load();
+  const observer = new ResizeObserver(() => {
+    draw?.();
+    mark();
+  });
+  observer.observe(root);
+  return () => {
+    observer.disconnect();
+    model.off("change:data", load);
+    model.off("change:selected", mark);
+    model.off("change:sort", sorted);
+  };
+}
+
+function lane(device: DeviceData, data: PlacementData): HTMLElement {
+  const arrays = data.arrays.filter((array) => array.device === device.id).sort((a, b) => b.bytes - a.bytes);
+  const kernels = data.kernels.filter((kernel) => kernel.device === device.id);
+  const card = html(
+    "section",
+    { class: `wgt-lane${device.available ? "" : " wgt-unavailable"}`, "data-device": device.id, "aria-label": `${device.id}: ${device.name}` },
+    html("header", {}, html("strong", {}, device.id), html("span", { class: "wgt-muted" }, device.name)),
+  );
+  if (!device.available) {
+    card.append(html("p", { class: "wgt-reason" }, `Not available: ${device.reason || "no reason given"}`));
+    return card;
+  }
+  if (device.memory_total > 0) card.append(memory(device));
+  const chips = (items: HTMLElement[], noun: string): void => {
+    card.append(html("div", { class: "wgt-caption" }, items.length === 0 ? `no ${noun}s` : plural(items.length, noun)));
+    card.append(...items.slice(0, MOST_CHIPS));
+    if (items.length > MOST_CHIPS) card.append(html("div", { class: "wgt-muted" }, `and ${items.length - MOST_CHIPS} more`));
+  };
+  const chip = (kind: string, name: string, fact: string, amount: string): HTMLElement =>
+    html(
+      "div",
+      { class: `wgt-chip wgt-chip-${kind}`, title: `${name}: ${fact}, ${amount}` },
+      html("span", { class: "wgt-chip-name" }, name),
+      html("span", { class: "wgt-muted" }, fact),
+      html("span", { class: "wgt-amount" }, amount),
+    );
+  const shape = (dimensions: number[]): string => (dimensions.length === 0 ? "scalar" : dimensions.join("×"));
+  chips(arrays.map((array) => chip("array", array.name, `${shape(array.shape)} ${array.dtype}`, formatBytes(array.bytes))), "array");
+  if (kernels.length > 0)
+    chips(kernels.map((kernel) => chip("kernel", kernel.name, kernel.line === null ? "" : `line ${kernel.line}`, plural(kernel.launches, "launch").replace("launchs", "launches"))), "kernel");
+  return card;
+}
+
+function memory(device: DeviceData): HTMLElement {
+  const share = Math.min(1, device.memory_used / device.memory_total);
+  const words = `${formatBytes(device.memory_used)} of ${formatBytes(device.memory_total)} in use`;
+  return html(
+    "div",
+    { class: "wgt-memory", role: "meter", "aria-label": "memory in use", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(share * 100), "aria-valuetext": words },
+    html("div", { class: "wgt-meter" }, html("div", { style: `width:${(share * 100).toFixed(2)}%` })),
+    html("span", { class: "wgt-muted" }, words),
+  );
+}
+
+/** Width in pixels of an arrow: from 1.5 for a few bytes to 6 for the largest copy, by the logarithm. */
+function thickness(bytes: number, largest: number): number {
+  return 1.5 + 4.5 * (Math.log1p(bytes) / Math.log1p(Math.max(largest, 1)));
+}
+
+function drawArrows(canvas: SVGSVGElement, data: PlacementData, choose: (order: number) => void): void {
+  const width = canvas.clientWidth || 480;
+  const gap = 12; // of .wgt-lanes
+  const laneWidth = (width - gap * (data.devices.length - 1)) / data.devices.length;
+  const centre = (id: string): number => data.devices.findIndex((device) => device.id === id) * (laneWidth + gap) + laneWidth / 2;
+  const ordered = data.transfers.filter((transfer) => transfer.ends !== null).sort((a, b) => a.order - b.order);
+  const shown = ordered.slice(0, MOST_ARROWS);
+  const height = shown.length === 0 ? 0 : shown.length * ROW + 18 + (ordered.length > shown.length ? 20 : 0);
+  const largest = Math.max(...ordered.map((transfer) => transfer.bytes), 1);
+  canvas.setAttribute("height", String(height));
+  canvas.replaceChildren(
+    ...data.devices.filter((device) => device.available && height > 0).map((device) => svg("line", { class: "wgt-lifeline", x1: centre(device.id), x2: centre(device.id), y1: 0, y2: height })),
+    ...shown.map((transfer, row) => arrow(transfer, centre, row * ROW + 28, largest, choose)),
+    ...(ordered.length === shown.length ? [] : [svg("text", { class: "wgt-small", x: width / 2, y: height - 6, "text-anchor": "middle" }, `${ordered.length - shown.length} more in the table`)]),
+  );
+}
+
+function arrow(transfer: TransferData, centre: (id: string) => number, y: number, largest: number, choose: (order: number) => void): SVGElement {
+  const [from, to] = transfer.ends!.map(centre) as [number, number];
+  const weight = thickness(transfer.bytes, largest);
+  const forward = to > from ? 1 : -1;
+  const [start, end] = [from + 7 * forward, to - 3 * forward];
+  const head = 5 + weight;
+  const words = `${shorten(transfer.array, 18)}  ${formatBytes(transfer.bytes)}`;
+  const act = (): void => choose(transfer.order);
+  return svg(
+    "g",
+    {
+      class: `wgt-transfer wgt-${transfer.direction.replace(" ", "-")}`,
+      "data-order": transfer.order,
+      role: "button",
+      tabindex: 0,
+      "aria-label": `${transfer.array}, ${formatBytes(transfer.bytes)} ${transfer.direction}, ${formatMilliseconds(transfer.milliseconds)}, ${transfer.why}`,
+      onclick: act,
+      onkeydown: (event: KeyboardEvent) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        act();
+      },
+    },
+    svg("rect", { class: "wgt-hit", x: Math.min(from, to), y: y - 22, width: Math.abs(to - from), height: ROW - 4 }),
+    svg("circle", { cx: from, cy: y, r: 4 }),
+    svg("line", { x1: start, x2: end - head * forward, y1: y, y2: y, "stroke-width": weight }),
+    svg("path", { d: `M${end},${y}l${-head * forward * 1.4},${-head * 0.8}v${head * 1.6}Z` }),
+    svg("text", { x: (from + to) / 2, y: y - 9, "text-anchor": "middle" }, words),
+    svg("title", {}, transfer.why),
+  );
+}

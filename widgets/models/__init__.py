@@ -1,0 +1,31 @@
+"""The view models: what each view shows, as frozen dataclasses that turn into JSON-able dictionaries.
+
+Plain Python on purpose: a model can be built, tested and printed without a browser and without ipywidgets.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from .graph import Edge, GraphModel, Node, Region
+from .placement import ArrayPlace, Device, KernelPlace, PlacementModel, Transfer
+from .timing import CompileStage, TimingModel, TimingRow, Unavailable
+
+Model: TypeAlias = GraphModel | PlacementModel | TimingModel
+
+__all__ = [
+    "ArrayPlace",
+    "CompileStage",
+    "Device",
+    "Edge",
+    "GraphModel",
+    "KernelPlace",
+    "Model",
+    "Node",
+    "PlacementModel",
+    "Region",
+    "TimingModel",
+    "TimingRow",
+    "Transfer",
+    "Unavailable",
+]

@@ -1,0 +1,102 @@
+"""One compact panel for what a cell made: a status line, and tabs that are built when they are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import anywidget
+import traitlets
+
+from .engine import bundle, engine_key, ensure_library
+from .models import Model
+from .views import View, mimebundle, view
+
+Tone = Literal["ok", "warning", "error"]
+
+
+class Panel(anywidget.AnyWidget):
+    """A status line and tabs.
+
+    `tabs` maps each tab's title to a function of no arguments that returns a model, or a view of one; it is
+    called once, when the tab is first opened, and an error that it raises is shown in the tab. The panel
+    starts with the first tab open. Assign `status` and `tone` to change the status line. `close()` closes
+    the views of all tabs, too.
+    """
+
+    _kind = traitlets.Unicode("panel").tag(sync=True)
+    _engine = traitlets.Unicode().tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+    tone = traitlets.Enum(["ok", "warning", "error"], "ok").tag(sync=True)
+    active = traitlets.Unicode().tag(sync=True)
+    retries = traitlets.Int(0).tag(sync=True)
+    tabs = traitlets.List().tag(sync=True)
+
+    def __init__(self, status: str, tabs: Mapping[str, Callable[[], Model | View]], *, tone: Tone = "ok") -> None:
+        ensure_library()
+        self._esm = bundle("view")
+        self._builders = dict(tabs)
+        self._views: dict[str, View] = {}
+        self._errors: dict[str, str] = {}
+        super().__init__(_engine=engine_key(), status=status, tone=tone, tabs=self._tab_states())
+        self.active = next(iter(self._builders), "")
+
+    @property
+    def views(self) -> dict[str, View]:
+        """The views built so far, by the title of their tab."""
+        return dict(self._views)
+
+    @traitlets.observe("active")
+    def _open(self, change: traitlets.Bunch) -> None:
+        if change["new"] in self._builders and change["new"] not in self._errors:
+            self._build(change["new"])
+
+    @traitlets.observe("retries")
+    def _try_again(self, change: traitlets.Bunch) -> None:
+        if change["new"] > 0 and self.active in self._errors:
+            del self._errors[self.active]
+            self._build(self.active)
+
+    def _build(self, title: str) -> None:
+        if title in self._views:
+            return
+        try:
+            built = self._builders[title]()
+            self._views[title] = built if isinstance(built, View) else view(built)
+        except Exception as error:  # the tab is where the user looks; a comm handler's traceback is seen by nobody
+            self._errors[title] = describe(error)
+        self.tabs = self._tab_states()
+
+    def _tab_states(self) -> list[dict[str, str]]:
+        """Title, state, and the child widget's id or the error, in the form the browser reads."""
+        states = []
+        for title in self._builders:
+            child, error = self._views.get(title), self._errors.get(title)
+            states.append(
+                {
+                    "title": title,
+                    "state": "ready" if child else "failed" if error is not None else "closed",
+                    "view": child.model_id if child else "",
+                    "kind": child.kind if child else "",
+                    "error": error or "",
+                }
+            )
+        return states
+
+    def close(self) -> None:
+        for child in self._views.values():
+            child.close()
+        self._views.clear()
+        super().close()
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        first = next(iter(self._builders), "")
+        shown = self._views.get(first)
+        heading = self.status if first not in self._errors else f"{self.status}\n{self._errors[first]}"
+        return mimebundle(self, shown.model if shown else None, heading)
+
+
+def describe(error: Exception) -> str:
+    """An error in words: its kind, and its message where it has one."""
+    message = str(error).strip()
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

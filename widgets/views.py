@@ -1,0 +1,117 @@
+"""The live views: one widget class for each view model."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+from . import fallback
+from .engine import bundle, engine_key, ensure_library
+from .models import GraphModel, Model, PlacementModel, TimingModel
+
+
+def mimebundle(widget: anywidget.AnyWidget, model: Model | None, heading: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a front end may choose from: the live widget, a picture, text.
+
+    A notebook opened untrusted, on a hosting site or in a terminal shows the last two.
+    """
+    data, metadata = anywidget.AnyWidget._repr_mimebundle_(widget) or ({}, {})
+    data["text/plain"] = "\n".join(filter(None, [heading, "" if model is None else fallback.text(model)]))
+    if model is None:
+        return data, metadata
+    try:
+        picture = fallback.png(model)
+    except ImportError:  # Pillow is optional
+        return data, metadata
+    data["image/png"] = b64encode(picture).decode("ascii")
+    metadata["image/png"] = {"width": fallback.PNG_WIDTH}
+    return data, metadata
+
+
+class View(anywidget.AnyWidget):
+    """Base of the views: carries the model's data, and the stub that waits for the engine."""
+
+    kind: ClassVar[str] = ""
+
+    _kind = traitlets.Unicode().tag(sync=True)
+    _engine = traitlets.Unicode().tag(sync=True)
+    data = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, model: Model, **state: Any) -> None:
+        ensure_library()
+        self._esm = bundle("view")
+        self.model = model
+        super().__init__(_kind=self.kind, _engine=engine_key(), data=model.to_dict(), **state)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return mimebundle(self, self.model)
+
+
+class GraphView(View):
+    """The derivative graph of a `GraphModel`.
+
+    `selected` is the id of the chosen node ("" for none), `detail` what Python has to say about it as
+    `{"node": id, "text": text}`, `opened` the expanded regions in the order in which they were opened.
+    `explain` gives the text for a node id; without it the model's own `detail` does.
+    """
+
+    kind = "graph"
+
+    selected = traitlets.Unicode().tag(sync=True)
+    detail = traitlets.Dict().tag(sync=True)
+    opened = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(self, model: GraphModel, explain: Callable[[str], str] | None = None) -> None:
+        self._explain = explain or model.detail
+        super().__init__(model)
+
+    @traitlets.observe("selected")
+    def _fill_detail(self, change: traitlets.Bunch) -> None:
+        node = change["new"]
+        try:
+            text = self._explain(node) if node else ""
+        except Exception as error:  # shown where the answer was expected; a comm handler's traceback is seen by nobody
+            text = f"no details: {type(error).__name__}: {error}"
+        self.detail = {"node": node, "text": text}
+
+
+class PlacementView(View):
+    """Devices, arrays and transfers of a `PlacementModel`.
+
+    `selected` is the `order` of the chosen transfer (-1 for none), `sort` the ledger's order as
+    "<column>:ascending" or "<column>:descending".
+    """
+
+    kind = "placement"
+
+    selected = traitlets.Int(-1).tag(sync=True)
+    sort = traitlets.Unicode("order:ascending").tag(sync=True)
+
+    def __init__(self, model: PlacementModel) -> None:
+        super().__init__(model)
+
+
+class TimingView(View):
+    """The timings of a `TimingModel`; `scale` is "auto", "linear" or "log"."""
+
+    kind = "timing"
+
+    scale = traitlets.Enum(["auto", "linear", "log"], "auto").tag(sync=True)
+
+    def __init__(self, model: TimingModel) -> None:
+        super().__init__(model)
+
+
+def view(model: Model) -> View:
+    """The live view of a model."""
+    if isinstance(model, GraphModel):
+        return GraphView(model)
+    if isinstance(model, PlacementModel):
+        return PlacementView(model)
+    if isinstance(model, TimingModel):
+        return TimingView(model)
+    raise TypeError(f"no view for {type(model).__name__}: expected GraphModel, PlacementModel or TimingModel")
