@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from wengert.compiler.diag.errors import DeviceError
 from wengert.compiler.runtime import devices as module
 from wengert.compiler.runtime.cuda_driver import Driver, DriverError, Gpu
@@ -87,7 +88,7 @@ def test_resolve_names_what_exists(machine):
         resolve("cuda:7")
     assert "'cpu', 'cuda:0'" in str(refused.value)
     with pytest.raises(DeviceError, match="named by a string"):
-        resolve(0)
+        resolve(0)  # type: ignore[arg-type]
 
 
 def test_tables(machine):

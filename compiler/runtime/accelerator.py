@@ -1,0 +1,82 @@
+"""What a GPU has to offer to the rest of the runtime: memory, copies, kernels. Two kinds exist: runtime/cuda.py's
+NVIDIA GPU and runtime/simulated.py's, played by the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Memory(Protocol):
+    """A stretch of device memory, given back when the last reference to it goes."""
+
+    @property
+    def pointer(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+class Kernels(Protocol):
+    """Loaded kernels. `handles[name]` is what the launch function takes for that kernel."""
+
+    @property
+    def handles(self) -> Mapping[str, int]: ...
+
+
+class Accelerator(Protocol):
+    """One GPU. Copies and kernels are ordered as on one stream; a copy to the host returns when it is done."""
+
+    id: str
+    kind: str
+    sm: int
+
+    def allocate(self, size: int) -> Memory:
+        """`size` bytes (at least 1), not initialised. Raises MemoryFault where there are not as many."""
+        ...
+
+    def upload(self, source: np.ndarray, target: int) -> float:
+        """Copy a C-contiguous array to device address `target`; returns milliseconds. `source` may change after it."""
+        ...
+
+    def download(self, source: int, target: np.ndarray) -> float:
+        """Copy into a C-contiguous array from device address `source`; returns milliseconds, the wait for kernels
+        still running not counted."""
+        ...
+
+    def copy(self, source: int, target: int, size: int) -> None:
+        """Copy within the device."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until everything asked for is done."""
+        ...
+
+    def load(self, image: str, kernels: Sequence[str]) -> Kernels:
+        """Load kernels: PTX for a real GPU, LLVM text for a simulated one."""
+        ...
+
+    def current(self) -> AbstractContextManager[object]:
+        """Within it, this is the device on which this thread's driver calls act."""
+        ...
+
+    def clock(self) -> Any:
+        """A point of time in the device's work."""
+        ...
+
+    def elapsed(self, start: Any, end: Any) -> float:
+        """Milliseconds between two clocks; waits until the device has passed them."""
+        ...
+
+    @property
+    def launch_address(self) -> int:
+        """A C function with the parameters of cuLaunchKernel, for compiled host code."""
+        ...
+
+    @property
+    def stream(self) -> int:
+        """The stream (a pointer) on which this thread's work runs."""
+        ...

@@ -1,0 +1,168 @@
+"""`DeviceArray`: what an offloaded function returns. It stays on its device until somebody reads it here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from wengert.compiler.runtime.accelerator import Accelerator, Memory
+from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
+
+# fmt: off
+_FROM_NUMPY = frozenset((
+    "T", "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "conj", "cumprod", "cumsum", "diagonal",
+    "dot", "flat", "flatten", "imag", "max", "mean", "min", "nonzero", "prod", "ravel", "real", "repeat",
+    "reshape", "round", "squeeze", "std", "sum", "swapaxes", "take", "tobytes", "tolist", "trace", "transpose",
+    "var", "view",
+))
+# fmt: on
+"""What is passed on to the array brought home: only what reads."""
+
+_READ_ONLY = (
+    "a device array is written by offloaded functions only; y.get() gives a NumPy array that can be changed here"
+)
+
+
+class DeviceArray(NDArrayOperatorsMixin):
+    """An array in row-major order in the memory of a device.
+
+    shape, dtype, device: as of the array. Printing its repr moves nothing. `np.asarray(y)`, arithmetic, indexing,
+    `item()` and NumPy's functions bring it home, once: the copy here is kept, and is read-only because the device would
+    not see a change of it (`y.get()` gives a copy of one's own). Offloaded functions take it as it is.
+    CuPy, PyTorch and JAX take it without a copy, by `__cuda_array_interface__` or DLPack.
+    """
+
+    __array_priority__ = 100
+
+    def __init__(
+        self, memory: Memory, shape: tuple[int, ...], dtype: np.dtype, accelerator: Accelerator, name: str = "result"
+    ):
+        self.shape, self.dtype, self.name = tuple(shape), np.dtype(dtype), name
+        self._memory, self._accelerator = memory, accelerator
+        self._home: np.ndarray | None = None
+
+    # -- what is known without moving anything
+
+    @property
+    def device(self) -> str:
+        return self._accelerator.id
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    @property
+    def pointer(self) -> int:
+        """The device address of its first element."""
+        return self._memory.pointer
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, device={self.device!r})"
+
+    # -- coming home
+
+    def home(self, why: str) -> np.ndarray:
+        """A read-only NumPy array with its elements, fetched at most once; `why` goes into the ledger."""
+        if self._home is None:
+            home = np.empty(self.shape, self.dtype)
+            milliseconds = self._accelerator.download(self.pointer, home) if home.nbytes else 0.0
+            LEDGER.record(self.name, home.nbytes, TO_HOST, milliseconds, why, self.device)
+            home.flags.writeable = False
+            self._home = home
+        return self._home
+
+    def written(self) -> None:
+        """Its memory was written on the device: what was fetched before no longer holds."""
+        self._home = None
+
+    def get(self) -> np.ndarray:
+        """A NumPy array of one's own with its elements."""
+        return self.home("get()").copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a device array cannot become a NumPy array without a copy")
+        home = self.home("read by NumPy")
+        return home.astype(dtype) if dtype is not None and dtype != home.dtype else home.copy() if copy else home
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if any(isinstance(x, DeviceArray) for x in options.get("out", ())):
+            raise TypeError(_READ_ONLY)
+        here = [x.home(f"used by np.{ufunc.__name__}") if isinstance(x, DeviceArray) else x for x in inputs]
+        return getattr(ufunc, method)(*here, **options)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.home("indexed")[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(_READ_ONLY)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.home("iterated over"))
+
+    def __bool__(self) -> bool:
+        return bool(self.home("tested"))
+
+    def __float__(self) -> float:
+        return float(self.home("made a float"))
+
+    def __int__(self) -> int:
+        return int(self.home("made an int"))
+
+    def __complex__(self) -> complex:
+        return complex(self.home("made a complex"))
+
+    def item(self, *index: Any) -> Any:
+        """An element as a Python number."""
+        return self.home("item()").item(*index)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _FROM_NUMPY:
+            return getattr(self.home(f"used by .{name}"), name)
+        raise AttributeError(f"a device array has no attribute {name!r}; np.asarray(y) brings it home")
+
+    def __reduce__(self) -> Any:
+        return np.array, (self.get(),)  # a pickle holds the elements, and gives a NumPy array
+
+    # -- other libraries on the same device
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        if self._accelerator.kind != "cuda":
+            raise AttributeError("a simulated device has no CUDA memory")
+        return {
+            "shape": self.shape,
+            "typestr": self.dtype.str,
+            "data": (self.pointer if self.size else 0, False),
+            "strides": None,
+            "version": 3,
+            "stream": self._accelerator.stream or 1,  # 0 is not allowed there; 1 is the default stream
+        }
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        if self._accelerator.kind != "cuda":
+            raise BufferError("a simulated device has no CUDA memory")
+        return 2, int(self.device.partition(":")[2])  # kDLCUDA
+
+    def __dlpack__(self, **options: Any) -> Any:
+        self.__dlpack_device__()
+        import cupy  # it knows how to write the capsule
+
+        return cupy.asarray(self).__dlpack__(**options)

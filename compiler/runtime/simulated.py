@@ -1,0 +1,111 @@
+"""A GPU played by the CPU: the same host code and kernels as for a real one, compiled for this processor.
+
+What a real GPU would not forgive is not forgiven here either: device addresses carry a bit that only kernels and copies
+take away, so host code that reads device memory crashes, and fresh memory is filled with NaNs.
+A launch runs the threads one after the other; that is a legal order, as no kernel here waits for another thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from llvmlite import binding as llvm
+
+from wengert.compiler.backend.simulator import DEVICE_BIT, LAUNCHER
+from wengert.compiler.diag.errors import MemoryFault
+
+_POISON = 0xFF  # NaN in every floating-point type, -1 in every integer
+
+
+class SimulatedMemory:
+    """A stretch of host memory under a device address."""
+
+    def __init__(self, size: int):
+        try:
+            self._buffer = np.full(size + 64, _POISON, np.uint8)
+        except MemoryError:
+            raise MemoryFault(f"the simulated device has no {size} bytes left") from None
+        self.size = size
+        address = self._buffer.ctypes.data
+        self.pointer = (address + -address % 64) | DEVICE_BIT
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedKernels:
+    handles: Mapping[str, int]
+    library: object  # the code lives as long as this
+
+
+class SimulatedAccelerator:
+    kind = "simulated"
+    sm = 90
+    stream = 0
+
+    def __init__(self, id: str):
+        self.id = id
+
+    def allocate(self, size: int) -> SimulatedMemory:
+        return SimulatedMemory(size)
+
+    def upload(self, source: np.ndarray, target: int) -> float:
+        return _move(target & ~DEVICE_BIT, source.ctypes.data, source.nbytes)
+
+    def download(self, source: int, target: np.ndarray) -> float:
+        return _move(target.ctypes.data, source & ~DEVICE_BIT, target.nbytes)
+
+    def copy(self, source: int, target: int, size: int) -> None:
+        _move(target & ~DEVICE_BIT, source & ~DEVICE_BIT, size)
+
+    def synchronize(self) -> None:
+        pass
+
+    def load(self, image: str, kernels: Sequence[str]) -> SimulatedKernels:
+        library = _link(image, kernels)
+        return SimulatedKernels({name: library[name] for name in kernels}, library)
+
+    def current(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def clock(self) -> float:
+        return time.perf_counter()
+
+    def elapsed(self, start: float, end: float) -> float:
+        return (end - start) * 1e3
+
+    @property
+    def launch_address(self) -> int:
+        return int(_launcher()["launch"])
+
+
+def _move(target: int, source: int, size: int) -> float:
+    start = time.perf_counter()
+    ctypes.memmove(target, source, size)
+    return (time.perf_counter() - start) * 1e3
+
+
+@cache
+def _jit() -> llvm.LLJIT:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.create_lljit_compiler(llvm.Target.from_default_triple().create_target_machine(opt=1, jit=True))
+
+
+@cache
+def _launcher() -> llvm.ResourceTracker:
+    return _link(LAUNCHER, ["launch"])
+
+
+_serial = iter(range(1 << 62))
+
+
+def _link(text: str, names: Sequence[str]) -> llvm.ResourceTracker:
+    builder = llvm.JITLibraryBuilder().add_ir(text).add_current_process()
+    for name in names:
+        builder.export_symbol(name)
+    return builder.link(_jit(), f"simulated {next(_serial)}")
