@@ -118,8 +118,8 @@ class Type:
 
 def parse_type(text: str) -> Type:
     """The type that prints as `text`. Raises ValueError where none does."""
-    name, _, rest = text.strip().partition("[")
-    if name not in DTYPES or (rest and not rest.endswith("]")):
+    name, bracket, rest = text.strip().partition("[")
+    if name not in DTYPES or (bracket and not rest.endswith("]")):
         raise ValueError(f"not a type: {text!r}")
     extents = [e.strip() for e in rest[:-1].split(",")] if rest else []
     return Type(DTYPES[name], tuple(None if e == "?" else int(e) for e in extents))

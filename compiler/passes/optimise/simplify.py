@@ -230,9 +230,10 @@ def _transpose(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
     axes, inner = op.attrs["axes"], operands[0].owner
     if list(axes) == sorted(axes):
         return operands[0]
-    if inner is not None and inner.name == "transpose":
-        return builder.emit("transpose", inner.operands[0], axes=tuple(inner.attrs["axes"][k] for k in axes))
-    return None
+    if inner is None or inner.name != "transpose":
+        return None
+    axes = tuple(inner.attrs["axes"][k] for k in axes)
+    return inner.operands[0] if list(axes) == sorted(axes) else builder.emit("transpose", inner.operands[0], axes=axes)
 
 
 def _reshape(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
