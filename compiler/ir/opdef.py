@@ -62,6 +62,7 @@ class OpDef:
                 its loop or branch
     traps       may raise at run time: never removed or moved
     untrapped   (builder, op, operands) -> what the op results in where it is known not to trap; the adjoint recomputes by it
+    cheap       reverse mode recomputes it from its operands rather than save it; None: by kind (see autodiff/store.py)
     fault       for an elementwise row that traps on bad operands: the fault kind (diag.errors.FAULTS)
     domain, kinks, doc   sampling domain, convention at points without a derivative, one line of documentation
     """
@@ -84,6 +85,7 @@ class OpDef:
     guarded: bool = False
     traps: bool = False
     untrapped: Callable[[Any, Op, Sequence[Value]], Value] | None = None
+    cheap: bool | None = None
     fault: str | None = None
     domain: Domain = field(default_factory=lambda: Domain(((-2.0, 2.0),)))
     kinks: str = ""

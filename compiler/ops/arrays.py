@@ -202,6 +202,7 @@ register(
         linear_in=(0,),
         pullback=_pullback_reshape,
         extent=lambda op, axis: op.operands[1 + axis],
+        cheap=True,
         doc="the elements in row-major order under other extents; the product of the extents must agree (the front "
         "end checks it)",
     )
@@ -273,6 +274,7 @@ register(
         lambda a, *index: a[tuple(int(i) for i in index)],
         linear_in=(0,),
         pullback=lambda ctx, op, ct: ctx.accumulate(op.operands[0], ct, op.operands[1:]),
+        cheap=True,
         doc="one element; the indices are within the array (made by `index`)",
     )
 )
