@@ -56,7 +56,8 @@ class OpDef:
     instruction LLVM instruction by dtype kind, e.g. {"f": "fadd", "i": "add"}
     call        math function: (libm name for f64, CUDA libdevice name); f32 names add "f"
     expand      (*operands as Sym) -> result as Sym, in terms of other rows: done before the back end
-    extent      (op, axis) -> the value holding that extent of result 0, if one of the operands is it; else None
+    extent      (op, axis) -> the value that is that extent of result 0, or (operand, axis) to ask there; None where
+                neither is known
     view_index  (e, op, index) -> index into operand 0, written with the index arithmetic `e` of the back end
     guarded     undefined where the check before it fails (division by zero, an index not checked): never moved out of
                 its loop or branch
@@ -80,7 +81,7 @@ class OpDef:
     instruction: dict[str, str] | None = None
     call: tuple[str, str] | None = None
     expand: Callable[..., Any] | None = None
-    extent: Callable[[Op, int], Value | None] | None = None
+    extent: Callable[[Op, int], Value | tuple[Value, int] | None] | None = None
     view_index: Callable[[Any, Op, list[Any]], list[Any]] | None = None
     guarded: bool = False
     traps: bool = False

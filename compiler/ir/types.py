@@ -55,8 +55,8 @@ _NUMPY = {
     "bool": np.dtype(np.bool_),
     **{f"i{n}": np.dtype(f"int{n}") for n in (8, 16, 32, 64)},
     **{f"u{n}": np.dtype(f"uint{n}") for n in (8, 16, 32, 64)},
-    **{"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)},
-    **{"c64": np.dtype(np.complex64), "c128": np.dtype(np.complex128)},
+    "f32": np.dtype(np.float32), "f64": np.dtype(np.float64),
+    "c64": np.dtype(np.complex64), "c128": np.dtype(np.complex128),
 }
 _FROM_NUMPY = {v: DTYPES[k] for k, v in _NUMPY.items()}
 

@@ -170,7 +170,7 @@ register(
         pullback=lambda ctx, op, ct: ctx.add(
             op.operands[0], ctx.builder.emit("transpose", ct, axes=_inverse(op.attrs["axes"]))
         ),
-        extent=lambda op, axis: (op.operands[0], op.attrs["axes"][axis]),  # type: ignore[arg-type, return-value]
+        extent=lambda op, axis: (op.operands[0], op.attrs["axes"][axis]),
         view_index=lambda e, op, index: [index[k] for k in _inverse(op.attrs["axes"])],
         doc="axis k of the result is axis axes[k] of the operand",
     )
@@ -180,7 +180,7 @@ register(
 def _infer_reshape(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
     array, *extents = operands
     shape = static(extents)
-    if array.type.is_static and None not in shape and prod(array.type.shape) != prod(shape):  # type: ignore[type-var]
+    if array.type.is_static and None not in shape and prod(array.type.shape) != prod(shape):  # type: ignore[type-var, arg-type]
         raise InferenceError(f"reshape of {array.type} to {shape}")
     if not shape:
         raise InferenceError("reshape to a scalar: use load")

@@ -72,7 +72,7 @@ register(
         numpy=("where",),
         linear_in=(1, 2),
         pullback=_pullback_where,
-        instruction={k: "select" for k in "biufc"},
+        instruction=dict.fromkeys("biufc", "select"),
         extent=extent_of_operand,
         doc="x where the condition holds, else y; the arm not taken has no influence on the derivative",
     )

@@ -96,7 +96,7 @@ def _keeps_extent(op, position: int, axis: int) -> bool:  # type: ignore[no-unty
             place = (made.operands[(3 if made.name == "for" else 0) + inner], k)
             continue
         rule = REGISTRY[made.name].extent
-        found = rule(made, k) if rule is not None else None
+        found: Value | tuple[Value, int] | None = rule(made, k) if rule is not None else None
         if isinstance(found, Value) and found.owner is not None and found.owner.name == "dim":
             found = (found.owner.operands[0], found.owner.attrs["axis"])
         place = found if isinstance(found, tuple) else None

@@ -14,7 +14,14 @@ from wengert.compiler.ir.tree import Tree, tuple_of
 from wengert.compiler.ir.types import Type
 from wengert.compiler.passes.autodiff import forward, reverse
 from wengert.compiler.passes.pipeline import Recorder, optimise
-from wengert.compiler.transforms.assemble import bind, check_same_extents, coerce, stop_gradients, with_params, with_results
+from wengert.compiler.transforms.assemble import (
+    bind,
+    check_same_extents,
+    coerce,
+    stop_gradients,
+    with_params,
+    with_results,
+)
 from wengert.compiler.transforms.compiled import Compiled, replace_function, trace_for
 from wengert.compiler.transforms.structure import Wrt, align, full_out, leaf_ranges, mask_tree, positions
 

@@ -111,11 +111,11 @@ class _Finder:
                 return place
             if op.name in ("for", "while", "if"):
                 found = self._follow(place)
-                if found == place or isinstance(found, Value):
+                if isinstance(found, Value) or found == place:
                     return found
             else:
                 rule = REGISTRY[op.name].extent
-                extent = rule(op, axis) if rule is not None else None
+                extent: Place | Value | None = rule(op, axis) if rule is not None else None
                 if not isinstance(extent, tuple):
                     if isinstance(extent, Value) and extent.owner is not None and extent.owner.name == "dim":
                         extent = (extent.owner.operands[0], extent.owner.attrs["axis"])

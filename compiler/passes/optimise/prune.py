@@ -91,7 +91,7 @@ def _copy_op(builder: Builder, op: Op, mapping: dict[Value, Value], needed: set[
         condition = op.regions[0]
         params = [p for p, k in zip(condition.params, keep, strict=True) if k]
         trimmed = Block(params, condition.ops, condition.results)
-        regions = (_copy(trimmed, mapping, needed, None), _copy(op.regions[1], mapping, needed, keep))
+        regions: tuple[Block, ...] = (_copy(trimmed, mapping, needed, None), _copy(op.regions[1], mapping, needed, keep))
     else:
         regions = tuple(_copy(r, mapping, needed, keep) for r in op.regions)
     kept = [r for r in op.results if r in needed]

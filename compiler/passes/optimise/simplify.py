@@ -263,7 +263,7 @@ def _load(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
     if made.name == "iota":
         return index[0]
     if made.name == "pack" and all(constant_of(i) is not None for i in index):
-        return made.operands[int(np.ravel_multi_index([constant_of(i) for i in index], made.attrs["shape"]))]
+        return made.operands[int(np.ravel_multi_index([int(constant_of(i)) for i in index], made.attrs["shape"]))]  # type: ignore[arg-type]
     if made.name == "update" and list(made.operands[2:]) == index:
         return made.operands[1]
     return None
