@@ -36,7 +36,28 @@ if TYPE_CHECKING:
     from wengert.compiler.api import vjp as vjp
     from wengert.compiler.api import vmap as vmap
 
-_PUBLIC = ["batch", "benchmark", "check", "checkpoint", "custom_derivative", "devices", "errors", "grad", "hessian", "hvp", "jacobian", "jit", "jvp", "offload", "prange", "stop_gradient", "transfers", "value_and_grad", "vjp", "vmap"]
+_PUBLIC = [
+    "batch",
+    "benchmark",
+    "check",
+    "checkpoint",
+    "custom_derivative",
+    "devices",
+    "errors",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jit",
+    "jvp",
+    "offload",
+    "prange",
+    "stop_gradient",
+    "transfers",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]
 __all__ = [*_PUBLIC, "__version__"]
 
 
