@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,16 @@ BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, YELLOW, GREY = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#f0e442", "#999999",
 )  # fmt: skip
 
-# The font that comes with Pillow knows Latin letters only.
-PLAIN = str.maketrans({"∂": "d", "→": ">", "←": "<", "…": "...", "−": "-", "·": "-", "≤": "<=", "≥": ">=", "′": "'"})
+# The font that comes with Pillow has ASCII only: what mathematics needs beyond it is spelled out.
+SPELLED = str.maketrans(
+    {"∂": "d", "→": ">", "←": "<", "−": "-", "·": "*", "×": "x", "µ": "u", "≤": "<=", "≥": ">=", "′": "'", "Σ": "sum ", "π": "pi", "∇": "grad "}
+)  # fmt: skip
+
+
+def ascii_only(words: str) -> str:
+    """`words` in the letters of the font: "v₀·ā" -> "v0*a"."""
+    plain = unicodedata.normalize("NFKD", words.translate(SPELLED))
+    return "".join(letter if letter.isascii() else "?" for letter in plain if not unicodedata.combining(letter))
 
 
 @cache
@@ -42,12 +51,12 @@ class Painter:
     def text(self, x: float, y: float, words: str, size: int = 13, colour: str = TEXT, anchor: str = "la", bold: bool = False) -> None:
         """`anchor` in Pillow's terms: "la" left and top, "mm" the middle, "ra" right and top."""
         self.draw.text(
-            (x * SCALE, y * SCALE), words.translate(PLAIN), fill=colour, font=font(size), anchor=anchor,
+            (x * SCALE, y * SCALE), ascii_only(words), fill=colour, font=font(size), anchor=anchor,
             stroke_width=0.4 * SCALE if bold else 0, stroke_fill=colour,
         )  # fmt: skip
 
     def width(self, words: str, size: int = 13) -> float:
-        return self.draw.textlength(words.translate(PLAIN), font=font(size)) / SCALE
+        return self.draw.textlength(ascii_only(words), font=font(size)) / SCALE
 
     def fitted(self, words: str, room: float, size: int = 13) -> str:
         """`words`, cut with an ellipsis where they would be wider than `room`."""

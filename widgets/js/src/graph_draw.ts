@@ -29,7 +29,9 @@ export function drawGraph(stage: SVGGElement, data: GraphData, layout: Layout, a
   for (const item of items) {
     const element = item.region ? drawRegion(item, data, layout, actions) : drawNode(item, layout, actions);
     elements.set(item.id, element);
-    (item.open ? layers.regions : layers.nodes).append(element);
+    layers.nodes.append(element);
+    // The frame of an open region lies below the edges, its header above them.
+    if (item.open) layers.regions.append(frame(item));
   }
   for (const edge of layout.edges) {
     const path = svg("path", {
@@ -179,9 +181,8 @@ function drawRegion(item: PlacedItem, data: GraphData, layout: Layout, actions: 
     transform: `translate(${item.x},${item.y})`,
   });
   if (item.open) {
-    element.append(svg("rect", { class: "wgt-region-box", width: item.width, height: item.height, rx: 8 }));
-    const header = svg("g", { class: "wgt-region-header", onclick: toggle }, svg("rect", { width: item.width, height: 28, rx: 8 }));
-    header.append(svg("text", { x: 12, y: 19 }, `▾ ${regionTitle(region)}`), svg("title", {}, "close"));
+    const header = svg("g", { class: "wgt-region-header", onclick: toggle }, svg("rect", { width: Math.min(item.width, 22 + 7.3 * (regionTitle(region).length + 2)), height: 26, rx: 8 }));
+    header.append(svg("text", { x: 12, y: 18 }, `▾ ${regionTitle(region)}`), svg("title", {}, "close"));
     element.append(header);
     return element;
   }
@@ -194,6 +195,11 @@ function drawRegion(item: PlacedItem, data: GraphData, layout: Layout, actions: 
     svg("title", {}, "open"),
   );
   return element;
+}
+
+function frame(item: PlacedItem): SVGElement {
+  const { x, y, width, height } = item;
+  return svg("rect", { class: `wgt-frame wgt-${item.half}`, x, y, width, height, rx: 8 });
 }
 
 /** The nearest item in the direction of an arrow key; sideways distance counts double. */

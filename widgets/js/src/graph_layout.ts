@@ -10,7 +10,7 @@ const CLOSED_HEIGHT = 40;
 const HEADER = 30;
 const PADDING = 16;
 const CELL_GAP = 8;
-export const AXIS_GAP = 72;
+export const AXIS_GAP = 52;
 export const LABEL_LENGTH = 22;
 
 export interface Box {
@@ -54,13 +54,13 @@ interface Arrangement {
 const pair = (source: string, target: string): string => `${source}\n${target}`;
 
 export const nodeWidth = (node: GraphNode): number =>
-  Math.max(56, Math.round(shorten(node.label, LABEL_LENGTH).length * CHARACTER) + 24 + (node.stored ? 12 : 0));
+  Math.max(48, Math.round(shorten(node.label, LABEL_LENGTH).length * CHARACTER) + 18 + (node.stored ? 12 : 0));
 
 export function regionTitle(region: GraphRegion): string {
   return shorten(`${region.kind} ${region.label}`.trim(), 30);
 }
 
-const closedWidth = (region: GraphRegion): number => Math.max(132, Math.round(regionTitle(region).length * CHARACTER) + 44);
+const closedWidth = (region: GraphRegion): number => Math.max(132, Math.round(regionTitle(region).length * CHARACTER) + 38);
 
 export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit = 200): Layout {
   const tree = buildSlots(graph);
@@ -86,7 +86,7 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
 
   function arrange(container: string): Arrangement {
     const layered = new dagre.graphlib.Graph();
-    layered.setGraph({ rankdir: "TB", nodesep: 18, ranksep: 30, edgesep: 12 });
+    layered.setGraph({ rankdir: "TB", nodesep: 16, ranksep: 30, edgesep: 10 });
     layered.setDefaultEdgeLabel(() => ({}));
     const kept = new Set<string>();
     for (const id of tree.children.get(container) ?? []) {

@@ -84,8 +84,8 @@ function lane(device: DeviceData, data: PlacementData): HTMLElement {
       "div",
       { class: `wgt-chip wgt-chip-${kind}`, title: `${name}: ${fact}, ${amount}` },
       html("span", { class: "wgt-chip-name" }, name),
-      html("span", { class: "wgt-muted" }, fact),
       html("span", { class: "wgt-amount" }, amount),
+      fact !== "" && html("span", { class: "wgt-fact wgt-muted" }, fact),
     );
   const shape = (dimensions: number[]): string => (dimensions.length === 0 ? "scalar" : dimensions.join("×"));
   chips(arrays.map((array) => chip("array", array.name, `${shape(array.shape)} ${array.dtype}`, formatBytes(array.bytes))), "array");
@@ -133,7 +133,7 @@ function arrow(transfer: TransferData, centre: (id: string) => number, y: number
   const forward = to > from ? 1 : -1;
   const [start, end] = [from + 7 * forward, to - 3 * forward];
   const head = 5 + weight;
-  const words = `${shorten(transfer.array, 18)}  ${formatBytes(transfer.bytes)}`;
+  const words = `${shorten(transfer.array, 18)} · ${formatBytes(transfer.bytes)}`;
   const act = (): void => choose(transfer.order);
   return svg(
     "g",

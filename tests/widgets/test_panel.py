@@ -1,0 +1,75 @@
+"""Views and panel without a browser: what a click does to the kernel side, and what is left after closing."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("anywidget")
+from wengert.widgets import GraphView, Panel, view
+from wengert.widgets.engine import STATIC
+
+sys.path.insert(0, str(Path(__file__).parent))
+import samples
+
+pytestmark = pytest.mark.skipif(not (STATIC / "engine.js").is_file(), reason="the front end is not bundled: npm run build in widgets/js")
+
+
+def test_selecting_fills_the_detail():
+    graph = view(samples.graph())
+    graph.selected = "dd"
+    assert graph.detail["node"] == "dd" and "reads    d (d = v − t)" in graph.detail["text"]
+    failing = GraphView(samples.graph(), explain=lambda node: 1 / 0)
+    failing.selected = "dd"
+    assert failing.detail["text"] == "no details: ZeroDivisionError: division by zero"
+
+
+def test_the_engine_is_not_sent_with_each_view():
+    assert len(view(samples.timing())._esm) < 5000
+
+
+def test_a_view_has_text_and_picture():
+    data, metadata = view(samples.placement())._repr_mimebundle_()
+    assert {"text/plain", "image/png", "application/vnd.jupyter.widget-view+json"} <= set(data)
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG") and metadata["image/png"]["width"] > 0
+
+
+def test_a_panel_builds_each_tab_once_when_it_is_opened():
+    calls: list[str] = []
+
+    def build(name):
+        return lambda: calls.append(name) or getattr(samples, name)()
+
+    panel = Panel("compiled", {"Graph": build("graph"), "Timings": build("timing")})
+    assert calls == ["graph"]
+    panel.active = "Timings"
+    panel.active = "Graph"
+    panel.active = "Timings"
+    assert calls == ["graph", "timing"]
+    assert panel._repr_mimebundle_()[0]["text/plain"].startswith("compiled\nmisfit and its gradient")
+    children = list(panel.views.values())
+    panel.close()
+    assert panel.comm is None and all(child.comm is None for child in children)
+
+
+def test_a_tab_that_fails_says_so_and_can_be_tried_again():
+    answers = iter([RuntimeError("no GPU answered")])
+
+    def build():
+        for error in answers:
+            raise error
+        return samples.placement()
+
+    panel = Panel("compiled", {"Placement": build})
+    assert panel.tabs[0]["state"] == "failed" and panel.tabs[0]["error"] == "RuntimeError: no GPU answered"
+    assert panel._repr_mimebundle_()[0]["text/plain"] == "compiled\nRuntimeError: no GPU answered"
+    panel.retries += 1
+    assert panel.tabs[0]["state"] == "ready"
+
+
+def test_other_objects_have_no_view():
+    with pytest.raises(TypeError, match="no view for dict"):
+        view({})
