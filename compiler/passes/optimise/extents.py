@@ -27,7 +27,7 @@ def resolve_extents(function: Function) -> Function:
             for region in op.regions:
                 for p in region.params[1:] if op.name == "for" else region.params:
                     carried[p] = op
-    finder = _Finder(carried)
+    finder = Finder(carried)
     mapping: dict[Value, Value] = {}
 
     def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
@@ -45,7 +45,7 @@ def resolve_extents(function: Function) -> Function:
     return Function(function.name, copy_block(function.body, mapping, replace), function.written)
 
 
-class _Finder:
+class Finder:
     """Follows an axis from value to value, as far out as it can be proved to keep its extent."""
 
     def __init__(self, carried: dict[Value, Op]):
