@@ -22,7 +22,7 @@ _FROM_NUMPY = frozenset((
 # fmt: on
 """What is passed on to the array brought home: only what reads."""
 
-_READ_ONLY = (
+_READ_ONLY = "a device array is written by offloaded functions only; y.get() is a NumPy array that can be changed here"
     "a device array is written by offloaded functions only; y.get() gives a NumPy array that can be changed here"
 )
 
