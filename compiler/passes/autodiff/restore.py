@@ -1,0 +1,174 @@
+"""In front of each reversed block: what restores the values of the input that it reads.
+
+    for %n-1, %-1, %-1, %r_bar (%k, %v_bar) {        for %n-1, %-1, %-1, %r_bar (%k, %v_bar) {
+        %0 = cos %u #adjoint                    =>       %u2 = load %t, %k #tape
+        %u_bar = multiply %v_bar, %0                     %0 = cos %u2 #adjoint
+        yield %u_bar                                     ...
+
+The reversed blocks name the values of the input; here they get their stand-ins: the forward sweep's value at function
+level, else one read from a tape or recomputed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wengert.compiler.ir.builder import Builder
+from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.rewrite import copy_op
+from wengert.compiler.ir.types import I64, Type
+from wengert.compiler.passes.autodiff.rules import fit
+from wengert.compiler.passes.autodiff.store import Store
+from wengert.compiler.passes.autodiff.structure import LOOPS
+from wengert.compiler.passes.autodiff.tape import ForwardSweep, Saved, elements
+
+
+def restore(state: Any, store: Store, sweep: ForwardSweep) -> None:
+    """Step 4 of reverse.py; changes the reversed blocks in place."""
+    _Restore(state, store, sweep).run()
+
+
+class _Restore:
+    """`stand_ins`: value of the input -> what holds it in the reverse sweep."""
+
+    def __init__(self, state: Any, store: Store, sweep: ForwardSweep):
+        self.state, self.store, self.sweep = state, store, sweep
+        self.stand_ins: dict[Value, Value] = {}
+        self.builder = Builder(Block())
+
+    def run(self) -> None:
+        state, order = self.state, self.state.structure.order
+        for block in sorted(state.blocks, key=lambda b: len(state.structure.paths[b])):
+            if block is state.function.body:
+                continue
+            new = Block()
+            with self.builder.inside(new):
+                for value in sorted(self.store.asked.get(block, ()), key=order.__getitem__):
+                    self._get(value)
+            reversed_ = state.blocks[block]
+            reversed_.ops[:0] = new.ops
+        self._resolve(state.blocks[state.function.body])
+
+    def _resolve(self, block: Block) -> None:
+        """Put the stand-ins where values of the input are named."""
+        for op in block.ops:
+            op.operands = tuple([self._final(v) for v in op.operands])
+            for region in op.regions:
+                self._resolve(region)
+        block.results = [self._final(v) for v in block.results]
+
+    def _final(self, value: Value) -> Value:
+        while value in self.state.renamed:
+            value = self.state.renamed[value]
+        return self._get(value) if value in self.state.structure.home else value
+
+    def _get(self, value: Value) -> Value:
+        if self.store.is_there(value):
+            return self.sweep.mapping[value]
+        found = self.stand_ins.get(value)
+        if found is None:
+            saved = self.store.saved.get(value)
+            found = self.stand_ins[value] = self._recompute(value) if saved is None else self._read(saved)
+        return found
+
+    # -- recomputing
+
+    def _recompute(self, value: Value) -> Value:
+        builder, op = self.builder, value.owner
+        with builder.at(op.span if op else None, "adjoint"):
+            known = constant_of(value)
+            if known is not None:
+                return builder.constant(known, value.type.dtype)
+            bounds = self.store.bounds_of_index(value)
+            if bounds is not None:
+                return self._index(value, *bounds)
+            if value in self.store.places:
+                array, axis = self.store.places[value]
+                return builder.extent(self._get(array), axis)
+            assert op is not None, f"{value!r} was neither saved nor can it be recomputed"
+            if op.name == "dim":
+                extent = self.store.extent(op.operands[0], op.attrs["axis"])
+                return builder.integer(extent) if isinstance(extent, int) else self._get(extent)
+            operands = [self._get(v) for v in op.operands]
+            untrapped = REGISTRY[op.name].untrapped
+            if untrapped is not None:
+                return untrapped(builder, op, operands)
+            made = copy_op(builder, op, operands)
+            made.role = "adjoint"
+            self.stand_ins.update(zip(op.results, made.results, strict=True))
+            return self.stand_ins[value]
+
+    def _index(self, value: Value, low: Value, step: Value) -> Value:
+        """low + trip * step."""
+        builder = self.builder
+        loop, _ = self.state.structure.parent[self.state.structure.home[value]]
+        index: Value = self.state.trips[loop]
+        if constant_of(step) != 1:
+            index = builder.emit("multiply", index, self._number(step))
+        if constant_of(low) != 0:
+            index = builder.emit("add", self._number(low), index)
+        return index
+
+    def _number(self, value: Value) -> Value:
+        known = constant_of(value)
+        return self._get(value) if known is None else self.builder.integer(known)
+
+    # -- reading tapes
+
+    def _read(self, saved: Saved) -> Value:
+        builder, value, tape = self.builder, saved.value, self.sweep.tapes[saved]
+        span = value.owner.span if value.owner is not None else saved.path[-1][0].span
+        with builder.at(span, "tape"):
+            if saved.scheme == "result":
+                return fit(builder, tape, value.type)
+            if saved.scheme == "stack":
+                return self._pop(saved)
+            trips = [self.state.trips[loop] for loop in saved.loops]
+            if value.type.is_scalar:
+                return builder.emit("load", tape, *trips, hint=value.hint)
+            rank, count = value.type.rank, len(trips)
+            starts = trips + [builder.integer(0)] * rank
+            sizes = [builder.integer(1)] * count
+            sizes += [
+                builder.extent(tape, count + k) if n is None else builder.integer(n)
+                for k, n in enumerate(value.type.shape)
+            ]
+            steps, drop = (1,) * (rank + count), tuple(range(count))
+            return builder.emit("slice", tape, *starts, *sizes, steps=steps, drop=drop, hint=value.hint)
+
+    def _pop(self, saved: Saved) -> Value:
+        """Take the value from the top of its stack, and hand the position through the reversed ops around it."""
+        builder, value, tape = self.builder, saved.value, self.sweep.tapes[saved]
+        around = [(op, region) for op, region in saved.path]
+        first = next(k for k, (op, _) in enumerate(around) if op is saved.outermost)
+        entered: list[Value] = []
+        top = self.sweep.tops[saved]
+        for op, region in around[first:]:
+            entered.append(top)
+            if op.name in LOOPS:
+                made = self.state.ops[op]
+                made.operands = (*made.operands, top)
+                top = Value(Type(I64), "top")
+                self.state.blocks[region].params.append(top)
+        extents = [self.store.extent(value, k) for k in range(value.type.rank)]
+        sizes = [builder.integer(n) if isinstance(n, int) else self._get(n) for n in extents]
+        size = elements(builder, sizes)
+        below = builder.emit("subtract", top, size)
+        if value.type.is_scalar:
+            found = builder.emit("load", tape, below, hint=value.hint)
+        else:
+            found = builder.emit("slice", tape, below, size, steps=(1,), drop=(), hint=value.hint)
+            if value.type.rank > 1:
+                found = builder.emit("reshape", found, *sizes, hint=value.hint)
+            found = fit(builder, found, value.type)
+        top = below
+        for (op, region), before in reversed(list(zip(around[first:], entered, strict=True))):
+            made: Op = self.state.ops[op]
+            self.state.blocks[region].results.append(top)
+            for other in op.regions if op.name == "if" else ():
+                if other is not region:
+                    self.state.blocks[other].results.append(before)
+            top = Value(Type(I64), "top", made)
+            made.results = (*made.results, top)
+        return found

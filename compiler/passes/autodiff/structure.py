@@ -1,0 +1,165 @@
+"""Where every value of a function is at home: its block, the loops and branches around it, its place in program order.
+
+    func @f(%n: i64, %x: f64) {                 home(%x) = home(%r) = the function's body, path ()
+        %r = for %0, %n, %1, %x (%i, %c) {      home(%i) = home(%c) = home(%y) = the loop's body, path ((for, body),)
+            %y = multiply %c, %c : f64
+            yield %y
+        } : f64
+        return %r
+    }
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
+from wengert.compiler.ir.opdef import REGISTRY
+
+LOOPS = ("for", "while")
+
+
+def body_of(loop: Op) -> Block:
+    """The block that a `for` or `while` repeats."""
+    return loop.regions[-1]
+
+
+def carried_params(loop: Op) -> list[Value]:
+    """The parameters of a loop's body that are carried from trip to trip."""
+    params = body_of(loop).params
+    return params[1:] if loop.name == "for" else params
+
+
+def carried_inits(loop: Op) -> tuple[Value, ...]:
+    """What a loop's carried values start with."""
+    return loop.operands[3:] if loop.name == "for" else loop.operands
+
+
+@dataclass(slots=True)
+class Structure:
+    """Built once per function, in time linear in its ops.
+
+    home: value -> block. parent: region -> (the op it belongs to, the block that op stands in).
+    order: value -> position in program order. carrier: parameter of a loop's body -> (loop, position among the carried).
+    """
+
+    function: Function
+    home: dict[Value, Block] = field(default_factory=dict)
+    parent: dict[Block, tuple[Op, Block]] = field(default_factory=dict)
+    order: dict[Value, int] = field(default_factory=dict)
+    carrier: dict[Value, tuple[Op, int]] = field(default_factory=dict)
+    standing: dict[Op, Block] = field(default_factory=dict)
+    paths: dict[Block, tuple[tuple[Op, Block], ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._visit(self.function.body, ())
+
+    def _visit(self, block: Block, path: tuple[tuple[Op, Block], ...]) -> None:
+        self.paths[block] = path
+        for p in block.params:
+            self.place(p, block)
+        for op in block.ops:
+            self.standing[op] = block
+            for region in op.regions:
+                self.parent[region] = (op, block)
+                self._visit(region, (*path, (op, region)))
+            if op.name in LOOPS:
+                for k, p in enumerate(carried_params(op)):
+                    self.carrier[p] = (op, k)
+            for v in op.results:
+                self.place(v, block)
+
+    def place(self, value: Value, block: Block, order: int | None = None) -> None:
+        self.home[value] = block
+        self.order[value] = len(self.order) if order is None else order
+
+    def path(self, block: Block) -> tuple[tuple[Op, Block], ...]:
+        """The region ops around `block`, outermost first, each with the region of it that leads there."""
+        return self.paths[block]
+
+    def loops(self, block: Block) -> list[Op]:
+        return [op for op, _ in self.path(block) if op.name in LOOPS]
+
+    def is_inside(self, value: Value, op: Op) -> bool:
+        """Whether `value` is defined within a region of `op`."""
+        return any(around is op for around, _ in self.path(self.home[value]))
+
+
+class Extents:
+    """Follows the extents of arrays to where they come from, through loops and branches that keep them.
+
+    `root(array, axis)` is an int, an i64 value, or the (array, axis) beyond which nothing is known.
+    """
+
+    def __init__(self, structure: Structure):
+        self.structure = structure
+        self.known: dict[tuple[Value, int], int | Value | tuple[Value, int]] = {}
+
+    def root(self, array: Value, axis: int) -> int | Value | tuple[Value, int]:
+        place = (array, axis)
+        if place not in self.known:
+            self.known[place] = self._follow(array, axis, frozenset())
+        return self.known[place]
+
+    def _follow(
+        self, array: Value, axis: int, assumed: frozenset[tuple[Value, int]]
+    ) -> int | Value | tuple[Value, int]:
+        """`assumed` are parameters being followed: to arrive at one again shows that a trip keeps its extent."""
+        while True:
+            static = array.type.shape[axis]
+            if static is not None:
+                return static
+            if (array, axis) in assumed:
+                return array, axis
+            if not assumed and (array, axis) in self.known:
+                return self.known[array, axis]
+            if array in self.structure.carrier:
+                return self._carried(array, axis, assumed)
+            op = array.owner
+            if op is None:
+                return array, axis
+            if op.name in LOOPS:
+                param = carried_params(op)[op.results.index(array)]
+                found = self._carried(param, axis, assumed)
+                return (array, axis) if found == (param, axis) or self._within(found, op) else found
+            if op.name == "if":
+                ends = [self._follow(r.results[op.results.index(array)], axis, assumed) for r in op.regions]
+                return ends[0] if ends[0] == ends[1] and not self._within(ends[0], op) else (array, axis)
+            rule = REGISTRY[op.name].extent
+            found = rule(op, axis) if rule is not None else None
+            if found is None:
+                return array, axis
+            if isinstance(found, Value):
+                found = self._scalar(found)
+                if not isinstance(found, tuple):
+                    return found
+            array, axis = found
+
+    def _within(self, found: int | Value | tuple[Value, int], op: Op) -> bool:
+        if isinstance(found, int):
+            return False
+        return self.structure.is_inside(found if isinstance(found, Value) else found[0], op)
+
+    def _scalar(self, value: Value) -> int | Value | tuple[Value, int]:
+        """An i64 value as a constant, as the extent it was read from, or as itself."""
+        while (op := value.owner) is not None:
+            if op.name == "dim":
+                return op.operands[0], op.attrs["axis"]
+            if op.name != "same_extent":
+                break
+            value = op.operands[0]
+        known = constant_of(value)
+        return value if known is None else int(known)
+
+    def _carried(self, param: Value, axis: int, assumed: frozenset[tuple[Value, int]]) -> int | Value | tuple[Value, int]:
+        op, k = self.structure.carrier[param]
+        if param.type.shape[axis] is not None:
+            return param.type.shape[axis]  # type: ignore[return-value]
+        start = carried_inits(op)[k]
+        if param is body_of(op).results[k]:
+            return self._follow(start, axis, assumed)
+        end = self._follow(body_of(op).results[k], axis, assumed | {(param, axis)})
+        if end == (param, axis):
+            return self._follow(start, axis, assumed)
+        begin = self._follow(start, axis, assumed)
+        return begin if begin == end else (param, axis)
