@@ -30,7 +30,7 @@ class Panel(anywidget.AnyWidget):
     tone = traitlets.Enum(["ok", "warning", "error"], "ok").tag(sync=True)
     active = traitlets.Unicode().tag(sync=True)
     retries = traitlets.Int(0).tag(sync=True)
-    tabs = traitlets.List().tag(sync=True)
+    tabs = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     def __init__(self, status: str, tabs: Mapping[str, Callable[[], Model | View]], *, tone: Tone = "ok") -> None:
         ensure_library()

@@ -14,7 +14,9 @@ from .engine import bundle, engine_key, ensure_library
 from .models import GraphModel, Model, PlacementModel, TimingModel
 
 
-def mimebundle(widget: anywidget.AnyWidget, model: Model | None, heading: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+def mimebundle(
+    widget: anywidget.AnyWidget, model: Model | None, heading: str = ""
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a front end may choose from: the live widget, a picture, text.
 
     A notebook opened untrusted, on a hosting site or in a terminal shows the last two.

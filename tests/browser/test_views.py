@@ -160,7 +160,9 @@ def test_panel_builds_a_tab_when_it_is_opened(lab, page):
     expect(page.locator('[data-view="placement"]')).to_be_visible(timeout=PATIENCE)
     expect(page.locator('[data-view="graph"]')).to_be_hidden()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("alert").locator("visible=true")).to_contain_text("RuntimeError: no GPU answered", timeout=PATIENCE)
+    expect(page.get_by_role("alert").locator("visible=true")).to_contain_text(
+        "RuntimeError: no GPU answered", timeout=PATIENCE
+    )
     page.get_by_role("button", name="Try again").click()
     expect(page.locator('[data-view="timing"]')).to_be_visible(timeout=PATIENCE)
     assert run_in_kernel(lab, page, "calls") == "['graph', 'placement', 'broken', 'broken']"

@@ -15,7 +15,13 @@ from wengert.widgets.models.units import format_bytes, format_ratio, format_seco
 sys.path.insert(0, str(Path(__file__).parent))
 import samples
 
-SAMPLES = [samples.graph, lambda: samples.graph(has_adjoint=False), samples.long_graph, samples.placement, samples.timing]
+SAMPLES = [
+    samples.graph,
+    lambda: samples.graph(has_adjoint=False),
+    samples.long_graph,
+    samples.placement,
+    samples.timing,
+]
 EMPTY = [lambda: GraphModel("nothing"), PlacementModel, TimingModel]
 
 
@@ -68,14 +74,23 @@ def test_graph_detail_names_operands_users_and_adjoints():
 
 def test_graph_text_stands_in_source_order():
     lines = text(samples.graph()).splitlines()
-    position = {name: next(i for i, line in enumerate(lines) if line.strip().startswith(name)) for name in ("v₀", "for step", "call", "sum")}
+    position = {
+        name: next(i for i, line in enumerate(lines) if line.strip().startswith(name))
+        for name in ("v₀", "for step", "call", "sum")
+    }
     assert sorted(position, key=position.get) == ["v₀", "for step", "call", "sum"]
 
 
 def test_placement_summary_and_ends():
     model = samples.placement()
-    assert model.summary.startswith("4 transfers moved 134 MB to the device and 134 MB to the host in 5.12 ms; the largest was u")
-    assert [model.ends(transfer) for transfer in model.transfers[:3]] == [("cpu", "cuda:0"), ("cpu", "cuda:0"), ("cuda:0", "cpu")]
+    assert model.summary.startswith(
+        "4 transfers moved 134 MB to the device and 134 MB to the host in 5.12 ms; the largest was u"
+    )
+    assert [model.ends(transfer) for transfer in model.transfers[:3]] == [
+        ("cpu", "cuda:0"),
+        ("cpu", "cuda:0"),
+        ("cuda:0", "cpu"),
+    ]
     assert PlacementModel().summary == "Nothing moved: every array is where it was last used."
 
 

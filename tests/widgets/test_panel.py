@@ -15,7 +15,9 @@ from wengert.widgets.engine import STATIC
 sys.path.insert(0, str(Path(__file__).parent))
 import samples
 
-pytestmark = pytest.mark.skipif(not (STATIC / "engine.js").is_file(), reason="the front end is not bundled: npm run build in widgets/js")
+pytestmark = pytest.mark.skipif(
+    not (STATIC / "engine.js").is_file(), reason="the front end is not bundled: npm run build in widgets/js"
+)
 
 
 def test_selecting_fills_the_detail():

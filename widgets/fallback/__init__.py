@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from wengert.widgets.models import GraphModel, Model, PlacementModel
+
 from .graph import graph_png, graph_text
 from .painter import WIDTH as PNG_WIDTH
 from .placement import placement_png, placement_text
 from .timing import timing_png, timing_text
-from ..models import GraphModel, Model, PlacementModel
 
 __all__ = ["PNG_WIDTH", "png", "text"]
 

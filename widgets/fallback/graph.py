@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..models.graph import GraphModel, Node, Region
+from wengert.widgets.models.graph import GraphModel, Node, Region
+
 from .painter import BLUE, GREEN, LINE, MARGIN, MUTED, TEXT, VERMILLION, WIDTH, Painter, pale
 from .table import shorten
 
@@ -24,7 +25,8 @@ def rows_of(model: GraphModel) -> list[Row]:
     """The primal program in order, with the adjoints of each operation; adjoints of nothing come last."""
     rows: list[Row] = []
     children: dict[str | None, list[Node | Region]] = {}
-    for item in (*model.nodes, *model.regions):
+    items: tuple[Node | Region, ...] = (*model.nodes, *model.regions)
+    for item in items:
         if item.half == "primal":
             children.setdefault(item.parent, []).append(item)
 

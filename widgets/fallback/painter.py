@@ -22,7 +22,8 @@ BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, YELLOW, GREY = (
 
 # The font that comes with Pillow has ASCII only: what mathematics needs beyond it is spelled out.
 SPELLED = str.maketrans(
-    {"∂": "d", "→": ">", "←": "<", "−": "-", "·": "*", "×": "x", "µ": "u", "≤": "<=", "≥": ">=", "′": "'", "Σ": "sum ", "π": "pi", "∇": "grad "}
+    {"∂": "d", "∇": "grad ", "Σ": "sum ", "π": "pi", "µ": "u", "·": "*", "×": "x", "−": "-", "′": "'", "…": "..."}
+    | {"→": ">", "←": "<", "≤": "<=", "≥": ">="}
 )  # fmt: skip
 
 
@@ -48,7 +49,9 @@ class Painter:
         self.image = Image.new("RGB", (WIDTH * SCALE, int(height) * SCALE), PAPER)
         self.draw: Any = ImageDraw.Draw(self.image)
 
-    def text(self, x: float, y: float, words: str, size: int = 13, colour: str = TEXT, anchor: str = "la", bold: bool = False) -> None:
+    def text(
+        self, x: float, y: float, words: str, size: int = 13, colour: str = TEXT, anchor: str = "la", bold: bool = False
+    ) -> None:
         """`anchor` in Pillow's terms: "la" left and top, "mm" the middle, "ra" right and top."""
         self.draw.text(
             (x * SCALE, y * SCALE), ascii_only(words), fill=colour, font=font(size), anchor=anchor,
@@ -77,12 +80,23 @@ class Painter:
                 lines.append(word)
         return lines
 
-    def box(self, x: float, y: float, width: float, height: float, fill: str | None = None, outline: str | None = None, radius: float = 5) -> None:
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        fill: str | None = None,
+        outline: str | None = None,
+        radius: float = 5,
+    ) -> None:
         corners = (x * SCALE, y * SCALE, max(x, x + width) * SCALE, (y + height) * SCALE)
         self.draw.rounded_rectangle(corners, radius * SCALE, fill=fill, outline=outline, width=SCALE)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, colour: str = LINE, width: float = 1) -> None:
-        self.draw.line((x1 * SCALE, y1 * SCALE, x2 * SCALE, y2 * SCALE), fill=colour, width=max(1, round(width * SCALE)))
+        self.draw.line(
+            (x1 * SCALE, y1 * SCALE, x2 * SCALE, y2 * SCALE), fill=colour, width=max(1, round(width * SCALE))
+        )
 
     def arrow(self, x1: float, x2: float, y: float, colour: str, width: float) -> None:
         """A level arrow from x1 to x2."""

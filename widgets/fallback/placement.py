@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import log1p
 
-from ..models.placement import Device, PlacementModel
-from ..models.units import format_bytes, format_seconds
+from wengert.widgets.models.placement import Device, PlacementModel
+from wengert.widgets.models.units import format_bytes, format_seconds
+
 from .painter import BLUE, GREEN, GROUND, LINE, MARGIN, MUTED, PURPLE, VERMILLION, WIDTH, Painter
 from .table import shorten, table
 
@@ -22,17 +23,26 @@ def placement_text(model: PlacementModel) -> str:
         arrays = [array for array in model.arrays if array.device == device.id]
         rows = [(a.name, f"{_shape(a.shape)} {a.dtype}", format_bytes(a.bytes)) for a in arrays]
         kernels = [kernel for kernel in model.kernels if kernel.device == device.id]
-        rows += [(k.name, "kernel" if k.line is None else f"kernel, line {k.line}", _launches(k.launches)) for k in kernels]
+        rows += [
+            (k.name, "kernel" if k.line is None else f"kernel, line {k.line}", _launches(k.launches)) for k in kernels
+        ]
         lines += table(rows, right=(2,))
     if not model.transfers:
         return "\n".join(lines)
     ordered = sorted(model.transfers, key=lambda transfer: transfer.order)
-    rows = [("#", "array", "bytes", "direction", "time", "why")]
-    rows += [
-        (str(t.order), t.array, format_bytes(t.bytes), t.direction, format_seconds(t.milliseconds / 1000), shorten(t.why, 48))
+    ledger: list[tuple[str, ...]] = [("#", "array", "bytes", "direction", "time", "why")]
+    ledger += [
+        (
+            str(t.order),
+            t.array,
+            format_bytes(t.bytes),
+            t.direction,
+            format_seconds(t.milliseconds / 1000),
+            shorten(t.why, 48),
+        )
         for t in ordered[:MOST_TRANSFERS]
     ]
-    lines += ["", "transfers", *table(rows, right=(0, 2, 4))]
+    lines += ["", "transfers", *table(ledger, right=(0, 2, 4))]
     if len(ordered) > MOST_TRANSFERS:
         lines.append(f"  ... {len(ordered) - MOST_TRANSFERS} more")
     lines.append(f"  in all {format_bytes(model.total_bytes)} in {format_seconds(model.total_milliseconds / 1000)}")
@@ -85,13 +95,22 @@ def placement_png(model: PlacementModel) -> bytes:
         sheet.text((start + end) / 2, y - 11, words, 12, anchor="mm")
         sheet.arrow(start, end, y, colour, 1.5 + 3.5 * log1p(transfer.bytes) / log1p(max(largest, 1)))
     if len(ordered) > len(shown):
-        sheet.text(WIDTH / 2, sheet.image.height / 2 - MARGIN, f"and {len(ordered) - len(shown)} more transfers", 12, MUTED, "mm")
+        sheet.text(
+            WIDTH / 2,
+            sheet.image.height / 2 - MARGIN,
+            f"and {len(ordered) - len(shown)} more transfers",
+            12,
+            MUTED,
+            "mm",
+        )
     return sheet.png()
 
 
 def _chips(model: PlacementModel, device: Device) -> list[tuple[str, str, str]]:
     """Name, amount and colour of what lies on a device."""
-    arrays = [(f"{a.name}  {_shape(a.shape)}", format_bytes(a.bytes), GREEN) for a in model.arrays if a.device == device.id]
+    arrays = [
+        (f"{a.name}  {_shape(a.shape)}", format_bytes(a.bytes), GREEN) for a in model.arrays if a.device == device.id
+    ]
     kernels = [(k.name, _launches(k.launches), PURPLE) for k in model.kernels if k.device == device.id]
     chips = arrays + kernels
     if len(chips) <= PICTURE_CHIPS:
@@ -99,7 +118,15 @@ def _chips(model: PlacementModel, device: Device) -> list[tuple[str, str, str]]:
     return [*chips[: PICTURE_CHIPS - 1], (f"and {len(chips) - PICTURE_CHIPS + 1} more", "", LINE)]
 
 
-def _draw_lane(sheet: Painter, device: Device, chips: list[tuple[str, str, str]], left: float, top: float, width: float, height: float) -> None:
+def _draw_lane(
+    sheet: Painter,
+    device: Device,
+    chips: list[tuple[str, str, str]],
+    left: float,
+    top: float,
+    width: float,
+    height: float,
+) -> None:
     sheet.box(left, top, width, height, None, LINE)
     sheet.text(left + 10, top + 8, device.id, 13, bold=True)
     state = device.name if device.available else f"not available: {device.reason}"

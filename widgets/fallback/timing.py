@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from ..models.timing import TimingModel, TimingRow
-from ..models.units import format_seconds
-from .painter import BLUE, GREEN, GREY, LINE, MARGIN, MUTED, ORANGE, PURPLE, SKY, TEXT, VERMILLION, WIDTH, YELLOW, Painter
+from wengert.widgets.models.timing import TimingModel, TimingRow
+from wengert.widgets.models.units import format_seconds
+
+from .painter import (
+    BLUE,
+    GREEN,
+    GREY,
+    LINE,
+    MARGIN,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    TEXT,
+    VERMILLION,
+    WIDTH,
+    YELLOW,
+    Painter,
+)
 from .table import table
 
 DEVICE_COLOURS = (BLUE, GREEN, VERMILLION, PURPLE)
@@ -26,7 +42,12 @@ def timing_text(model: TimingModel) -> str:
     if model.stages:
         total = model.compile_milliseconds
         stages = [
-            (s.name, format_seconds(s.milliseconds / 1000), _bar(s.milliseconds, total), f"{s.ops} ops" if s.ops else "")
+            (
+                s.name,
+                format_seconds(s.milliseconds / 1000),
+                _bar(s.milliseconds, total),
+                f"{s.ops} ops" if s.ops else "",
+            )
             for s in model.stages
         ]
         lines += ["", f"where the compile time went: {format_seconds(total / 1000)} in all", *table(stages, right=(1,))]
@@ -43,13 +64,22 @@ def _bar(value: float, longest: float) -> str:
 
 
 def _provenance(model: TimingModel) -> str:
-    return ", ".join(filter(None, [model.machine, model.date, *(f"{name} {version}" for name, version in model.versions.items())]))
+    return ", ".join(
+        filter(None, [model.machine, model.date, *(f"{name} {version}" for name, version in model.versions.items())])
+    )
 
 
 def timing_png(model: TimingModel) -> bytes:
     step = 34
     stage_lines = (len(model.stages) + 1) // 2
-    height = MARGIN + 30 + step * len(model.rows) + 22 * len(model.unavailable) + (64 + 20 * stage_lines if model.stages else 0) + 40
+    height = (
+        MARGIN
+        + 30
+        + step * len(model.rows)
+        + 22 * len(model.unavailable)
+        + (64 + 20 * stage_lines if model.stages else 0)
+        + 40
+    )
     sheet = Painter(height)
     sheet.text(MARGIN, MARGIN - 4, sheet.fitted(model.title or "Timings", WIDTH - 2 * MARGIN, 15), 15, bold=True)
     y: float = MARGIN + 30
@@ -69,7 +99,9 @@ def timing_png(model: TimingModel) -> bytes:
     return sheet.png()
 
 
-def _draw_row(sheet: Painter, model: TimingModel, row: TimingRow, colour: str, y: float, left: float, scale: float) -> None:
+def _draw_row(
+    sheet: Painter, model: TimingModel, row: TimingRow, colour: str, y: float, left: float, scale: float
+) -> None:
     """One bar; `scale` is in pixels for each second."""
     sheet.text(MARGIN, y + 10, sheet.fitted(row.device, 70, 12), 12, colour, "lm", bold=True)
     sheet.text(MARGIN + 78, y + 10, sheet.fitted(_case(row), 162, 12), 12, TEXT, "lm")
@@ -85,7 +117,13 @@ def _draw_row(sheet: Painter, model: TimingModel, row: TimingRow, colour: str, y
 def _draw_stages(sheet: Painter, model: TimingModel, y: float) -> float:
     """The stacked bar and its key; returns where it ends."""
     total = model.compile_milliseconds or 1.0
-    sheet.text(MARGIN, y, f"Where the compile time went: {format_seconds(model.compile_milliseconds / 1000)} in all", 13, bold=True)
+    sheet.text(
+        MARGIN,
+        y,
+        f"Where the compile time went: {format_seconds(model.compile_milliseconds / 1000)} in all",
+        13,
+        bold=True,
+    )
     x: float = MARGIN
     for index, stage in enumerate(model.stages):
         width = (WIDTH - 2 * MARGIN) * stage.milliseconds / total

@@ -127,7 +127,8 @@ class GraphModel:
         nodes, regions = {node.id for node in self.nodes}, {region.id for region in self.regions}
         if len(nodes) + len(regions) != len(self.nodes) + len(self.regions) or nodes & regions:
             raise ValueError(f"graph {self.title!r}: two nodes or regions have the same id")
-        for item in (*self.nodes, *self.regions):
+        items: tuple[Node | Region, ...] = (*self.nodes, *self.regions)
+        for item in items:
             if item.parent is not None and item.parent not in regions:
                 raise ValueError(f"graph {self.title!r}: {item.id!r} lies in unknown region {item.parent!r}")
         for node in self.nodes:

@@ -72,7 +72,8 @@ class PlacementModel:
         for name in ("devices", "arrays", "kernels", "transfers"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         known = {device.id for device in self.devices}
-        for item in (*self.arrays, *self.kernels):
+        items: tuple[ArrayPlace | KernelPlace, ...] = (*self.arrays, *self.kernels)
+        for item in items:
             if item.device not in known:
                 raise ValueError(f"placement: {item.name!r} lies on unknown device {item.device!r}")
 

@@ -181,7 +181,7 @@ function drawRegion(item: PlacedItem, data: GraphData, layout: Layout, actions: 
     transform: `translate(${item.x},${item.y})`,
   });
   if (item.open) {
-    const header = svg("g", { class: "wgt-region-header", onclick: toggle }, svg("rect", { width: Math.min(item.width, 22 + 7.3 * (regionTitle(region).length + 2)), height: 26, rx: 8 }));
+    const header = svg("g", { class: "wgt-region-header", onclick: toggle }, svg("rect", { x: 6, y: 4, width: Math.min(item.width - 12, 12 + 7.3 * (regionTitle(region).length + 2)), height: 20, rx: 4 }));
     header.append(svg("text", { x: 12, y: 18 }, `▾ ${regionTitle(region)}`), svg("title", {}, "close"));
     element.append(header);
     return element;
