@@ -59,8 +59,7 @@ class _Restore:
         block.results = [self._final(v) for v in block.results]
 
     def _final(self, value: Value) -> Value:
-        while value in self.state.renamed:
-            value = self.state.renamed[value]
+        value = self.state.final(value)
         return self._get(value) if value in self.state.structure.home else value
 
     def _get(self, value: Value) -> Value:

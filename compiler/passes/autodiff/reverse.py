@@ -89,8 +89,24 @@ class _Reverse:
                 if marked:
                     found = ctx.of.get(p)
                     block.results.append(ctx.zeros(p) if found is None else fit(ctx.builder, found, p.type))
+        for value in self.renamed:
+            self.renamed[value] = self.final(value)
+        self._rename(block)
         drop_dead(block, ("adjoint",))
         return seeds
+
+    def final(self, value: Value) -> Value:
+        """What `value` was renamed to in the end."""
+        while value in self.renamed:
+            value = self.renamed[value]
+        return value
+
+    def _rename(self, block: Block) -> None:
+        for op in block.ops:
+            op.operands = tuple([self.renamed.get(v, v) for v in op.operands])
+            for region in op.regions:
+                self._rename(region)
+        block.results = [self.renamed.get(v, v) for v in block.results]
 
     def reverse_block(self, block: Block, into: Block, cotangents: Iterable[tuple[Value, Value]]) -> Cotangents:
         """Append to `into` the reversal of the ops of `block`, starting from these cotangents of its values."""

@@ -265,22 +265,21 @@ def _look_up(store: Store, block: Block) -> None:
     home = state.structure.home
 
     def use(value: Value) -> None:
-        while value in state.renamed:
-            value = state.renamed[value]
+        value = state.final(value)
         if value in home:
             store.ask(value)
 
+    resolved: set[Op] = set()
     for op in block.ops:
         if op.name == "dim":
-            array = op.operands[0]
-            while array in state.renamed:
-                array = state.renamed[array]
+            array = state.final(op.operands[0])
             if array in home:
                 extent = store.extent(array, op.attrs["axis"])
                 if isinstance(extent, int):
                     op.name, op.operands, op.attrs = "constant", (), {"value": extent, "dtype": "i64"}
                 else:
                     state.renamed[op.result] = extent
+                    resolved.add(op)
                 continue
         for v in op.operands:
             use(v)
@@ -288,4 +287,6 @@ def _look_up(store: Store, block: Block) -> None:
             _look_up(store, region)
     for v in block.results:
         use(v)
+    if resolved:
+        block.ops[:] = [op for op in block.ops if op not in resolved]
 
