@@ -50,9 +50,11 @@ class Cotangents:
         return self.of.pop(value, None)
 
     def add(self, value: Value, cotangent: Value) -> None:
-        """Send `cotangent`, of the type of `value`, to it."""
+        """Send `cotangent`, of the type of `value`, to it. A scalar that stood for every element gets their sum."""
         if value not in self.active:
             return
+        if value.type.is_scalar and cotangent.type.is_array:
+            cotangent = self.builder.emit("sum", cotangent, axes=tuple(range(cotangent.type.rank)))
         if not cotangent.hint and value.hint:
             cotangent.hint = f"{value.hint}_bar"
         old = self.of.get(value)

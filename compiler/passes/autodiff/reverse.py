@@ -161,5 +161,4 @@ def _pull_by_partials(op: Op, ctx: Cotangents, cotangent: Value) -> None:
             total = total or builder.emit("sum", cotangent, axes=everywhere)
             ctx.add(v, scaled(builder, total, partial, strong))
             continue
-        sent = scaled(builder, cotangent, partial, strong)
-        ctx.add(v, builder.emit("sum", sent, axes=everywhere) if narrow else sent)
+        ctx.add(v, scaled(builder, cotangent, partial, strong))
