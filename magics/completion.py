@@ -1,0 +1,73 @@
+"""Tab completion after `%%autodiff`, `%%batch`, `%%offload` and `%wengert`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from wengert.compiler.api import devices
+from wengert.magics import line
+from wengert.magics.options import PARSERS
+from wengert.magics.session import Session
+
+Completer = Callable[[Any, Any], list[str]]
+
+
+def completers(session: Session) -> dict[str, Completer]:
+    """The completer of each magic, by the word it stands behind."""
+    found: dict[str, Completer] = {f"%%{m}": _bound(cell_words, session, m) for m in PARSERS}
+    found["%wengert"] = lambda shell, event: _rest(line_words(session, _before(event)), event)
+    return found
+
+
+def _bound(words: Callable[[str, str], Iterable[str]], session: Session, magic: str) -> Completer:
+    return lambda shell, event: _rest(words(magic, _before(event)), event)
+
+
+def _before(event: Any) -> str:
+    """The line up to the word that is being completed."""
+    return event.line[: event.line.rfind(" ") + 1]
+
+
+def _rest(words: Iterable[str], event: Any) -> list[str]:
+    """The words that fit, without what IPython takes for finished: it splits at ":" and ","."""
+    typed = event.line[event.line.rfind(" ") + 1 :]
+    done = len(typed) - len(event.symbol) if typed.endswith(event.symbol) else 0
+    return [w[done:] for w in words if w.startswith(typed)]
+
+
+def cell_words(magic: str, before: str) -> list[str]:
+    """What may follow `before` on the line of a cell magic."""
+    previous = before.split()[-1:]
+    parser = PARSERS[magic]
+    options = {o: action for action in parser._actions for o in action.option_strings}
+    action = options.get(previous[0]) if previous else None
+    if action is not None and action.nargs != 0:
+        return list(action.choices or ())
+    places = usable_devices() if magic == "offload" and len(before.split()) == 1 else []
+    return [*places, *options]
+
+
+def line_words(session: Session, before: str) -> list[str]:
+    """What may follow `before` on a `%wengert` line."""
+    words = before.split()[1:]
+    if not words:
+        return [*line.COMMANDS, "--help"]
+    if words[0] == "settings":
+        return ["view"] if len(words) == 1 else ["on", "off"]
+    if words[-1] == "--devices":
+        return usable_devices()
+    if words[0] in line.TAKE_FUNCTION and len(words) == 1:
+        return list(session.compiled())
+    if words[0] == "ir" and len(words) == 2:
+        return stage_names(session, words[1])
+    return ["--devices"] if words[0] == "bench" else []
+
+
+def stage_names(session: Session, name: str) -> list[str]:
+    last = getattr(session.user.get(name), "last", None)
+    return list(dict.fromkeys(s.stage for s in last.recorder.snapshots)) if last is not None else []
+
+
+def usable_devices() -> list[str]:
+    return [d.id for d in devices() if d.available]

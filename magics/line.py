@@ -1,0 +1,175 @@
+"""`%wengert devices | ir | graph | transfers | bench | settings | check | tour`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from wengert.compiler.api import Compiled, Lowered, benchmark, devices, transfers
+from wengert.compiler.diag.errors import OptionError
+from wengert.magics import panel, present
+from wengert.magics.session import Session
+
+HELP = """\
+%wengert devices                             what can be used here, and why the others cannot
+%wengert ir f [stage]                        the stages of f's compilation, and the IR after one (default: the last)
+%wengert graph f                             the derivative graph
+%wengert transfers                           every byte that moved between host and devices, with its reason
+%wengert bench f(x) [--devices cpu,cuda:0]   steady-state timings, side by side
+%wengert settings [view on|off]              whether %%autodiff, %%batch and %%offload show their panel
+%wengert check f(x)                          (will come) the derivative check and pitfall report
+%wengert tour                                (will come) the guided notebooks
+
+f is a compiled function: of a cell under %%autodiff, %%batch or %%offload, or of wg.jit(f), wg.grad(f), ..."""
+
+
+def run(session: Session, line: str) -> None:
+    """Run `%wengert line`. Raises UsageError, in one line, for what is not understood."""
+    word, _, rest = line.strip().partition(" ")
+    if word in ("", "--help", "help"):
+        print(HELP)
+        return
+    command = COMMANDS.get(word)
+    if command is None:
+        raise UsageError(f"%wengert {word}: there is {', '.join(COMMANDS)} (see %wengert --help)")
+    command(session, rest.strip())
+
+
+def _devices(session: Session, rest: str) -> None:
+    session.show(devices())
+
+
+def _transfers(session: Session, rest: str) -> None:
+    session.show(transfers())
+
+
+def _ir(session: Session, rest: str) -> None:
+    words = rest.split()
+    if not 1 <= len(words) <= 2:
+        raise UsageError("%wengert ir f [stage]: name a compiled function")
+    lowered = _last_program(session, words[0], "ir")
+    print("\n".join(ir_listing(lowered, words[1] if len(words) == 2 else "")))
+
+
+def ir_listing(lowered: Lowered, stage: str) -> list[str]:
+    """The table of stages, and the IR after `stage` (a name or a number; "" is the last)."""
+    stages = lowered.stages
+    kept = [name for name, _, ops in stages if ops is not None]
+    number = int(stage) if stage.lstrip("-").isdigit() else None
+    if number is not None and not -len(kept) <= number < len(kept):
+        raise UsageError(f"%wengert ir: there are the stages 0 to {len(kept) - 1}")
+    try:
+        text = lowered.ir(number if number is not None else stage or -1)
+    except OptionError as error:
+        raise UsageError(f"%wengert ir: {error.message}") from None
+    lines = [f"{lowered.name} {panel.types_of(lowered.compiled)}", f"  {'':>2}  {'stage':<14}{'ms':>8}{'ops':>7}"]
+    for k, (name, ms, ops) in enumerate(stages):
+        label = str(k) if ops is not None else ""
+        lines.append(f"  {label:>2}  {name:<14}{ms:>8.2f}{'' if ops is None else ops:>7}")
+    shown = kept[number] if number is not None else stage or kept[-1]
+    return [*lines, "", f"after {shown}:", text]
+
+
+def _graph(session: Session, rest: str) -> None:
+    name = rest.strip()
+    model = present.graph_model(_last_program(session, name, "graph").graph)
+    _show_model(session, model)
+
+
+def _bench(session: Session, rest: str) -> None:
+    call, chosen = _split_devices(rest)
+    function, arguments = evaluate_call(session, call)
+    timings = benchmark(function, *arguments, devices=chosen) if chosen else benchmark(function, *arguments)
+    session.show(timings)
+
+
+def _split_devices(rest: str) -> tuple[str, tuple[str, ...]]:
+    """The call, and the devices of `--devices cpu,cuda:0` (before or after it)."""
+    before, option, after = rest.partition("--devices")
+    if not option:
+        return rest, ()
+    words = after.removeprefix("=").split(None, 1)
+    if not words:
+        raise UsageError("%wengert bench: --devices needs names, such as --devices cpu,cuda:0")
+    return (before + (words[1] if len(words) > 1 else "")).strip(), tuple(d for d in words[0].split(",") if d)
+
+
+def evaluate_call(session: Session, text: str) -> tuple[Callable[..., Any], list[Any]]:
+    """The function and the arguments of a call written as text, evaluated in the user's namespace."""
+    try:
+        node = ast.parse(text, "<wengert bench>", "eval").body
+    except SyntaxError:
+        node = None
+    if not isinstance(node, ast.Call):
+        raise UsageError("%wengert bench f(x): write a call of the function to measure")
+    if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
+        raise UsageError("%wengert bench f(x): pass every argument by position")
+
+    def value(part: ast.expr) -> Any:
+        code = compile(ast.Expression(part), "<wengert bench>", "eval")
+        try:
+            return eval(code, session.shell.user_global_ns, session.user)
+        except NameError as error:
+            raise UsageError(f"%wengert bench: {error}") from None
+
+    return value(node.func), [value(a) for a in node.args]
+
+
+def _settings(session: Session, rest: str) -> None:
+    words = rest.split()
+    if words and (words[0] != "view" or len(words) != 2 or words[1] not in ("on", "off")):
+        raise UsageError("%wengert settings [view on|off]")
+    if words:
+        session.view = words[1] == "on"
+    state = "on" if session.view else "off"
+    print(f"view {state}   the panel below cells under %%autodiff, %%batch and %%offload")
+
+
+def _check(session: Session, rest: str) -> None:
+    print("%wengert check will come with the pitfall detector; compare with finite differences until then")
+
+
+def _tour(session: Session, rest: str) -> None:
+    print("%wengert tour will come with the guided notebooks; see the README until then")
+
+
+COMMANDS: dict[str, Callable[[Session, str], None]] = {
+    "devices": _devices,
+    "ir": _ir,
+    "graph": _graph,
+    "transfers": _transfers,
+    "bench": _bench,
+    "settings": _settings,
+    "check": _check,
+    "tour": _tour,
+}
+TAKE_FUNCTION = ("ir", "graph", "bench", "check")
+"""The subcommands whose first word is a compiled function."""
+
+
+def _last_program(session: Session, name: str, command: str) -> Lowered:
+    function = session.user.get(name)
+    if not isinstance(function, Compiled):
+        known = ", ".join(session.compiled()) or "none yet"
+        what = f"{name} is not a compiled function" if name else "name a compiled function"
+        raise UsageError(f"%wengert {command}: {what}; there are: {known}")
+    try:
+        return panel.lowered(function)
+    except panel.NotYet as error:
+        raise UsageError(f"%wengert {command}: {error}") from None
+
+
+def _show_model(session: Session, model: Any) -> None:
+    """A view where one can be shown, else its text."""
+    from wengert.widgets import text, view  # needs anywidget and the bundled front end where it is a view
+
+    if session.has_views:
+        try:
+            session.show(view(model))
+            return
+        except (ImportError, RuntimeError) as error:
+            print(f"no view: {error}")
+    print(text(model))

@@ -1,0 +1,92 @@
+"""The panel below a cell: one status line, and tabs that are built when they are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from wengert.compiler.api import Compiled, Lowered
+from wengert.magics import present
+from wengert.magics.layers import Made
+from wengert.magics.session import Session
+
+if TYPE_CHECKING:
+    from wengert.widgets import GraphModel, PlacementModel, TimingModel
+
+
+class NotYet(Exception):
+    """Nothing to show before the first call."""
+
+
+def show_panel(session: Session, made: Sequence[Sequence[Made]], compile_time: float) -> None:
+    """Show what a cell made; where no widgets can be shown, the status line as text."""
+    status = status_line(made, compile_time)
+    if not session.has_views:
+        print(status)
+        return
+    last = made[-1][-1].compiled
+    try:
+        from wengert.widgets import Panel  # needs anywidget, and the bundled front end: a terminal has neither
+
+        panel = Panel(status, tabs(last), tone="warning" if any(m.notice for c in made for m in c) else "ok")
+    except (ImportError, RuntimeError) as error:
+        print(f"{status}\nno view: {error}")
+        return
+    session.show(panel)
+
+
+def status_line(made: Sequence[Sequence[Made]], compile_time: float) -> str:
+    """What was compiled, for what types, in what time; and what waits for its first call."""
+    parts = []
+    for chain in made:
+        ready = [m for m in chain if m.is_compiled]
+        waiting = [m for m in chain if not m.is_compiled]
+        if ready:
+            parts.append(f"{_names(ready)} compiled for {types_of(ready[0].compiled)}")
+        if waiting:
+            parts.append(f"{_names(waiting)} will be compiled at {'its' if len(waiting) == 1 else 'their'} first call")
+    if any(m.is_compiled for chain in made for m in chain):
+        parts.append(f"{compile_time * 1e3:.0f} ms")
+    return "; ".join([*parts, *(m.notice for chain in made for m in chain if m.notice)])
+
+
+def _names(made: Sequence[Made]) -> str:
+    return ", ".join("/".join(m.names) for m in made)
+
+
+def types_of(compiled: Compiled) -> str:
+    """The types a function was last compiled for: "(x: f64, u: f64[?,?])"."""
+    if compiled.last is None:
+        return "(not compiled yet)"
+    traced = compiled.last.traced
+    count = traced.signature.tree.count
+    params = traced.function.params[:count]
+    return f"({', '.join(f'{p.hint}: {p.type}' if p.hint else str(p.type) for p in params)})"
+
+
+def tabs(compiled: Compiled) -> dict[str, Callable[[], Any]]:
+    """The tabs for one function; each is asked for its content when it is opened."""
+    return {
+        "Graph": lambda: graph(compiled),
+        "Placement": lambda: placement(compiled),
+        "Timings": lambda: timings(compiled),
+    }
+
+
+def lowered(compiled: Compiled) -> Lowered:
+    """The function's last program. Raises NotYet before the first one."""
+    if compiled.last is None:
+        raise NotYet(f"{compiled.__name__} is compiled at its first call: call it once, then look again")
+    return Lowered(compiled, compiled.last)
+
+
+def graph(compiled: Compiled) -> GraphModel:
+    return present.graph_model(lowered(compiled).graph)
+
+
+def placement(compiled: Compiled) -> PlacementModel:
+    return present.placement_model(compiled)
+
+
+def timings(compiled: Compiled) -> TimingModel:
+    return present.stages_model(lowered(compiled))

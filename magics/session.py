@@ -1,0 +1,59 @@
+"""What the magics keep for one shell: the settings, and how to show things there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from IPython.display import display
+
+from wengert.compiler.api import Compiled
+
+NAMES = "__wengert_cell__"
+"""The variable in the user's namespace by which the compiler learns that a file is a cell, "In[3]"."""
+
+
+class CellNames(dict[str, str]):
+    """File name of a cell -> "In[n]", for every cell that the shell knows, with or without a magic."""
+
+    def __init__(self, shell: Any):
+        super().__init__()
+        self._compiler = shell.compile
+
+    def get(self, filename: str, default: Any = None) -> Any:
+        found = self._compiler.format_code_name(filename)
+        return found[1] if found else default
+
+
+@dataclass
+class Session:
+    """One shell's session. view: whether cell magics show their panel."""
+
+    shell: Any
+    view: bool = True
+    names: CellNames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = CellNames(self.shell)
+
+    @property
+    def has_views(self) -> bool:
+        """Whether a front end listens that can show widgets; a terminal cannot."""
+        return getattr(self.shell, "kernel", None) is not None
+
+    @property
+    def user(self) -> dict[str, Any]:
+        """The user's namespace."""
+        return self.shell.user_ns
+
+    def announce(self, *_: Any) -> None:
+        """Tell the compiler how cells are called; before each cell, since `%reset` empties the namespace."""
+        self.user[NAMES] = self.names
+
+    def compiled(self) -> dict[str, Compiled]:
+        """The compiled functions in the user's namespace, by name."""
+        return {n: v for n, v in self.user.items() if isinstance(v, Compiled) and not n.startswith("_")}
+
+    def show(self, thing: Any) -> None:
+        """Show something that has a text and perhaps a view."""
+        display(thing)
