@@ -1,0 +1,187 @@
+"""Kernels as IR: `KernelBuilder` writes the body of one iteration and gathers what it needs from the host.
+
+func @add_1(%count: i64, %out: f64[?], %x: f64[?], %y: f64[?]) {
+    %out.1 = for 0, %count, 1, %out {parallel = True} (%i: i64, %o: f64[?]) {
+        %a = load %x, %i
+        %b = load %y, %i
+        %c = add %a, %b
+        yield update %o, %c, %i
+    }
+    return %out.1 {written = (1,)}
+}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from wengert.compiler.backend.device_fusion import is_lazy
+from wengert.compiler.diag.span import Span
+from wengert.compiler.ir.builder import Builder
+from wengert.compiler.ir.core import Block, Function, Value, constant_of
+from wengert.compiler.ir.opdef import row_of
+from wengert.compiler.ir.types import I64, DType, Type
+
+
+class Known(Protocol):
+    """What the host has for the values of the original function."""
+
+    def scalar(self, old: Value) -> Value: ...
+    def stored(self, old: Value) -> Value | None: ...
+
+
+class Site:
+    """A place where elements can be computed: the host itself, or (see KernelBuilder) the body of a kernel."""
+
+    def __init__(self, builder: Builder, known: Known):
+        self.builder, self.known = builder, known
+        self._elements: dict[tuple[Value, tuple[Value, ...]], Value] = {}
+        self._arithmetic: dict[tuple[str, Value, Value | int], Value] = {}
+        self._constants: dict[tuple[str, str], Value] = {}
+
+    @contextmanager
+    def inside(self, block: Block) -> Iterator[None]:
+        """Within it, code is written into `block`, and what is computed there is not used outside of it."""
+        before = dict(self._elements), dict(self._arithmetic), dict(self._constants)
+        try:
+            with self.builder.inside(block):
+                yield
+        finally:
+            self._elements, self._arithmetic, self._constants = before
+
+    def constant(self, value: bool | int | float | complex, dtype: DType) -> Value:
+        key = (repr(value), dtype.name)
+        if key not in self._constants:
+            self._constants[key] = self.builder.constant(value, dtype)
+        return self._constants[key]
+
+    def capture(self, value: Value) -> Value:
+        """A value of the host, for use here."""
+        return value
+
+    def scalar(self, old: Value) -> Value:
+        return self.capture(self.known.scalar(old))
+
+    def element(self, old: Value, index: Sequence[Value]) -> Value:
+        """The element of a value of the original function at `index`."""
+        if old.type.is_scalar:
+            return self.scalar(old)
+        key = (old, tuple(index))
+        if key not in self._elements:
+            stored = self.known.stored(old)
+            self._elements[key] = self._computed(old, index) if stored is None else self.load(stored, index)
+        return self._elements[key]
+
+    def load(self, stored: Value, index: Sequence[Value]) -> Value:
+        return self.builder.emit("load", self.capture(stored), *index)
+
+    def _computed(self, old: Value, index: Sequence[Value]) -> Value:
+        op = old.owner
+        assert op is not None and is_lazy(op), f"{old!r} is neither stored nor computable"
+        if op.name == "iota":
+            return index[0]
+        row = row_of(op)
+        if row.view_index is not None:
+            source = op.operands[0]
+            if source.type.is_scalar:
+                return self.scalar(source)
+            return self.element(source, row.view_index(self, op, list(index)))
+        operands = [self.element(v, index) for v in op.operands]
+        with self.builder.at(op.span, op.role):
+            return self.builder.emit(op.name, *operands, **op.attrs)
+
+    # -- the index arithmetic that `view_index` is written with; the same index is the same value
+
+    def integer(self, number: int) -> Value:
+        return self.constant(number, I64)
+
+    def zero(self) -> Value:
+        return self.integer(0)
+
+    def value(self, old: Value) -> Value:
+        return self.scalar(old)
+
+    def add(self, a: Value, b: Value) -> Value:
+        zero = constant_of(a) == 0, constant_of(b) == 0
+        return b if zero[0] else a if zero[1] else self._memo("add", a, b)
+
+    def scale(self, a: Value, factor: int) -> Value:
+        return a if factor == 1 else self._memo("multiply", a, self.integer(factor))
+
+    def _memo(self, name: str, a: Value, b: Value) -> Value:
+        key = (name, a, b)
+        if key not in self._arithmetic:
+            self._arithmetic[key] = self.builder.emit(name, a, b)
+        return self._arithmetic[key]
+
+
+class KernelBuilder(Site):
+    """The body of one iteration of a kernel. `outputs` are its arrays as they are at the start of the iteration."""
+
+    def __init__(self, known: Known, outputs: Sequence[Value]):
+        self.body = Block(params=[Value(Type(I64), "i")])
+        super().__init__(Builder(self.body), known)
+        self.hosts = list(outputs)
+        self.outputs = [Value(v.type, v.hint or "out") for v in outputs]
+        self.body.params += self.outputs
+        self.captured: dict[Value, Value] = {}
+        self.here: tuple[Value, list[Value]] | None = None  # an output and the only index written in it
+
+    @property
+    def iteration(self) -> Value:
+        return self.body.params[0]
+
+    def capture(self, value: Value) -> Value:
+        if value in self.captured:
+            return self.captured[value]
+        number = constant_of(value)
+        if number is not None:
+            return self.constant(number, value.type.dtype)
+        inside = self.captured[value] = Value(value.type, value.hint)
+        return inside
+
+    def load(self, stored: Value, index: Sequence[Value]) -> Value:
+        """An element of an output at the index about to be written is read from the output: no second array is needed."""
+        if self.here is not None and stored is self.hosts[0] and list(index) == self.here[1]:
+            return self.builder.emit("load", self.outputs[0], *index)
+        return super().load(stored, index)
+
+    def unflatten(self, flat: Value, extents: Sequence[Value]) -> list[Value]:
+        """The indices of element number `flat` of an array of these extents (values of the host), row-major."""
+        index: list[Value] = []
+        for extent in reversed(extents[1:]):
+            inside = self.capture(extent)
+            above = self.builder.emit("truncated_divide", flat, inside)
+            index.append(self.builder.emit("subtract", flat, self.builder.emit("multiply", above, inside)))
+            flat = above
+        return [flat, *reversed(index)]
+
+    def array(self, old: Value) -> Value:
+        """A whole array of the original function, for ops that take arrays: captured, or a view of what is captured."""
+        stored = self.known.stored(old)
+        if stored is not None:
+            return self.capture(stored)
+        op = old.owner
+        assert op is not None and is_lazy(op)
+        operands = [self.array(v) if v.type.is_array else self.scalar(v) for v in op.operands]
+        return self.builder.emit(op.name, *operands, **op.attrs)
+
+    def finish(self, name: str, results: Sequence[Value], span: Span | None) -> tuple[Function, list[Value]]:
+        """The kernel, and the operands on the host that it takes after count and outputs."""
+        self.body.results = list(results)
+        whole = Block(params=[Value(Type(I64), "count"), *(Value(v.type, v.hint) for v in self.outputs)])
+        builder = Builder(whole, span)
+        whole.params += self.captured.values()
+        loop = builder.for_(
+            builder.integer(0), whole.params[0], builder.integer(1), whole.params[1 : 1 + len(self.outputs)], self.body,
+            parallel=True,
+        )  # fmt: skip
+        whole.results = list(loop.results)
+        written = tuple(range(1, 1 + len(self.outputs)))
+        return Function(name, whole, (*written,)), list(self.captured)
+
+
+Write = Callable[[KernelBuilder], Sequence[Value]]
+"""Writes the body of one iteration; returns the outputs after it."""

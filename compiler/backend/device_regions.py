@@ -1,0 +1,200 @@
+"""Loops as kernels: a parallel `for` is one thread for each iteration, a loop over single elements one thread for all.
+
+    %y = for 0, %n, 1, %a {parallel = True} (%i, %p) {...}    ->    %y = launch %n, %a, ... {kernel = the body}
+
+A scalar that a parallel loop carries is a reduction: each thread starts it from the neutral element and leaves what it
+adds in an array, which is combined in a fixed order afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wengert.compiler.backend.device_kernels import KernelBuilder
+from wengert.compiler.backend.device_reductions import identity, sum_all
+from wengert.compiler.diag.errors import UnsupportedError
+from wengert.compiler.ir.core import Block, Op, Value, constant_of, free_values
+from wengert.compiler.ir.opdef import row_of
+from wengert.compiler.ir.rewrite import Mapping, copy_block, copy_op, copy_ops
+from wengert.compiler.ir.types import Type
+
+if TYPE_CHECKING:
+    from wengert.compiler.backend.device_outline import Outliner
+
+SMALL = 64
+"""Elements up to which an array operation inside a loop is better done by the loop's one thread than by a kernel."""
+
+_ELEMENTS = ("load", "update", "accumulate")
+_COMBINES = {"add": "add", "subtract": "add", "multiply": "multiply", "maximum": "maximum", "minimum": "minimum",
+             "bitwise_and": "bitwise_and", "bitwise_or": "bitwise_or"}  # fmt: skip
+
+
+# -- loops over single elements
+
+
+def is_serial(op: Op) -> bool:
+    """Whether a loop touches single elements, and nothing in it is worth a kernel of its own."""
+    if op.name == "if":
+        return False
+    inside = [o for region in op.regions for o in region.walk()]
+    return any(o.name in _ELEMENTS for o in inside) and not any(_worth_a_kernel(o) for o in inside)
+
+
+def _worth_a_kernel(op: Op) -> bool:
+    if op.regions:
+        return bool(op.attrs.get("parallel"))
+    arrays = [v for v in (*op.operands, *op.results) if v.type.is_array]
+    if not arrays or row_of(op).kind == "view" or op.name in (*_ELEMENTS, "dim"):
+        return False
+    if op.name.endswith("_slice"):
+        arrays = [op.operands[1]]  # the region, not the whole
+    return any(not v.type.is_static or _size(v.type) > SMALL for v in arrays)
+
+
+def _size(type_: Type) -> int:
+    size = 1
+    for n in type_.shape:
+        size *= n or 1
+    return size
+
+
+def serial_kernel(outliner: Outliner, op: Op) -> list[Value]:
+    """The whole loop in a kernel of one thread. Arrays are outputs; scalars come back in arrays of one element."""
+    host, one = outliner.host, outliner.host.integer(1)
+    first = 3 if op.name == "for" else 0
+    arrays = [k for k, r in enumerate(op.results) if r.type.is_array]
+    scalars = [k for k, r in enumerate(op.results) if r.type.is_scalar]
+    outputs = [outliner.values[op.operands[first + k]] for k in arrays]
+    outputs += [outliner.empty([one], op.results[k].type.dtype, op.results[k].hint) for k in scalars]
+
+    def write(kernel: KernelBuilder) -> list[Value]:
+        mapping = _captured(kernel, op)
+        operands = [mapping.get(v, v) for v in op.operands]
+        for k, out in zip(arrays, kernel.outputs, strict=False):
+            operands[first + k] = out
+        regions = tuple(copy_block(region, mapping) for region in op.regions)
+        made = copy_op(kernel.builder, op, operands, regions)
+        results = [made.results[k] for k in arrays]
+        for out, k in zip(kernel.outputs[len(arrays) :], scalars, strict=True):
+            results.append(kernel.builder.emit("update", out, made.results[k], kernel.zero()))
+        return results
+
+    made = outliner.launch(op.name, one, outputs, write, one_thread=True)
+    values = dict(zip(arrays, made, strict=False))
+    for k, array in zip(scalars, made[len(arrays) :], strict=True):
+        values[k] = host.emit("load", array, host.integer(0), hint=op.results[k].hint)
+    return [values[k] for k in range(len(op.results))]
+
+
+# -- parallel loops
+
+
+def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
+    """A parallel `for`, one thread for each iteration."""
+    low, high, step = (outliner.values[v] for v in op.operands[:3])
+    (body,) = op.regions
+    count = _trip_count(outliner, low, high, step)
+    arrays = [k for k, v in enumerate(op.results) if v.type.is_array]
+    scalars = [k for k, v in enumerate(op.results) if v.type.is_scalar]
+    combines = {k: _combine_of(body, k, op) for k in scalars}
+    outputs = [outliner.values[op.operands[3 + k]] for k in arrays]
+    outputs += [outliner.empty([count], op.results[k].type.dtype, op.results[k].hint) for k in scalars]
+
+    def write(kernel: KernelBuilder) -> list[Value]:
+        mapping = _captured(kernel, op)
+        far = kernel.builder.emit("multiply", kernel.iteration, kernel.capture(step))
+        mapping[body.params[0]] = kernel.builder.emit("add", kernel.capture(low), far)
+        for k, out in zip(arrays, kernel.outputs, strict=False):
+            mapping[body.params[1 + k]] = out
+        for k in scalars:
+            dtype = op.results[k].type.dtype
+            neutral = identity(combines[k], dtype)
+            mapping[body.params[1 + k]] = (
+                kernel.scalar(op.operands[3 + k]) if neutral is None else kernel.constant(neutral, dtype)
+            )
+        copy_ops(kernel.builder, body.ops, mapping)
+        results = [mapping.get(body.results[k], body.results[k]) for k in arrays]
+        for out, k in zip(kernel.outputs[len(arrays) :], scalars, strict=True):
+            results.append(kernel.builder.emit("update", out, mapping[body.results[k]], kernel.iteration))
+        return results
+
+    made = outliner.launch("for", count, outputs, write)
+    values = dict(zip(arrays, made, strict=False))
+    for k, partial in zip(scalars, made[len(arrays) :], strict=True):
+        dtype, init = op.results[k].type.dtype, outliner.values[op.operands[3 + k]]
+        if identity(combines[k], dtype) is None:  # an extremum: no iteration, no element
+            values[k] = _extremum(outliner, partial, count, combines[k], init)
+        else:
+            values[k] = outliner.host.emit(combines[k], init, sum_all(outliner, partial, combines[k], dtype))
+    return [values[k] for k in range(len(op.results))]
+
+
+def _extremum(outliner: Outliner, partial: Value, count: Value, combine: str, init: Value) -> Value:
+    host = outliner.host
+    then, orelse = Block(), Block(results=[init])
+    with host.inside(then):
+        then.results = [host.emit(combine, init, sum_all(outliner, partial, combine, init.type.dtype))]
+    return host.if_(host.emit("greater", count, host.integer(0)), then, orelse).result
+
+
+def _trip_count(outliner: Outliner, low: Value, high: Value, step: Value) -> Value:
+    """max(0, ceil((high - low) / step)), for either sign of step."""
+    host = outliner.host
+    span = host.emit("subtract", high, low)
+    by = constant_of(step)
+    if by == 1:
+        count = span
+    else:
+        one, zero = host.integer(1), host.integer(0)
+        towards = host.emit("where", host.emit("greater", step, zero), one, host.integer(-1))
+        padded = host.emit("subtract", host.emit("add", span, step), towards)
+        count = host.emit("truncated_divide", padded, step)
+    zero = host.integer(0)
+    return host.emit("where", host.emit("greater", count, zero), count, zero)
+
+
+def _combine_of(body: Block, position: int, op: Op) -> str:
+    """How a carried scalar is combined over the iterations: the rows on the way from its parameter to its result."""
+    found = set(_combines(body.results[position], body.params[1 + position]))
+    if len(found) == 1:
+        return found.pop()
+    if not found:
+        return "add"  # handed through unchanged: each iteration adds nothing
+    raise UnsupportedError(
+        f"a parallel loop that combines one number in different ways ({', '.join(sorted(found))})",
+        op.span,
+        help="use one variable for each, or range instead of prange",
+    )
+
+
+def _combines(value: Value, parameter: Value) -> Iterator[str]:
+    if value is parameter:
+        return
+    op = value.owner
+    if op is None:
+        return
+    if op.name in ("for", "while", "if"):
+        position = op.results.index(value)
+        for region in op.regions[-1:] if op.name == "while" else op.regions:
+            yield from _combines(region.results[position], parameter)
+        if op.name == "for":
+            yield from _combines(op.operands[3 + position], parameter)
+        if op.name == "while":
+            yield from _combines(op.operands[position], parameter)
+        return
+    if op.name in _COMBINES:
+        yield _COMBINES[op.name]
+        return
+    raise UnsupportedError(
+        f"a parallel loop that carries a number through {op.name}",
+        op.span,
+        help="numbers carried by prange are sums, products or extrema; use range for anything else",
+    )
+
+
+def _captured(kernel: KernelBuilder, op: Op) -> Mapping:
+    """The values around the op that it uses, inside the kernel."""
+    free = dict.fromkeys(v for region in op.regions for v in free_values(region))
+    scalars = dict.fromkeys(v for v in op.operands if v.type.is_scalar)
+    return {v: kernel.scalar(v) if v.type.is_scalar else kernel.array(v) for v in (free | scalars)}
