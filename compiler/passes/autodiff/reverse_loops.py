@@ -153,7 +153,8 @@ def reverse_if(state: Reversal, op: Op, ctx: Cotangents) -> None:
     for region in op.regions:
         block = state.blocks[region] = Block()
         pairs = [(v, ctx.of[v]) for v in reads if v in ctx.of]
-        pairs += [(region.results[k], fit(builder, arrived[k], region.results[k].type)) for k in seeded]  # type: ignore[arg-type]
+        with builder.inside(block):  # a branch may know extents that the other has not
+            pairs += [(region.results[k], fit(builder, arrived[k], region.results[k].type)) for k in seeded]  # type: ignore[arg-type]
         branches.append((state.reverse_block(region, block, pairs), block))
     changed = [v for v in reads if any(inner.of.get(v) is not ctx.of.get(v) for inner, _ in branches)]
     for inner, block in branches:
