@@ -62,8 +62,8 @@ class Cotangents:
             self.of[value] = cotangent
         elif value.type.is_array and self.structure.home[value] is not self.block:
             # Carried from outside: as an update, in place, and free of races where the loop is parallel.
-            rank = value.type.rank
-            self._region(value, fit(self.builder, cotangent, value.type), [self.builder.integer(0)] * rank, (1,) * rank, ())
+            starts = [self.builder.integer(0)] * value.type.rank
+            self._region(value, fit(self.builder, cotangent, value.type), starts, (1,) * value.type.rank, ())
         else:
             self._set(value, self.builder.emit("add", old, cotangent))
 

@@ -146,8 +146,8 @@ class _Restore:
         for op, region in around[first:]:
             entered.append(top)
             if op.name in LOOPS:
-                made = self.state.ops[op]
-                made.operands = (*made.operands, top)
+                loop: Op = self.state.ops[op]
+                loop.operands = (*loop.operands, top)
                 top = Value(Type(I64), "top")
                 self.state.blocks[region].params.append(top)
         extents = [self.store.extent(value, k) for k in range(value.type.rank)]

@@ -25,7 +25,7 @@ from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.passes.autodiff.plan import Kept, Plan, Recomputed
-from wengert.compiler.passes.autodiff.tape import Outside, Saved
+from wengert.compiler.passes.autodiff.tape import Saved
 
 GUESS = 64
 """Assumed for extents and trip counts that are not known: any number makes arrays dearer than scalars."""
@@ -160,7 +160,9 @@ class Store:
         operands = self._recomputed_from(value)
         if operands is None or reach[0] < 0:
             return saving
-        total, leaves, inner = 0.0, [], []
+        total = 0.0
+        leaves: list[Value] = []
+        inner: list[Value] = []
         for v in operands:
             if structure.home[v] is not structure.home[value] and not self.is_there(v):
                 # from a loop further out: asked for there, where it is decided on once and for all

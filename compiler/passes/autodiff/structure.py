@@ -35,6 +35,10 @@ def carried_inits(loop: Op) -> tuple[Value, ...]:
     return loop.operands[3:] if loop.name == "for" else loop.operands
 
 
+Root = int | Value | tuple[Value, int]
+"""Where an extent comes from: a constant, an i64 value, or the (array, axis) beyond which nothing is known."""
+
+
 @dataclass(slots=True)
 class Structure:
     """Built once per function, in time linear in its ops.
@@ -88,14 +92,13 @@ class Structure:
 class Extents:
     """Follows the extents of arrays to where they come from, through loops and branches that keep them.
 
-    `root(array, axis)` is an int, an i64 value, or the (array, axis) beyond which nothing is known.
     """
 
     def __init__(self, structure: Structure):
         self.structure = structure
-        self.known: dict[tuple[Value, int], int | Value | tuple[Value, int]] = {}
+        self.known: dict[tuple[Value, int], Root] = {}
 
-    def root(self, array: Value, axis: int) -> int | Value | tuple[Value, int]:
+    def root(self, array: Value, axis: int) -> Root:
         place = (array, axis)
         if place not in self.known:
             self.known[place] = self._follow(array, axis, frozenset())
@@ -103,7 +106,7 @@ class Extents:
 
     def _follow(
         self, array: Value, axis: int, assumed: frozenset[tuple[Value, int]]
-    ) -> int | Value | tuple[Value, int]:
+    ) -> Root:
         """`assumed` are parameters being followed: to arrive at one again shows that a trip keeps its extent."""
         while True:
             static = array.type.shape[axis]
@@ -126,21 +129,23 @@ class Extents:
                 ends = [self._follow(r.results[op.results.index(array)], axis, assumed) for r in op.regions]
                 return ends[0] if ends[0] == ends[1] and not self._within(ends[0], op) else (array, axis)
             rule = REGISTRY[op.name].extent
-            found = rule(op, axis) if rule is not None else None
-            if found is None:
+            source = rule(op, axis) if rule is not None else None
+            if source is None:
                 return array, axis
-            if isinstance(found, Value):
-                found = self._scalar(found)
-                if not isinstance(found, tuple):
-                    return found
-            array, axis = found
+            if isinstance(source, Value):
+                scalar = self._scalar(source)
+                if not isinstance(scalar, tuple):
+                    return scalar
+                array, axis = scalar
+            else:
+                array, axis = source
 
-    def _within(self, found: int | Value | tuple[Value, int], op: Op) -> bool:
+    def _within(self, found: Root, op: Op) -> bool:
         if isinstance(found, int):
             return False
         return self.structure.is_inside(found if isinstance(found, Value) else found[0], op)
 
-    def _scalar(self, value: Value) -> int | Value | tuple[Value, int]:
+    def _scalar(self, value: Value) -> Root:
         """An i64 value as a constant, as the extent it was read from, or as itself."""
         while (op := value.owner) is not None:
             if op.name == "dim":
@@ -151,7 +156,7 @@ class Extents:
         known = constant_of(value)
         return value if known is None else int(known)
 
-    def _carried(self, param: Value, axis: int, assumed: frozenset[tuple[Value, int]]) -> int | Value | tuple[Value, int]:
+    def _carried(self, param: Value, axis: int, assumed: frozenset[tuple[Value, int]]) -> Root:
         op, k = self.structure.carrier[param]
         if param.type.shape[axis] is not None:
             return param.type.shape[axis]  # type: ignore[return-value]

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.harness.derivatives import check_derivatives
 
+from tests.harness.derivatives import check_derivatives
 from wengert.compiler.ir.parser import parse_function
 
 
 def parse(text: str):  # type: ignore[no-untyped-def]
     """IR text with integers written as `#3`."""
-    numbers = sorted({m for m in re.findall(r"#(-?\d+)", text)}, key=int)
+    numbers = sorted(set(re.findall(r"#(-?\d+)", text)), key=int)
     names = {n: f"%k{n.replace('-', 'm')}" for n in numbers}
     lines = "".join(f"{names[n]} = constant {{value = {n}, dtype = 'i64'}} : i64\n" for n in numbers)
     text = re.sub(r"#(-?\d+)", lambda m: names[m.group(1)], text)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.harness.derivatives import check_derivatives
 
 import wengert.compiler.ops  # noqa: F401
+from tests.harness.derivatives import check_derivatives
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Value
 from wengert.compiler.ir.opdef import REGISTRY

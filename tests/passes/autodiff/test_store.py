@@ -6,13 +6,13 @@ import time
 
 import numpy as np
 import pytest
+
 from tests.harness.derivatives import floating
 from tests.passes.autodiff.test_control import PROGRAMS, parse
-
 from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value
-from wengert.compiler.ir.opdef import OpDef, REGISTRY
+from wengert.compiler.ir.opdef import REGISTRY, OpDef
 from wengert.compiler.ir.types import F64, I64, Type
 from wengert.compiler.passes.autodiff import activity, forward, reverse, reverse_with_plan
 
