@@ -111,12 +111,19 @@ def read(session: Session, magic: str, line: str, body: str, magic_lines: int) -
     head += [f"# {text}" if text.strip() else "" for text in lines[:magic_lines]]
     head[0] = head[0] or "#"  # a blank first line would be dropped by the transformation
     text = shell.transform_cell("\n".join([*head, *lines[magic_lines:]]))
-    name = shell.compile.cache(text, shell.execution_count, raw_code=f"%%{magic} {line}\n{body}")
+    name = shell.compile.cache(text, cell_number(shell), raw_code=f"%%{magic} {line}\n{body}")
     try:
         tree = shell.compile.ast_parse(text, name)
     except SyntaxError as error:
         raise CellSyntaxError(error, shell.SyntaxTB.structured_traceback(SyntaxError, error, [])) from None
     return Cell(text, name, shell.transform_ast(tree), DisplayHook.semicolon_at_end_of_expression(text))
+
+
+def cell_number(shell: Any) -> int:
+    """The n of the running cell's In[n]; `execution_count` is that in old versions of IPython and one more in new ones."""
+    running = getattr(shell.displayhook, "exec_result", None)
+    number = getattr(running, "execution_count", None)
+    return shell.execution_count if number is None else number
 
 
 def _lines_above(shell: Any, body: str) -> int:

@@ -1,0 +1,177 @@
+"""The magics in a real kernel: what a notebook receives, and that nothing kills the kernel."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("jupyter_client")
+pytest.importorskip("ipykernel")
+
+from tests.harness.kernel import Kernel, started
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    with started() as kernel:
+        loaded = kernel.run("%load_ext wengert")
+        assert loaded.printed.startswith("wengert: cpu (")
+        yield kernel
+
+
+def test_one_panel_for_a_cell(kernel):
+    answer = kernel.run("%%autodiff\ndef f(x: float) -> float:\n    return np.sin(x) * x\n\ngrad_f(0.0)")
+    assert answer.status == "ok"
+    assert [VIEW in d for d in answer.displays] == [False, True]
+    assert answer.displays[0]["text/plain"] in ("0.0", "np.float64(0.0)")
+    assert "f, grad_f compiled for (x: f64); " in answer.displays[1]["text/plain"]
+    assert "image/png" in answer.displays[1]
+    assert answer.printed == ""
+
+
+def test_no_panel_when_not_wanted(kernel):
+    assert kernel.run("%%autodiff --no-view\ndef f2(x: float) -> float:\n    return x").displays == []
+
+
+def test_tabs_are_built_when_opened(kernel):
+    assert kernel.run("%%autodiff\ndef g(x):\n    return np.sum(x * x)").status == "ok"
+    code = """
+    import json
+    from ipywidgets.widgets.widget import _instances
+    panel = [w for w in _instances.values() if type(w).__name__ == "Panel"][-1]
+    seen = [{t["title"]: t["state"] for t in panel.tabs}]
+    error = panel.tabs[0]["error"]
+    grad_g(np.arange(3.0))
+    panel.retries = 1
+    for title in ("Placement", "Timings"):
+        panel.active = title
+    seen.append({t["title"]: t["state"] for t in panel.tabs})
+    print(json.dumps([error, *seen]))
+    """
+    error, before, after = json.loads(kernel.run(code).printed)
+    assert "call it once" in error
+    assert before == {"Graph": "failed", "Placement": "closed", "Timings": "closed"}
+    assert after == {"Graph": "ready", "Placement": "ready", "Timings": "ready"}
+
+
+@pytest.mark.parametrize(
+    "line", ["%wengert graph f", "%wengert bench f(2.0) --devices cpu", "f.lower(2.0)", "f.lower(2.0).graph"]
+)
+def test_results_are_shown_as_views(kernel, line):
+    answer = kernel.run(line)
+    assert answer.status == "ok", answer.error
+    assert VIEW in answer.displays[-1]
+    assert "\n" in answer.displays[-1]["text/plain"]
+
+
+@pytest.mark.parametrize("line", ["%wengert devices", "wg.devices()"])
+def test_devices_are_a_table(kernel, line):
+    assert "<table>" in kernel.run(line).displays[-1]["text/html"]
+
+
+def test_compile_error_shows_the_cell_and_no_frames_of_ours(kernel):
+    answer = kernel.run("%%autodiff\ndef h(x: float) -> float:\n    return x * undefined_name")
+    assert answer.error_name == "CompileError"
+    shown = ANSI.sub("", answer.error)
+    assert re.match(r"Cell In\[\d+\], line 3, column 16\n        return x \* undefined_name\n {19}\^{14}\n", shown)
+    assert "name `undefined_name` is not defined" in shown
+    assert "/magics/" not in shown
+    assert "/compiler/" not in shown
+
+
+def test_syntax_error(kernel):
+    answer = kernel.run("%%autodiff\ndef h(x: float) -> float:\n    return x)")
+    assert answer.error_name == "SyntaxError"
+    assert "run_cell_magic" not in answer.error
+
+
+def test_unknown_device_lists_devices(kernel):
+    answer = kernel.run("%%offload cuda:7\ndef h(x: float) -> float:\n    return x")
+    assert answer.error_name == "DeviceError"
+    assert "usable here: 'cpu'" in answer.error
+
+
+def test_out_of_range_is_an_index_error_at_the_line(kernel):
+    kernel.run("%%autodiff\ndef pick(x: NDArray[np.float64], i: int) -> float:\n    return x[i] * 2.0")
+    answer = kernel.run(
+        "try:\n    pick(np.arange(3.0), 7)\nexcept IndexError as error:\n    print(error.line)\n    raise"
+    )
+    assert answer.printed.strip() == "3"
+    assert re.match(r"Cell In\[\d+\], line 3, column 12\n        return x\[i\] \* 2.0\n", ANSI.sub("", answer.error))
+    assert "IndexError" in answer.error
+    assert kernel.run("print(pick(np.arange(3.0), 2))").printed.strip() == "4.0"
+
+
+def test_interrupt_stops_a_compiled_loop_and_the_kernel_survives(kernel):
+    kernel.run(
+        """
+        %%autodiff --no-view
+        def spin(x: float, n: int) -> float:
+            total = 0.0
+            for i in range(n):
+                for j in range(1000):
+                    total += np.sin(x + i * j)
+            return total
+        """
+    )
+    message = kernel.send("spin(1.0, 100_000_000)")
+    time.sleep(1.0)
+    sent = kernel.interrupt()
+    answer = kernel.wait(message, timeout=30)
+    stopped = time.perf_counter() - sent
+    assert answer.error_name == "KeyboardInterrupt"
+    assert stopped < 0.2
+    assert kernel.run("print(spin(1.0, 1) == spin(1.0, 1))").printed.strip() == "True"
+
+
+CELL_OF_THIRTY_LINES = """
+%%autodiff
+def misfit(u: float, k: float, a: float, steps: int) -> float:
+    total = 0.0
+    v = u
+    w = a
+    for step in range(steps):
+        flux = k * (v - 2.0 * w + u)
+        v = v + 0.1 * flux
+        w = w + 0.05 * np.sin(flux)
+        if v > 10.0:
+            v = 0.5 * v
+        else:
+            v = v + 0.01
+        total += v * v
+        p = np.exp(-v * v)
+        q = np.cos(w) * p
+        r = q / (1.0 + p)
+        total += r
+    left = np.sqrt(1.0 + total * total)
+    right = np.log(2.0 + left)
+    middle = left * right
+    for i in range(3):
+        middle = middle + 0.1 * np.tanh(middle)
+    low = min(middle, left)
+    high = max(middle, right)
+    spread = high - low
+    offset = 0.25 * spread
+    result = offset * offset + middle
+    result = result + a * k
+    return result
+"""
+
+
+@pytest.mark.slow
+def test_a_cell_of_thirty_lines_with_gradient_is_quick(kernel):
+    kernel.run(CELL_OF_THIRTY_LINES.replace("0.25", "0.5"))  # the compiler is ready
+    times = []
+    for k in range(3):
+        start = time.perf_counter()
+        answer = kernel.run(CELL_OF_THIRTY_LINES.replace("0.25", f"0.2{k}"))
+        times.append(time.perf_counter() - start)
+        assert answer.status == "ok", answer.error
+    assert min(times) < 0.3

@@ -1,0 +1,82 @@
+"""`%wengert ...` in a real shell."""
+
+from __future__ import annotations
+
+import pytest
+
+CELL = "%%autodiff --no-view\ndef f(x: float) -> float:\n    return np.sin(x) * x\n"
+
+
+@pytest.fixture
+def with_f(cell):
+    cell(CELL)
+    return cell
+
+
+def test_help(cell):
+    for line in ("%wengert", "%wengert --help"):
+        assert "%wengert bench f(x) [--devices cpu,cuda:0]" in cell(line)
+
+
+def test_devices(cell):
+    assert cell("%wengert devices").splitlines()[0].split() == ["device", "name", "memory", "free", "usable"]
+
+
+def test_transfers(cell):
+    assert "transfers" in cell("%wengert transfers")
+
+
+def test_ir_shows_the_stages_and_the_last(with_f):
+    printed = with_f("%wengert ir grad_f").splitlines()
+    assert printed[0] == "grad_f (x: f64)"
+    stages = [line.split()[1] for line in printed if line.strip()[:1].isdigit()]
+    assert stages[:3] == ["typed", "optimised", "reverse"]
+    assert any(line.startswith("func @grad_f(") for line in printed)
+
+
+def test_ir_of_a_stage_by_name_and_number(with_f):
+    assert "after typed:\nfunc @f(%x: f64)" in with_f("%wengert ir grad_f typed")
+    assert "after typed:\nfunc @f(%x: f64)" in with_f("%wengert ir grad_f 0")
+
+
+def test_graph(with_f):
+    printed = with_f("%wengert graph grad_f")
+    assert "primal" in printed
+    assert "adjoint" in printed
+
+
+def test_bench(with_f):
+    printed = with_f("%wengert bench grad_f(2.0) --devices cpu,cuda:7")
+    assert "cpu        grad_f" in printed
+    assert "cuda:7     not measured: there is no device 'cuda:7' here" in printed
+
+
+def test_settings(cell):
+    assert cell("%wengert settings").startswith("view on")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("%wengert nothing", "%wengert nothing: there is devices, ir, graph, transfers, bench, settings, check, tour"),
+        ("%wengert ir", "%wengert ir f [stage]: name a compiled function"),
+        ("%wengert ir np", "%wengert ir: np is not a compiled function; there are: f, grad_f"),
+        ("%wengert ir f nostage", "%wengert ir: no stage 'nostage'; there are typed, optimised"),
+        ("%wengert ir f 17", "%wengert ir: there are the stages 0 to 1"),
+        ("%wengert graph later", "%wengert graph: later is compiled at its first call: call it once, then look again"),
+        ("%wengert bench f", "%wengert bench f(x): write a call of the function to measure"),
+        ("%wengert bench f(x=1.0)", "%wengert bench f(x): pass every argument by position"),
+        ("%wengert bench f(nowhere)", "%wengert bench: name 'nowhere' is not defined"),
+        ("%wengert settings view maybe", "%wengert settings [view on|off]"),
+    ],
+)
+def test_refused_in_one_line(with_f, line, message):
+    with_f("def later(x): return x\nlater = wg.jit(later)")
+    printed = with_f(line)
+    assert printed.startswith(f"UsageError: {message}")
+    assert "\n" not in printed
+
+
+@pytest.mark.parametrize("line", ["%wengert check f(1.0)", "%wengert tour"])
+def test_what_will_come_is_said(with_f, line):
+    assert "will come" in with_f(line)

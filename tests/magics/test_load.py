@@ -1,0 +1,101 @@
+"""Loading, loading again, and unloading without a trace."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from wengert.compiler.runtime.devices import Device
+from wengert.magics import found, load
+
+BUDGET = 0.15  # seconds
+
+TIME_OF_LOADING = """
+import time
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+import numpy
+start = time.perf_counter()
+shell.run_line_magic("load_ext", "wengert")
+print(time.perf_counter() - start)
+"""
+
+
+def test_one_line_says_what_devices_there_are(shell, capsys):
+    shell.run_line_magic("load_ext", "wengert")
+    printed = capsys.readouterr().out
+    assert printed.startswith("wengert: cpu (")
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("devices", "expected"),
+    [
+        (
+            [Device("cpu", "EPYC, 16 cores", "cpu", None, None, True), Device("cuda:0", "H200", "cuda", 1, 1, True)],
+            "wengert: cpu (EPYC, 16 cores), cuda:0 (H200)",
+        ),
+        (
+            [
+                Device("cpu", "EPYC, 16 cores", "cpu", None, None, True),
+                Device("cuda:0", "NVIDIA GPU", "cuda", None, None, False, "CuPy is not installed: pip install it."),
+            ],
+            "wengert: cpu (EPYC, 16 cores); cuda:0 cannot be used: CuPy is not installed: pip install it.",
+        ),
+    ],
+)
+def test_the_line(devices, expected):
+    assert found(devices) == expected
+
+
+def test_loading_twice_is_harmless(loaded, capsys):
+    before = loaded.magics_manager.magics["cell"]["autodiff"]
+    load(loaded)
+    loaded.run_line_magic("load_ext", "wengert")
+    assert loaded.magics_manager.magics["cell"]["autodiff"] is before
+    assert "already loaded" in capsys.readouterr().out
+    assert len(list(loaded.strdispatchers["complete_command"].s_matches("%%batch"))) == 1
+
+
+def test_reloading_works(loaded, capsys):
+    loaded.run_line_magic("reload_ext", "wengert")
+    loaded.run_cell("%%autodiff --help")
+    assert "usage: %%autodiff" in capsys.readouterr().out
+
+
+def test_unloading_leaves_nothing(shell, capsys):
+    def state():
+        return (
+            {kind: set(names) for kind, names in shell.magics_manager.magics.items()},
+            set(shell.magics_manager.registry) - {"ExtensionMagics"},  # of IPython, on first use
+            list(shell.input_transformer_manager.cleanup_transforms),
+            set(shell.strdispatchers["complete_command"].strs),
+            [len(callbacks) for callbacks in shell.events.callbacks.values()],
+            dict(shell.display_formatter.mimebundle_formatter.type_printers),
+            set(shell.user_ns),
+        )
+
+    before = state()
+    shell.run_line_magic("load_ext", "wengert")
+    assert state() != before
+    shell.run_line_magic("unload_ext", "wengert")
+    assert state() == before
+
+
+def test_a_shell_without_history_runs_cells(loaded, capsys):
+    loaded.history_manager.input_hist_raw.clear()
+    loaded.run_cell("%%autodiff --help")
+    assert "usage: %%autodiff" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_loading_is_quick():
+    times = [
+        float(
+            subprocess.run([sys.executable, "-c", TIME_OF_LOADING], capture_output=True, text=True).stdout.split()[-1]
+        )
+        for _ in range(3)
+    ]
+    assert min(times) < BUDGET

@@ -1,0 +1,77 @@
+"""What the compiler says, as the views show it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from wengert.compiler.api import Graph, GraphNode, GraphRegion, Timing, Timings
+from wengert.magics import present
+from wengert.widgets import models, text
+
+GRAPH = Graph(
+    "grad_f",
+    ("# %%autodiff", "def f(x: float, n: int) -> float:", "    return x * x"),
+    (
+        GraphNode("n1", "x", "primal", None, None, None, None, "%x", "f64", "primal"),
+        GraphNode("n2", "n", "primal", None, None, None, None, "%n", "i64", "primal"),
+        GraphNode("n3", "multiply", "primal", "r1", None, 3, 11, "%0 = multiply %x, %x", "f64", "primal"),
+        GraphNode("n4", "add", "adjoint", None, "n3", 3, 11, "%1 = add %0, %0", "f64", "adjoint"),
+        GraphNode("n5", "add", "adjoint", None, "n3", 3, 11, "%2 = add %0, %0", "f64", "tangent"),
+    ),
+    (GraphRegion("r1", "parallel", "for line 2", "primal", None, 2),),
+    (("n1", "n3"), ("n1", "n4"), ("n3", "n4")),
+)
+
+
+def test_graph():
+    model = present.graph_model(GRAPH)
+    assert (model.title, model.first_line, model.has_adjoint) == ("grad_f", 1, True)
+    by_id = model.node_by_id
+    assert by_id["n4"].mirror == "n3"
+    assert [n.id for n in model.nodes if n.stored] == ["n3"]  # not the argument, which is there anyway
+    assert [n.id for n in model.nodes if n.active] == ["n1", "n3", "n4", "n5"]
+    assert [n.note for n in model.nodes if n.note] == ["tangent"]
+    assert model.regions == (models.Region("r1", "parallel", "line 2", None, "primal", 2),)
+    assert model.edges[0] == models.Edge("n1", "n3")
+    assert "multiply *  [line 3]" in text(model)
+
+
+def test_timings():
+    rows = (
+        Timing("cpu", "f", 1e-3, 0.9e-3, 1.1e-3, 100),
+        Timing("cuda:0", "f", 1e-4, 0.9e-4, 1.1e-4, 100, transfer=2e-3, note="warm"),
+    )
+    timings = Timings(
+        rows, (("cuda:1", "not there"),), (("typed", 1.0, 5), ("LLVM", 9.0, None)), 1000, "m", "d", {"a": "1"}
+    )
+    model = present.timing_model(timings)
+    assert [r.median for r in model.rows] == [1e-3, 1e-4]
+    assert model.rows[0].note == ""
+    assert model.rows[1].note == "moving arguments there and results back: 2 ms more; warm"
+    assert model.unavailable == (models.Unavailable("cuda:1", "not there"),)
+    assert model.stages == (models.CompileStage("typed", 1.0, 5), models.CompileStage("LLVM", 9.0, 0))
+    assert (model.machine, model.date, model.versions) == ("m", "d", {"a": "1"})
+    assert model.comparison(model.rows[1]) == "10× faster"
+
+
+def test_placement_without_a_device_says_where_it_runs():
+    model = present.placement_model(SimpleNamespace(__name__="f", last=None))
+    assert model.title == "f runs on the CPU"
+    assert model.devices[0].id == "cpu"
+    assert model.devices[0].available
+
+
+def test_placement_of_an_offloaded_function():
+    transfer = SimpleNamespace(
+        array="x", bytes=8, direction="to device", milliseconds=0.5, why="argument of f", order=3
+    )
+    place = SimpleNamespace(
+        arrays=[SimpleNamespace(name="x", bytes=8, shape=(1,), dtype="float64", device="cpu")],
+        kernels=[SimpleNamespace(name="k0", device="cpu", launches=2, line=4)],
+        transfers=[transfer],
+    )
+    executable = SimpleNamespace(placement=lambda: place)
+    model = present.placement_model(SimpleNamespace(__name__="f_cpu", last=SimpleNamespace(executable=executable)))
+    assert model.arrays == (models.ArrayPlace("x", 8, (1,), "float64", "cpu"),)
+    assert model.kernels == (models.KernelPlace("k0", "cpu", 2, 4),)
+    assert model.transfers == (models.Transfer("x", 8, "to device", 0.5, "argument of f", 3),)
