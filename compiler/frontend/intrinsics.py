@@ -1,21 +1,14 @@
-"""Names with a meaning of their own inside compiled functions; outside they behave as plain Python.
-
-The front end recognises these very objects (`wengert.prange`, `wengert.stop_gradient`).
-"""
+"""Functions that mean something to the compiler and still run as plain Python."""
 
 from __future__ import annotations
 
 from typing import Any
 
-
-def prange(*bounds: int) -> range:
-    """As `range`: a loop whose iterations run in parallel where it is compiled, after a check that none disturbs another.
-
-    Raises RaceError at compile time, naming the two lines, where two iterations may touch the same element.
-    """
-    return range(*bounds)
+prange = type("prange", (), {"__new__": lambda cls, *args: range(*args), "__doc__": "An explicitly parallel `range`."})
+"""`for i in prange(n)`: iterations may run in any order or at once; checked for races at compile time. Plain Python
+runs it as `range`."""
 
 
 def stop_gradient(x: Any) -> Any:
-    """x itself; every derivative takes it as a constant."""
+    """`x` itself, taken as a constant by every derivative."""
     return x

@@ -1,17 +1,32 @@
-"""The door of the front end: `trace` turns a Python function and the types of its arguments into IR."""
+"""The door of the front end: `trace` turns a Python function and the types of its arguments into IR.
+
+    def f(x, y):            func @f(%x: f64[?], %y: f64) {
+        x[0] = y      ->      %n = dim %x {axis = 0} ...
+        return x.sum()        return %s, %x.1 {written = (None, 0)}
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.diag.span import Source
+from wengert.compiler.frontend import expressions as expressions
+from wengert.compiler.frontend import views as views
+from wengert.compiler.frontend.arithmetic import require_same
+from wengert.compiler.frontend.calls import enclosed, object_of, run_function, tree_of
+from wengert.compiler.frontend.index import number
+from wengert.compiler.frontend.liveness import analyse
+from wengert.compiler.frontend.merge import scalar_type, to_value
+from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Poison, Scalar, Tuple
 from wengert.compiler.frontend.signature import Signature
-from wengert.compiler.ir.core import Function
+from wengert.compiler.frontend.source import parameters, parse, unwrap
+from wengert.compiler.frontend.tracer import Frame, Tracer
+from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.tree import Tree
 
 
@@ -39,4 +54,107 @@ def trace(python_function: Callable[..., Any], signature: Signature, static: dic
 
     Raises only WengertError (UnsupportedError, TypeMismatch, RaceError, ...) for what cannot be compiled.
     """
-    raise UnsupportedError("the front end is being written")
+    function = unwrap(python_function)
+    parsed = parse(function)  # type: ignore[arg-type]
+    tracer = Tracer()
+    tracer.count += 1
+    name = getattr(function, "__name__", "function")
+    frame = Frame(name, parsed.node, parsed.source, analyse(parsed.node), function.__globals__, enclosed(function), None, tracer.count)  # type: ignore[arg-type]
+    tracer.frames.append(frame)
+    tracer.state.frames[frame.index] = {}
+    tracer.builder.span = tracer.span(parsed.node)
+    cells = bind_parameters(tracer, function, signature, static or {})
+    result = run_function(tracer, parsed.node)
+    tracer.builder.span = tracer.span(parsed.node)
+    return finish(tracer, name, signature, result, cells, parsed.source)
+
+
+def bind_parameters(tracer: Tracer, function: Any, signature: Signature, static: dict[str, Any]) -> list[Cell | None]:
+    """Bind the function's parameters to objects over the leaves; the cell of each leaf that is an array."""
+    names = [p for p in parameters(tracer.frame.node).parameters.values()]
+    defaults = inspect.signature(function).parameters
+    positional = [p.name for p in names if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in static]
+    rest = next((p.name for p in names if p.kind is p.VAR_POSITIONAL), None)
+    given = signature.tree.children
+    if len(given) > len(positional) and rest is None:
+        problem = f"takes {len(positional)} positional arguments but {len(given)} were given"
+        tracer.refuse("binding", name=tracer.frame.name, problem=problem)
+    leaves: list[Object] = []
+    cells: list[Cell | None] = []
+    labels = [label for n, tree in zip((*positional, *[rest] * len(given)), given, strict=False) for label in tree.paths(n or "")]
+    for position, (leaf, label) in enumerate(zip(signature.leaves, labels, strict=True)):
+        value = Value(leaf.type, label.replace(".", "_").replace("[", "_").replace("]", ""))
+        tracer.entry.params.append(value)
+        if leaf.type.is_scalar:
+            leaves.append(Scalar(value, leaf.weak))
+            cells.append(None)
+            continue
+        cell = Cell(label, leaf.type.dtype, leaf.type.rank, tracer.builder.span, position, contiguous=False)
+        tracer.state.cells[cell] = tracer.parameter(value)
+        leaves.append(Array(cell))
+        cells.append(cell)
+    check_extents(tracer, signature, leaves)
+    iterator = iter(leaves)
+    objects = [object_of(tracer, child, iterator) for child in given]
+    for name, item in zip(positional, objects, strict=False):
+        tracer.bind(name, item)
+    if rest is not None:
+        tracer.bind(rest, Tuple(tuple, tuple(objects[len(positional) :])))
+    for p in names:
+        if p.name in static:
+            tracer.bind(p.name, tracer.lift(static[p.name], p.name))
+        elif p.kind is p.VAR_KEYWORD:
+            tracer.bind(p.name, Tuple(dict, ()))
+        elif p.name not in tracer.names:
+            default = defaults[p.name].default
+            if default is inspect.Parameter.empty:
+                tracer.refuse("binding", name=tracer.frame.name, problem=f"missing an argument for `{p.name}`")
+            tracer.bind(p.name, tracer.lift(default, p.name))
+    return cells
+
+
+def check_extents(tracer: Tracer, signature: Signature, leaves: list[Object]) -> None:
+    """Declared extents ("n m") must agree wherever a name stands."""
+    first: dict[str, Any] = {}
+    for extent in signature.extents:
+        array = leaves[extent.leaf]
+        assert isinstance(array, Array)
+        own = tracer.extents(array)[extent.axis]
+        wanted = number(int(extent.name)) if extent.name.isdigit() else first.setdefault(extent.name, own)
+        require_same(tracer, own, wanted, f"declared extent `{extent.name}`")
+
+
+def finish(tracer: Tracer, name: str, signature: Signature, result: Object, cells: list[Cell | None], source: Source) -> Traced:
+    """Flatten what is returned, append what was written, and wrap up the function."""
+    leaves: list[Object] = []
+    out = tree_of(tracer, result, leaves)
+    if has_static(out):
+        tracer.refuse("returned", what="a function or text")
+    body = tracer.entry
+    weak = []
+    for leaf in leaves:
+        if isinstance(leaf, Array):
+            body.results.append(tracer.read(leaf).value)
+            weak.append(False)
+        else:
+            dtype, is_weak = scalar_type(leaf)  # type: ignore[misc]
+            body.results.append(to_value(tracer, leaf, dtype))
+            weak.append(is_weak)
+    written: list[int | None] = [None] * len(leaves)
+    for position, cell in enumerate(cells):
+        if cell is None:
+            continue
+        held = tracer.state.cells[cell]
+        assert isinstance(held, ArrayValue) and not isinstance(held, Poison)
+        if held.value is not body.params[position]:
+            body.results.append(held.value)
+            written.append(position)
+    body.params += [content.value for _, _, content in tracer.captures]
+    captures = tuple(array for array, _, _ in tracer.captures)
+    return Traced(Function(name, body, tuple(written)), signature, out, captures, source, tuple(weak))
+
+
+def has_static(tree: Tree) -> bool:
+    return tree.kind == "static" or any(map(has_static, tree.children))
+
+

@@ -1,0 +1,149 @@
+"""`x.name`: fields of structures, what arrays know of themselves, methods, and what modules hold."""
+
+from __future__ import annotations
+
+import ast
+import types
+from typing import Any
+
+from wengert.compiler.frontend import creation, functions, reductions, shapes
+from wengert.compiler.frontend.arithmetic import convert, dtype_and_weakness
+from wengert.compiler.frontend.merge import describe, scalar_type
+from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.views import store
+
+
+def astype(tracer: Tracer, a: Object, dtype: Object, copy: Object = Static(True)) -> Object:
+    return convert(tracer, a, creation.dtype_from(tracer, dtype))
+
+
+def fill(tracer: Tracer, a: Object, value: Object) -> Object:
+    assert isinstance(a, Array)
+    store(tracer, a, value)
+    return NONE
+
+
+def item(tracer: Tracer, a: Object, *index: Object) -> Object:
+    if isinstance(a, Scalar):
+        return Scalar(a.value, True)
+    assert isinstance(a, Array)
+    if len(index) != a.rank:
+        tracer.refuse("static_needed", what="which element `.item()` takes")
+    found = functions.UNPACK(tracer, a, None, index)
+    return Scalar(found.value, True)
+
+
+ARRAY_METHODS: dict[str, Any] = {
+    **reductions.METHODS, **shapes.METHODS, "copy": creation.copy, "astype": astype, "fill": fill, "item": item,
+    "dot": functions.FUNCTIONS[functions.np.dot], "clip": lambda t, a, min=NONE, max=NONE: functions.clip(t, a, min, max),
+    "round": functions.rounded,
+}  # fmt: skip
+SCALAR_METHODS = ("copy", "astype", "item", "sum", "mean", "max", "min", "round", "any", "all", "prod", "clip")
+METHOD_HELP = {
+    "sort": "Sort before the compiled function.", "append": "Allocate an array with np.zeros and fill it.",
+    "tolist": "Return the array.", "nonzero": "Its size depends on the data; use a loop with `if`.",
+    "flat": "Use `.ravel()`.", "repeat": "Use broadcasting or a loop.", "argsort": "Sort before the compiled function.",
+}  # fmt: skip
+
+
+def attribute(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object:
+    """The attribute `name` of an object."""
+    if isinstance(owner, Tuple):
+        return of_structure(tracer, owner, name, node)
+    if isinstance(owner, Array):
+        return of_array(tracer, owner, name, node)
+    if isinstance(owner, Static) and not isinstance(owner.value, bool | int | float | complex | str):
+        if owner.value is None or not hasattr(owner.value, name):
+            tracer.refuse("attribute", node, what=describe(owner), name=name)
+        return tracer.lift(getattr(owner.value, name), name)
+    if scalar_type(owner) is not None:
+        return of_number(tracer, owner, name, node)
+    tracer.refuse("attribute", node, what=describe(owner), name=name)
+
+
+def of_structure(tracer: Tracer, owner: Tuple, name: str, node: ast.AST) -> Object:
+    found = owner.field(name) if owner.kind is not dict else None
+    if found is not None:
+        return found
+    if owner.kind is list and name in ("append", "extend", "insert", "pop", "sort", "remove", "reverse"):
+        tracer.refuse("list_mutation", node)
+    defined = getattr(owner.kind, name, None) if owner.kind not in (tuple, list, dict) else None
+    if isinstance(defined, property):
+        return PROPERTY(tracer, defined.fget, owner)
+    if isinstance(defined, types.FunctionType) and not isinstance(vars(owner.kind).get(name), staticmethod):
+        return Method(owner, defined, name)
+    if owner.kind is dict and name in ("items", "keys", "values"):
+        return Method(owner, {"items": _items, "keys": _keys, "values": _values}[name], name)
+    if defined is not None and not callable(defined):
+        return tracer.lift(defined, name)
+    if isinstance(defined, types.FunctionType):
+        return Static(defined)
+    if name == "_replace" and hasattr(owner.kind, "_fields"):
+        return Method(owner, replaced, name)
+    tracer.refuse("attribute", node, what=describe(owner), name=name)
+
+
+def replaced(tracer: Tracer, owner: Object, **changes: Object) -> Object:
+    """dataclasses.replace and NamedTuple._replace."""
+    assert isinstance(owner, Tuple)
+    unknown = set(changes) - set(owner.names)
+    if unknown:
+        tracer.refuse("attribute", what=describe(owner), name=min(unknown))
+    return Tuple(owner.kind, tuple(changes.get(n, i) for n, i in zip(owner.names, owner.items, strict=True)), owner.names)
+
+
+def _items(tracer: Tracer, owner: Object) -> Object:
+    assert isinstance(owner, Tuple)
+    return Tuple(tuple, tuple(Tuple(tuple, (Static(n), i)) for n, i in zip(owner.names, owner.items, strict=True)))
+
+
+def _keys(tracer: Tracer, owner: Object) -> Object:
+    assert isinstance(owner, Tuple)
+    return Tuple(tuple, tuple(Static(n) for n in owner.names))
+
+
+def _values(tracer: Tracer, owner: Object) -> Object:
+    assert isinstance(owner, Tuple)
+    return Tuple(tuple, owner.items)
+
+
+def of_array(tracer: Tracer, owner: Array, name: str, node: ast.AST) -> Object:
+    if name == "shape":
+        return functions.shape_of(tracer, owner)
+    if name == "T":
+        return shapes.transpose(tracer, owner)
+    if name == "size":
+        return functions.size_of(tracer, owner)
+    if name == "ndim":
+        return Static(owner.rank)
+    if name == "dtype":
+        return Static(owner.dtype.numpy)
+    if name in ("real", "imag"):
+        return real_part(tracer, owner, name, node)
+    if name in ARRAY_METHODS:
+        return Method(owner, ARRAY_METHODS[name], name)
+    tracer.refuse("method", node, name=name, help=METHOD_HELP.get(name, ""))
+
+
+def real_part(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object:
+    if dtype_and_weakness(owner)[0].kind == "c":  # type: ignore[index]
+        tracer.refuse("real_part", node)
+    return owner if name == "real" else creation.zeros_like(tracer, owner)
+
+
+def of_number(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object:
+    dtype, weak = scalar_type(owner)  # type: ignore[misc]
+    if name in ("real", "imag"):
+        return real_part(tracer, owner, name, node)
+    if not weak and name in ("shape", "ndim", "size", "dtype"):
+        return {"shape": Tuple(tuple, ()), "ndim": Static(0), "size": Static(1), "dtype": Static(dtype.numpy)}[name]
+    if not weak and name == "T":
+        return owner
+    if not weak and name in SCALAR_METHODS:
+        return Method(owner, ARRAY_METHODS[name], name)
+    tracer.refuse("attribute", node, what=describe(owner), name=name)
+
+
+PROPERTY: Any = None
+"""Set by calls.py: calls a function of the program with one argument."""

@@ -1,0 +1,391 @@
+"""Calls: functions of the program are inlined, functions of the table are built, classes make structures."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import inspect
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wengert.compiler.diag.errors import WengertError
+from wengert.compiler.frontend import attributes, functions
+from wengert.compiler.frontend.arithmetic import to_value
+from wengert.compiler.frontend.control import run_block
+from wengert.compiler.frontend.functions import FUNCTIONS, HELP
+from wengert.compiler.frontend.iteration import items_of
+from wengert.compiler.frontend.liveness import analyse, terminates
+from wengert.compiler.frontend.merge import describe, scalar_type, unknown_extent
+from wengert.compiler.frontend.objects import (
+    NONE,
+    Array,
+    ArrayValue,
+    Closure,
+    Method,
+    Object,
+    Partial,
+    Scalar,
+    Static,
+    Tuple,
+    is_number,
+)
+from wengert.compiler.frontend.signature import Leaf, Signature
+from wengert.compiler.frontend.source import Parsed, parameters, parse, unwrap
+from wengert.compiler.frontend.targets import parts_of
+from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, Frame, Tracer, handles
+from wengert.compiler.frontend.views import element, indexed
+from wengert.compiler.ir.core import Value
+from wengert.compiler.ir.rewrite import copy_ops
+from wengert.compiler.ir.tree import LEAF, Tree, field_names, tuple_of
+from wengert.compiler.ir.tree import NONE as NONE_TREE
+from wengert.compiler.ir.types import Type
+
+Keywords = dict[str, Object]
+
+
+@handles(EXPRESSIONS, ast.Call)
+def call_expression(tracer: Tracer, node: ast.Call) -> Object:
+    callee = tracer.evaluate(node.func)
+    args: list[Object] = []
+    for a in node.args:
+        if isinstance(a, ast.Starred):
+            args += items_of(tracer, tracer.evaluate(a.value), a)
+        else:
+            args.append(tracer.evaluate(a))
+    keywords: Keywords = {}
+    for k in node.keywords:
+        item = tracer.evaluate(k.value)
+        if k.arg is not None:
+            keywords[k.arg] = item
+        elif isinstance(item, Tuple) and item.names:
+            keywords |= dict(zip(item.names, item.items, strict=True))
+        else:
+            tracer.refuse("starred", node)
+    return call(tracer, callee, args, keywords)
+
+
+def call(tracer: Tracer, callee: Object, args: Sequence[Object], keywords: Keywords) -> Object:
+    """The result of calling an object."""
+    if isinstance(callee, Closure):
+        owner = tracer.closed_over[callee.frame]
+        defaults = dict(zip(reversed(_positional(callee.node)), reversed(callee.defaults), strict=False)) | callee.keyword_defaults
+        return inline(tracer, Parsed(callee.node, owner.source), callee.name, args, keywords, defaults.get, owner, {}, {})
+    if isinstance(callee, Partial):
+        return call(tracer, callee.function, [*callee.args, *args], callee.keywords | keywords)
+    if isinstance(callee, Method):
+        if isinstance(callee.handler, types.FunctionType) and callee.handler.__module__.startswith("wengert.compiler.frontend"):
+            return build(tracer, callee.handler, f".{callee.name}", [callee.owner, *args], keywords)
+        return inline_python(tracer, callee.handler, [callee.owner, *args], keywords)
+    if isinstance(callee, Static):
+        return call_static(tracer, callee.value, args, keywords)
+    tracer.refuse("not_callable", what=describe(callee))
+
+
+def _positional(node: ast.FunctionDef | ast.Lambda) -> list[str]:
+    return [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+
+
+def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Keywords) -> Object:
+    """A call of a Python object known at compile time."""
+    try:
+        builder = FUNCTIONS.get(value)
+    except TypeError:
+        builder = None
+    if builder is not None:
+        return build(tracer, builder, readable(value), args, keywords)
+    if hasattr(value, "__wengert_trace__"):
+        return inline_transform(tracer, value, args, keywords)
+    if isinstance(value, functools.partial):
+        lifted = [tracer.lift(a) for a in value.args]
+        return call(tracer, tracer.lift(value.func), [*lifted, *args], {k: tracer.lift(v) for k, v in value.keywords.items()} | keywords)
+    if value is functools.partial:
+        return Partial(args[0], tuple(args[1:]), dict(keywords))
+    if value is dataclasses.replace:
+        return attributes.replaced(tracer, args[0], **keywords)
+    if isinstance(value, type):
+        return construct(tracer, value, args, keywords)
+    if getattr(value, "__wengert_transform__", False):
+        return transformed(tracer, value, args, keywords)
+    if isinstance(value, types.MethodType):
+        return call(tracer, Static(value.__func__), [tracer.lift(value.__self__), *args], keywords)
+    plain = unwrap(value)
+    if isinstance(plain, types.FunctionType) and (plain.__module__ or "").partition(".")[0] not in ("numpy", "scipy"):
+        return inline_python(tracer, plain, args, keywords)
+    name = getattr(value, "__name__", type(value).__name__)
+    tracer.refuse("call", name=readable(value), help=HELP.get(name, ""))
+
+
+def readable(value: Any) -> str:
+    """A function's name as users write it."""
+    name = getattr(value, "__name__", type(value).__name__)
+    module = (getattr(value, "__module__", None) or "").partition(".")[0]
+    if module == "numpy" or type(value).__module__ == "numpy":
+        nested = (getattr(value, "__module__", "") or "").split(".")
+        return f"np.{nested[1]}.{name}" if len(nested) > 1 and nested[1] in ("linalg", "fft", "random") else f"np.{name}"
+    return f"math.{name}" if module == "math" else name
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature(builder: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(builder)
+
+
+def build(tracer: Tracer, builder: Callable[..., Any], name: str, args: Sequence[Object], keywords: Keywords) -> Object:
+    """Call a builder of the table, whose parameters are named as the function's own."""
+    if "out" in keywords:
+        tracer.refuse("out_argument")
+    try:
+        bound = _signature(builder).bind(tracer, *args, **keywords)
+    except TypeError as error:
+        tracer.refuse("call_argument", name=name, problem=str(error))
+    result: Object = builder(*bound.args, **bound.kwargs)
+    return result
+
+
+# -- structures
+
+
+def construct(tracer: Tracer, cls: type, args: Sequence[Object], keywords: Keywords) -> Object:
+    """An instance of a NamedTuple or dataclass."""
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        defaults = {n: (lambda v=v: tracer.lift(v)) for n, v in cls._field_defaults.items()}
+        return structure(tracer, cls, cls._fields, args, keywords, defaults)
+    if not hasattr(cls, "__dataclass_fields__"):
+        tracer.refuse("opaque", kind=cls.__name__)
+    if hasattr(cls, "__post_init__") or "__init__" not in vars(cls) or not cls.__dataclass_params__.init:
+        tracer.refuse("call", name=f"{cls.__name__}(...) with code of its own in the constructor", help="Use a plain dataclass.")
+    defaults = {}
+    for f in dataclasses.fields(cls):
+        if f.default is not dataclasses.MISSING:
+            defaults[f.name] = lambda f=f: tracer.lift(f.default)
+        elif f.default_factory is not dataclasses.MISSING:
+            defaults[f.name] = lambda f=f: call(tracer, Static(f.default_factory), [], {})
+    return structure(tracer, cls, field_names(cls), args, keywords, defaults)
+
+
+def structure(tracer: Tracer, cls: type, names: Sequence[str], args: Sequence[Object], keywords: Keywords, defaults: Any) -> Object:
+    if len(args) > len(names) or set(keywords) - set(names):
+        tracer.refuse("binding", name=cls.__name__, problem="unexpected arguments")
+    given = dict(zip(names, args, strict=False)) | keywords
+    items = []
+    for name in names:
+        if name not in given and name not in defaults:
+            tracer.refuse("binding", name=cls.__name__, problem=f"missing a value for {name!r}")
+        items.append(given[name] if name in given else defaults[name]())
+    return Tuple(cls, tuple(items), tuple(names))
+
+
+# -- inlining
+
+
+def inline_python(tracer: Tracer, function: Any, args: Sequence[Object], keywords: Keywords) -> Object:
+    """Inline a Python function that has source."""
+    function = unwrap(function)
+    parsed = parse(function)
+    named = inspect.signature(function).parameters
+
+    def default(name: str) -> Object:
+        return tracer.lift(named[name].default, name)
+
+    return inline(tracer, parsed, function.__name__, args, keywords, default, None, function.__globals__, enclosed(function))
+
+
+def enclosed(function: types.FunctionType) -> dict[str, Any]:
+    """The names a function closes over and their values."""
+    cells = function.__closure__ or ()
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    return found
+
+
+def inline(
+    tracer: Tracer,
+    parsed: Parsed,
+    name: str,
+    args: Sequence[Object],
+    keywords: Keywords,
+    default: Callable[[str], Object | None],
+    parent: Frame | None,
+    namespace: dict[str, Any],
+    closed: dict[str, Any],
+) -> Object:
+    """Run a function's body in a frame of its own and give what it returns."""
+    span = tracer.builder.span
+    if any(f.node is parsed.node for f in tracer.frames):
+        tracer.refuse("recursion", name=name)
+    try:
+        bound = parameters(parsed.node).bind(*args, **keywords)
+    except TypeError as error:
+        tracer.refuse("binding", name=name, problem=str(error))
+    names: dict[str, Object] = {}
+    for parameter in parameters(parsed.node).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            names[parameter.name] = Tuple(tuple, tuple(bound.arguments.get(parameter.name, ())))
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            extra = bound.arguments.get(parameter.name, {})
+            names[parameter.name] = Tuple(dict, tuple(extra.values()), tuple(extra))
+        elif parameter.name in bound.arguments:
+            names[parameter.name] = bound.arguments[parameter.name]
+        else:
+            found = default(parameter.name)
+            assert found is not None
+            names[parameter.name] = found
+    if parent is not None:
+        namespace, closed = parent.namespace, parent.enclosed
+    tracer.count += 1
+    frame = Frame(name, parsed.node, parsed.source, analyse(parsed.node), namespace, closed, parent, tracer.count)
+    tracer.frames.append(frame)
+    tracer.state.frames[frame.index] = names
+    try:
+        result = run_function(tracer, parsed.node)
+    except WengertError as error:
+        tracer.error_at_call(error, name, span)
+        raise
+    tracer.frames.pop()
+    if not holds_closure(result):
+        del tracer.state.frames[frame.index]
+    tracer.builder.span = span
+    return result
+
+
+def holds_closure(item: Object) -> bool:
+    if isinstance(item, Tuple):
+        return any(map(holds_closure, item.items))
+    return isinstance(item, Closure | Partial)
+
+
+def run_function(tracer: Tracer, node: ast.FunctionDef | ast.Lambda) -> Object:
+    """The body of the current frame's function; what it returns."""
+    if isinstance(node, ast.Lambda):
+        return tracer.evaluate(node.body)
+    body = list(node.body)
+    if not terminates(body):
+        end = ast.copy_location(ast.Return(None), body[-1])
+        tracer.frame.live.after.setdefault(end, frozenset())
+        body.append(end)
+    run_block(tracer, body)
+    if RETURN not in tracer.names and RESULT not in tracer.names:
+        return NONE
+    return tracer.names.get(RESULT, NONE)
+
+
+def _property(tracer: Tracer, function: Any, owner: Object) -> Object:
+    return inline_python(tracer, function, [owner], {})
+
+
+attributes.PROPERTY = _property
+
+
+def _unpack(tracer: Tracer, array: Array, count: int | None, index: Any) -> Any:
+    if index is not None:
+        return element(tracer, indexed(tracer, array, index))
+    assert count is not None
+    return parts_of(tracer, array, count, ast.Pass())
+
+
+functions.UNPACK = _unpack
+
+# -- wengert's own transforms inside compiled code
+
+
+def transformed(tracer: Tracer, transform: Any, args: Sequence[Object], keywords: Keywords) -> Object:
+    """`grad(f)` of a function known at compile time: made now."""
+    items = [*args, *keywords.values()]
+    if any(not isinstance(i, Static | Tuple) for i in items):
+        tracer.refuse(
+            "call", name=f"{readable(transform)} of a function defined inside", help="Define the function outside of the compiled one."
+        )
+    plain = [to_python(tracer, i) for i in args]
+    return Static(transform(*plain, **{k: to_python(tracer, v) for k, v in keywords.items()}))
+
+
+def to_python(tracer: Tracer, item: Object) -> Any:
+    if isinstance(item, Static):
+        return item.value
+    if isinstance(item, Tuple) and item.kind in (tuple, list):
+        return item.kind(to_python(tracer, i) for i in item.items)
+    tracer.refuse("static_needed", what="an option of a transform")
+
+
+def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], keywords: Keywords) -> Object:
+    """Inline what `transform.__wengert_trace__(signature)` gives: a Traced function."""
+    if keywords:
+        tracer.refuse("call_argument", name=readable(transform), problem="keyword arguments")
+    leaves: list[Object] = []
+    tree = tuple_of([tree_of(tracer, a, leaves) for a in args])
+    values, types_ = [], []
+    for leaf in leaves:
+        value, type_ = leaf_value(tracer, leaf)
+        values.append(value)
+        types_.append(type_)
+    traced = transform.__wengert_trace__(Signature(tree, tuple(types_)))
+    for array in traced.captures:
+        values.append(tracer.read(tracer.capture(array, "captured")).value)
+    function = traced.function
+    mapping: dict[Value, Value] = dict(zip(function.params, values, strict=True))
+    copy_ops(tracer.builder, function.body.ops, mapping)
+    results = [mapping[v] for v in function.results]
+    count = traced.out.count
+    weak = traced.weak or (False,) * count
+    for result, position in zip(results[count:], function.written[count:], strict=True):
+        assert position is not None
+        target = leaves[position]
+        assert isinstance(target, Array)
+        tracer.write(target, ArrayValue(result, tracer.extents(target)))
+    return object_of(tracer, traced.out, iter([wrapped(tracer, v, w) for v, w in zip(results[:count], weak, strict=True)]))
+
+
+def wrapped(tracer: Tracer, value: Value, weak: bool) -> Object:
+    if value.type.is_scalar:
+        return Scalar(value, weak)
+    return tracer.fresh(ArrayValue(value, tuple(unknown_extent(tracer, value, k) for k in range(value.type.rank))))
+
+
+def tree_of(tracer: Tracer, item: Object, leaves: list[Object]) -> Tree:
+    """The tree of an object; its leaves are appended."""
+    if isinstance(item, Tuple):
+        children = tuple(tree_of(tracer, i, leaves) for i in item.items)
+        if item.kind in (tuple, list):
+            return Tree(item.kind.__name__, None, children)
+        if item.kind is dict:
+            return Tree("dict", item.names, children)
+        return Tree("named" if issubclass(item.kind, tuple) else "dataclass", item.kind, children, item.names)
+    if item == NONE:
+        return NONE_TREE
+    if isinstance(item, Scalar | Array) or is_number(item):
+        leaves.append(item)
+        return LEAF
+    if isinstance(item, Static):
+        return Tree("static", item.value)
+    tracer.refuse("returned", what=describe(item))
+
+
+def leaf_value(tracer: Tracer, item: Object) -> tuple[Value, Leaf]:
+    if isinstance(item, Array):
+        value = tracer.read(item).value
+        return value, Leaf(Type(value.type.dtype, tuple(1 if n == 1 else None for n in value.type.shape)))
+    dtype, weak = scalar_type(item)  # type: ignore[misc]
+    return to_value(tracer, item, dtype), Leaf(Type(dtype), weak)
+
+
+def object_of(tracer: Tracer, tree: Tree, leaves: Any) -> Object:
+    """A structure of objects."""
+    if tree.kind == "leaf":
+        return next(leaves)
+    if tree.kind == "none":
+        return NONE
+    if tree.kind == "static":
+        return tracer.lift(tree.meta)
+    items = tuple(object_of(tracer, child, leaves) for child in tree.children)
+    if tree.kind in ("tuple", "list"):
+        return Tuple(tuple if tree.kind == "tuple" else list, items)
+    if tree.kind == "dict":
+        return Tuple(dict, items, tree.meta)
+    return Tuple(tree.meta, items, tree.names)
+

@@ -1,0 +1,365 @@
+"""Control flow: blocks, `if`, loops and the ways out of them.
+
+`return`, `break` and `continue` set flags among the frame's names; what follows a statement that may have set one runs
+under `if not flag`. Where one branch of an `if` always leaves, what follows simply moves into the other:
+
+    if a: return 1            if a { $result = 1 } else { rest }
+    rest
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wengert.compiler.frontend import liveness
+from wengert.compiler.frontend.index import Affine, number
+from wengert.compiler.frontend.iteration import iterate
+from wengert.compiler.frontend.loops import Form, carried_flags, flag_value, run_loop
+from wengert.compiler.frontend.merge import branch
+from wengert.compiler.frontend.objects import FALSE, TRUE, Iteration, Scalar, Static, arrays_in
+from wengert.compiler.frontend.races import check_parallel
+from wengert.compiler.frontend.targets import assign
+from wengert.compiler.frontend.truth import truth
+from wengert.compiler.frontend.tracer import (
+    BREAK,
+    CONTINUE,
+    DEAD,
+    FLAGS,
+    RESULT,
+    RETURN,
+    STATEMENTS,
+    Loop,
+    Tracer,
+    handles,
+)
+from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.ir.types import BOOL, I64, Type
+
+Body = Sequence[ast.stmt]
+
+
+def run_block(tracer: Tracer, body: Body) -> None:
+    """Run statements in order, as far as they are reached."""
+    for position, statement in enumerate(body):
+        rest = body[position + 1 :]
+        if isinstance(statement, ast.If) and rest and liveness.may_exit(statement):
+            run_if(tracer, statement, rest)
+            return
+        tracer.execute(statement)
+        if tracer.exited:
+            return
+        if rest and tracer.may_have_exited:
+            guard(tracer, lambda rest=rest: run_block(tracer, rest), tracer.frame.live.after[rest[-1]])  # type: ignore[misc]
+            return
+
+
+def guard(tracer: Tracer, run: Callable[[], None], fall: frozenset[str]) -> None:
+    """Run where no flag is set."""
+    flags = [f for f in FLAGS if tracer.flag(f) != FALSE]
+    values = [v for f in flags if (v := flag_value(tracer, f)) is not None]
+    condition = values[0]
+    for value in values[1:]:
+        condition = tracer.builder.emit("bitwise_or", condition, value)
+
+    def exited() -> None:
+        if len(flags) == 1:
+            tracer.bind(flags[0], TRUE)
+
+    def going() -> None:
+        for flag in flags:
+            tracer.bind(flag, FALSE)
+        run()
+
+    branch(tracer, condition, exited, going, fall)
+
+
+# -- if
+
+
+@handles(STATEMENTS, ast.If)
+def if_statement(tracer: Tracer, node: ast.If) -> None:
+    run_if(tracer, node, [])
+
+
+def run_if(tracer: Tracer, node: ast.If, rest: Body) -> None:
+    """An `if` and, where one of its branches leaves the block, the statements after it."""
+    before, tracer.builder.span = tracer.builder.span, tracer.span(node.test)
+    tracer.frame.statement = node
+    condition = truth(tracer, tracer.evaluate(node.test), node.test)
+    if isinstance(condition, bool):
+        run_block(tracer, [*(node.body if condition else node.orelse), *rest])
+        return
+    if not rest and not node.orelse and raises_only(node.body):
+        fault, message = fault_of(tracer, node.body[0])  # type: ignore[arg-type]
+        tracer.check(tracer.builder.emit("invert", condition), fault, message)
+        return
+    then, orelse = list(node.body), list(node.orelse)
+    after = tracer.frame.live.after[rest[-1] if rest else node]
+    if liveness.terminates(then):
+        orelse += rest
+    elif liveness.terminates(orelse):
+        then += rest
+    else:
+        branch(tracer, condition, lambda: run_block(tracer, then), lambda: run_block(tracer, orelse), tracer.frame.live.after[node])
+        tracer.builder.span = before
+        if tracer.exited or not rest:
+            return
+        if tracer.may_have_exited:
+            guard(tracer, lambda: run_block(tracer, rest), after)
+        else:
+            run_block(tracer, rest)
+        return
+    branch(tracer, condition, lambda: run_block(tracer, then), lambda: run_block(tracer, orelse), after)
+    tracer.builder.span = before
+
+
+# -- ways out
+
+
+@handles(STATEMENTS, ast.Return)
+def return_statement(tracer: Tracer, node: ast.Return) -> None:
+    if any(loop.parallel for loop in tracer.frame.loops):
+        tracer.refuse("parallel_exit", node, what="return")
+    tracer.bind(RESULT, tracer.evaluate(node.value) if node.value is not None else Static(None))
+    tracer.bind(RETURN, TRUE)
+
+
+@handles(STATEMENTS, ast.Break, ast.Continue)
+def leave_loop(tracer: Tracer, node: ast.Break | ast.Continue) -> None:
+    if tracer.frame.loops[-1].parallel and isinstance(node, ast.Break):
+        tracer.refuse("parallel_exit", node, what="break")
+    tracer.bind(BREAK if isinstance(node, ast.Break) else CONTINUE, TRUE)
+
+
+def raises_only(body: Body) -> bool:
+    return len(body) == 1 and isinstance(body[0], ast.Raise)
+
+
+_FAULTS = {"AssertionError": "assertion", "IndexError": "index", "ZeroDivisionError": "zero_division"}
+
+
+def fault_of(tracer: Tracer, node: ast.Raise) -> tuple[str, str]:
+    """Fault kind and text of `raise SomeError("text")`."""
+    raised = node.exc
+    name = raised.func if isinstance(raised, ast.Call) else raised
+    if not isinstance(name, ast.Name) or node.cause is not None:
+        tracer.refuse("raise", node)
+    text = name.id
+    if isinstance(raised, ast.Call):
+        if len(raised.args) > 1 or raised.keywords or not all(isinstance(a, ast.Constant) for a in raised.args):
+            tracer.refuse("raise", node)
+        text = str(raised.args[0].value) if raised.args else name.id  # type: ignore[attr-defined]
+    return _FAULTS.get(name.id, "value"), text
+
+
+@handles(STATEMENTS, ast.Raise)
+def raise_statement(tracer: Tracer, node: ast.Raise) -> None:
+    fault, message = fault_of(tracer, node)
+    tracer.check(tracer.builder.boolean(False), fault, message)
+    tracer.bind(DEAD, TRUE)
+
+
+@handles(STATEMENTS, ast.Assert)
+def assert_statement(tracer: Tracer, node: ast.Assert) -> None:
+    condition = truth(tracer, tracer.evaluate(node.test), node.test)
+    text = str(node.msg.value) if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
+    if condition is not True:
+        value = tracer.builder.boolean(condition) if isinstance(condition, bool) else condition
+        tracer.check(value, "assertion", text)
+
+
+# -- loops
+
+
+def loop_names(tracer: Tracer, node: ast.For | ast.While, exits: bool) -> frozenset[str]:
+    names = liveness.assigned(node.body) | carried_flags(tracer, exits)
+    return names | (liveness.assigned([node.target]) if isinstance(node, ast.For) else frozenset())
+
+
+def run_else(tracer: Tracer, node: ast.For | ast.While) -> None:
+    """The `else` of a loop: where it was not left by `break`."""
+    broken = tracer.flag(BREAK)
+    if node.orelse and not tracer.exited:
+        if tracer.may_have_exited:
+            guard(tracer, lambda: run_block(tracer, node.orelse), tracer.frame.live.after[node])
+        else:
+            run_block(tracer, node.orelse)
+    if tracer.flag(BREAK) is broken or tracer.flag(BREAK) != FALSE:
+        tracer.bind(BREAK, FALSE)
+    tracer.bind(CONTINUE, FALSE)
+
+
+def run_body(tracer: Tracer, body: Body) -> None:
+    """One iteration: no flag is set when it begins, `continue` ends with it."""
+    for flag in FLAGS:
+        tracer.bind(flag, FALSE)
+    run_block(tracer, body)
+    tracer.bind(CONTINUE, FALSE)
+    tracer.names.pop(DEAD, None)
+
+
+@handles(STATEMENTS, ast.While)
+def while_statement(tracer: Tracer, node: ast.While) -> None:
+    live = tracer.frame.live
+    loop = Loop(live.head[node], live.after[node])
+    names = loop_names(tracer, node, liveness.loop_exits(node))
+    forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
+
+    def test() -> Value:
+        condition = truth(tracer, tracer.evaluate(node.test), node.test)
+        return tracer.builder.boolean(condition) if isinstance(condition, bool) else condition
+
+    form = Form(
+        body=lambda: run_body(tracer, node.body),
+        condition=lambda: unless_exited(tracer, test),
+        emit=lambda inits, blocks, types, hints: emit_while(tracer, inits, blocks, types, hints),
+    )
+    run_loop(tracer, node, names, loop, form, runs=forever)
+    run_else(tracer, node)
+
+
+def unless_exited(tracer: Tracer, test: Callable[[], Value]) -> Value:
+    """`not exited and test`, the test evaluated only then."""
+    flags = [v for f in (BREAK, RETURN) if (v := flag_value(tracer, f)) is not None]
+    if not flags:
+        return test()
+    exited = flags[0] if len(flags) == 1 else tracer.builder.emit("bitwise_or", *flags)
+    block = Block()
+    with tracer.builder.region(block, tracer.builder.new_scope()):
+        result = test()
+    if constant_of(result) is True:
+        return tracer.builder.emit("invert", exited)
+    block.results = [result]
+    left = Block()
+    with tracer.builder.region(left, tracer.builder.new_scope()):
+        left.results = [tracer.builder.boolean(False)]
+    return tracer.builder.op("if", (exited,), (left, block), "", [Type(BOOL)]).result
+
+
+def emit_while(tracer: Tracer, inits: list[Value], blocks: list[Block], types: list[Type], hints: list[str]) -> Sequence[Value]:
+    return tracer.builder.op("while", inits, blocks, hints, types).results
+
+
+@handles(STATEMENTS, ast.For)
+def for_statement(tracer: Tracer, node: ast.For) -> None:
+    source = tracer.evaluate(node.iter)
+    iteration = iterate(tracer, source, node.iter)
+    live = tracer.frame.live
+    loop = Loop(live.head[node], live.after[node], iteration.parallel)
+    held = f"$held{len(tracer.frame.loops)}"
+    if arrays_in(source):  # the loop goes over this array, whatever the names are bound to meanwhile
+        tracer.bind(held, source)
+    if iteration.items is not None:
+        unroll(tracer, node, iteration, loop)
+    else:
+        exits = liveness.loop_exits(node)
+        names = loop_names(tracer, node, exits)
+        (early_for if exits else counted_for)(tracer, node, iteration, loop, names)
+    tracer.names.pop(held, None)
+    run_else(tracer, node)
+
+
+def bounds_of(tracer: Tracer, iteration: Iteration) -> tuple[Affine, Affine, int | None, Value]:
+    """low, high, the step where it is constant, the step as a value."""
+    if iteration.bounds is None:
+        assert iteration.length is not None
+        return number(0), iteration.length, 1, tracer.builder.integer(1)
+    low, high, step = iteration.bounds
+    if isinstance(step, Static):
+        return low, high, step.value, tracer.builder.integer(step.value)
+    assert isinstance(step, Scalar)
+    return low, high, None, step.value
+
+
+def runs_once(tracer: Tracer, low: Affine, high: Affine, step: int | None) -> bool:
+    if step is None:
+        return False
+    return tracer.index.proves((high - low if step > 0 else low - high) - 1)
+
+
+def bind_bounds(tracer: Tracer, index: Value, low: Affine, high: Affine, step: int | None) -> None:
+    if step is not None:
+        tracer.index.bounds[index] = (low, high - 1) if step > 0 else (high + 1, low)
+
+
+def counted_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop, names: frozenset[str]) -> None:
+    """A loop that always runs to its end: the IR's `for`."""
+    low, high, step, by = bounds_of(tracer, iteration)
+    current: list[Value] = []
+
+    def index() -> Value:
+        hint = node.target.id if isinstance(node.target, ast.Name) and iteration.bounds else "i"
+        current[:] = [Value(Type(I64), hint)]
+        bind_bounds(tracer, current[0], low, high, step)
+        return current[0]
+
+    def body() -> None:
+        assign(tracer, node.target, iteration.item(Scalar(current[0], True)))
+        run_body(tracer, node.body)
+
+    ends = [tracer.index.value(low), tracer.index.value(high), by]
+
+    def emit(inits: list[Value], blocks: list[Block], types: list[Type], hints: list[str]) -> Sequence[Value]:
+        made: Op = tracer.builder.op("for", (*ends, *inits), blocks, hints, types, parallel=iteration.parallel)
+        if iteration.parallel:
+            check_parallel(tracer, made, node)
+        return made.results
+
+    run_loop(tracer, node, names, loop, Form(body, emit, index=index), runs_once(tracer, low, high, step))
+
+
+def early_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop, names: frozenset[str]) -> None:
+    """A `for` that may end early: a `while` with a counter."""
+    low, high, step, by = bounds_of(tracer, iteration)
+    counter = f"$loop{len(tracer.frame.loops)}"
+    tracer.bind(counter, tracer.integer(low))
+    last = tracer.index.value(high)
+
+    def here() -> Value:
+        item: Any = tracer.names[counter]
+        return item.value
+
+    def test() -> Value:
+        builder = tracer.builder
+        if step is not None:
+            return builder.emit("less" if step > 0 else "greater", here(), last)
+        up = builder.emit("greater", by, builder.integer(0))
+        return builder.emit("where", up, builder.emit("less", here(), last), builder.emit("greater", here(), last))
+
+    def body() -> None:
+        start = here()
+        bind_bounds(tracer, start, low, high, step)
+        tracer.bind(counter, Scalar(start, True))
+        assign(tracer, node.target, iteration.item(Scalar(start, True)))
+        run_body(tracer, node.body)
+        tracer.bind(counter, Scalar(tracer.builder.emit("add", start, by), True))
+
+    form = Form(
+        body=body,
+        condition=lambda: unless_exited(tracer, test),
+        emit=lambda inits, blocks, types, hints: emit_while(tracer, inits, blocks, types, hints),
+    )
+    run_loop(tracer, node, names | {counter}, loop, form, runs_once(tracer, low, high, step))
+    tracer.names.pop(counter, None)
+
+
+def unroll(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop) -> None:
+    """A loop over a tuple or list: its body once for each item."""
+    assert iteration.items is not None
+    tracer.frame.loops.append(loop)
+
+    def run_from(position: int) -> None:
+        assert iteration.items is not None
+        for k in range(position, len(iteration.items)):
+            assign(tracer, node.target, iteration.items[k])
+            run_body(tracer, node.body)
+            if tracer.exited:
+                return
+            if tracer.may_have_exited and k + 1 < len(iteration.items):
+                guard(tracer, lambda k=k: run_from(k + 1), loop.head | loop.after)  # type: ignore[misc]
+                return
+
+    run_from(0)
+    tracer.frame.loops.pop()

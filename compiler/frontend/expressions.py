@@ -1,0 +1,271 @@
+"""Expressions other than subscripts and calls."""
+
+from __future__ import annotations
+
+import ast
+
+
+from wengert.compiler.frontend import arithmetic
+from wengert.compiler.frontend.arithmetic import binary, negate
+from wengert.compiler.frontend.attributes import attribute
+from wengert.compiler.frontend.iteration import items_of
+from wengert.compiler.frontend.merge import branch, describe, join_scalars, scalar_type, to_value
+from wengert.compiler.frontend.objects import Object, Scalar, Static, Tuple, is_number, same_object
+from wengert.compiler.frontend.products import matmul
+from wengert.compiler.frontend.targets import assign, name_it
+from wengert.compiler.frontend.tracer import EXPRESSIONS, STATEMENTS, Tracer, closure_of, handles
+from wengert.compiler.frontend.truth import combine, is_cheap, truth
+from wengert.compiler.ir.core import Block
+from wengert.compiler.ir.types import BOOL, I64
+
+
+@handles(EXPRESSIONS, ast.Constant)
+def constant(tracer: Tracer, node: ast.Constant) -> Object:
+    return Static(node.value)
+
+
+@handles(EXPRESSIONS, ast.Name)
+def name(tracer: Tracer, node: ast.Name) -> Object:
+    return tracer.lookup(node.id, node)
+
+
+@handles(EXPRESSIONS, ast.Tuple, ast.List)
+def sequence(tracer: Tracer, node: ast.Tuple | ast.List) -> Object:
+    items: list[Object] = []
+    for element in node.elts:
+        if isinstance(element, ast.Starred):
+            items += items_of(tracer, tracer.evaluate(element.value), element)
+        else:
+            items.append(tracer.evaluate(element))
+    return Tuple(tuple if isinstance(node, ast.Tuple) else list, tuple(items))
+
+
+@handles(EXPRESSIONS, ast.Dict)
+def dictionary(tracer: Tracer, node: ast.Dict) -> Object:
+    names = [k.value if isinstance(k, ast.Constant) and isinstance(k.value, str) else None for k in node.keys]
+    if None in names:
+        tracer.refuse("static_needed", node, what="every key of a dict (a string)")
+    return Tuple(dict, tuple(tracer.evaluate(v) for v in node.values), tuple(names))  # type: ignore[arg-type]
+
+
+@handles(EXPRESSIONS, ast.BinOp)
+def binary_operator(tracer: Tracer, node: ast.BinOp) -> Object:
+    a, b = tracer.evaluate(node.left), tracer.evaluate(node.right)
+    if isinstance(node.op, ast.MatMult):
+        return matmul(tracer, a, b)
+    return binary(tracer, type(node.op), a, b)
+
+
+@handles(EXPRESSIONS, ast.UnaryOp)
+def unary_operator(tracer: Tracer, node: ast.UnaryOp) -> Object:
+    item = tracer.evaluate(node.operand)
+    if isinstance(node.op, ast.Not):
+        condition = truth(tracer, item, node.operand)
+        if isinstance(condition, bool):
+            return Static(not condition)
+        return Scalar(tracer.builder.emit("invert", condition), True)
+    if isinstance(node.op, ast.USub):
+        return negate(tracer, item)
+    if isinstance(node.op, ast.UAdd):
+        return item
+    item = arithmetic.operand(tracer, item)
+    if scalar_type(item) == (BOOL, True):
+        item = Scalar(to_value(tracer, item, I64), True)
+    return arithmetic.apply(tracer, "invert", (item,))
+
+
+@handles(EXPRESSIONS, ast.Compare)
+def compare(tracer: Tracer, node: ast.Compare) -> Object:
+    left = tracer.evaluate(node.left)
+    result: Object | None = None
+    for operator, right_node in zip(node.ops, node.comparators, strict=True):
+        right = tracer.evaluate(right_node)
+        one = compare_two(tracer, type(operator), left, right, node)
+        result = one if result is None else both(tracer, result, one, node)
+        left = right
+    assert result is not None
+    return result
+
+
+def both(tracer: Tracer, a: Object, b: Object, node: ast.AST) -> Object:
+    """`a < b < c`: what was compared is evaluated once, in any case."""
+    p, q = truth(tracer, a, node), truth(tracer, b, node)
+    if isinstance(p, bool):
+        return b if p else Static(False)
+    if isinstance(q, bool):
+        return a if q else Static(False)
+    return Scalar(tracer.builder.emit("bitwise_and", p, q), True)
+
+
+def compare_two(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object, node: ast.AST) -> Object:
+    if kind in (ast.Is, ast.IsNot):
+        same = identical(tracer, a, b, node)
+        return Static(same == (kind is ast.Is))
+    if kind in (ast.In, ast.NotIn):
+        found = contained(tracer, a, b, node)
+        if isinstance(found, Static):
+            return Static(found.value == (kind is ast.In))
+        assert isinstance(found, Scalar)
+        return found if kind is ast.In else Scalar(tracer.builder.emit("invert", found.value), True)
+    if kind in (ast.Eq, ast.NotEq) and (a == Static(None) or b == Static(None)):
+        return Static((a == b) == (kind is ast.Eq))
+    return binary(tracer, kind, a, b)
+
+
+def identical(tracer: Tracer, a: Object, b: Object, node: ast.AST) -> bool:
+    if a == Static(None) or b == Static(None):
+        return a == b
+    if is_number(a) or is_number(b) or not isinstance(a, Static) or not isinstance(b, Static):
+        if {a, b} & {Static(True), Static(False)} and isinstance(a, Static) and isinstance(b, Static):
+            return same_object(a, b)
+        tracer.refuse("is", node)
+    return a.value is b.value
+
+
+def contained(tracer: Tracer, item: Object, where: Object, node: ast.AST) -> Object:
+    if isinstance(item, Static) and isinstance(where, Static) and isinstance(where.value, str):
+        return Static(item.value in where.value)
+    if not isinstance(where, Tuple):
+        tracer.refuse("in", node)
+    if where.kind is dict:
+        return Static(isinstance(item, Static) and item.value in where.names)
+    result: Object = Static(False)
+    for part in where.items:
+        one = binary(tracer, ast.Eq, item, part)
+        if isinstance(one, Static):
+            if one.value:
+                return one
+        elif isinstance(result, Static):
+            result = one
+        else:
+            result = binary(tracer, ast.BitOr, result, one)
+    return result
+
+
+@handles(EXPRESSIONS, ast.BoolOp)
+def boolean_operator(tracer: Tracer, node: ast.BoolOp) -> Object:
+    return combine(tracer, node.values, isinstance(node.op, ast.And))
+
+
+@handles(EXPRESSIONS, ast.IfExp)
+def conditional(tracer: Tracer, node: ast.IfExp) -> Object:
+    """`a if c else b`: a `where` of two numbers that cost little, else an `if`."""
+    condition = truth(tracer, tracer.evaluate(node.test), node.test)
+    if isinstance(condition, bool):
+        return tracer.evaluate(node.body if condition else node.orelse)
+    builder, before = tracer.builder, tracer.state
+    blocks, items = [], []
+    for part in (node.body, node.orelse):
+        tracer.state = before.copy(tracer.frame.index)
+        block = Block()
+        with builder.region(block, builder.new_scope()):
+            items.append(tracer.evaluate(part))
+        blocks.append(block)
+    tracer.state = before
+    if all(scalar_type(i) is not None for i in items) and all(is_cheap(b) for b in blocks):
+        for block in blocks:
+            builder.block.ops.extend(block.ops)
+            for op in block.ops:
+                builder.home.update(dict.fromkeys(op.results, builder.scope))
+        try:
+            dtype, weak = join_scalars(*items)
+        except Exception:  # Mismatch: numbers of different strong types
+            tracer.refuse("conditional_types", node, a=describe(items[0]), b=describe(items[1]))
+        values = [to_value(tracer, i, dtype) for i in items]
+        return Scalar(builder.emit("where", condition, *values), weak)
+    key = f"$value{len(tracer.names)}"
+    ways = [lambda p=part: tracer.bind(key, tracer.evaluate(p)) for part in (node.body, node.orelse)]  # type: ignore[misc]
+    branch(tracer, condition, ways[0], ways[1], frozenset(tracer.names) | {key})
+    return tracer.names.pop(key)
+
+
+@handles(EXPRESSIONS, ast.Lambda)
+def lambda_expression(tracer: Tracer, node: ast.Lambda) -> Object:
+    return closure_of(tracer, node)
+
+
+@handles(STATEMENTS, ast.FunctionDef)
+def inner_function(tracer: Tracer, node: ast.FunctionDef) -> None:
+    closure = closure_of(tracer, node)
+    tracer.bind(node.name, closure)
+
+
+@handles(EXPRESSIONS, ast.NamedExpr)
+def walrus(tracer: Tracer, node: ast.NamedExpr) -> Object:
+    item = tracer.evaluate(node.value)
+    name_it(tracer, node.target.id, item)
+    tracer.bind(node.target.id, item)
+    return item
+
+
+@handles(EXPRESSIONS, ast.ListComp, ast.GeneratorExp)
+def comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Object:
+    """Over things of known length: one item after the other."""
+    made: list[Object] = []
+    kept = dict(tracer.names)
+
+    def run(depth: int) -> None:
+        if depth == len(node.generators):
+            made.append(tracer.evaluate(node.elt))
+            return
+        clause = node.generators[depth]
+        for item in items_of(tracer, tracer.evaluate(clause.iter), clause.iter):
+            assign(tracer, clause.target, item)
+            wanted = [truth(tracer, tracer.evaluate(t), t) for t in clause.ifs]
+            if not all(isinstance(w, bool) for w in wanted):
+                tracer.refuse("static_needed", clause.ifs[0], what="the condition of a comprehension")
+            if all(wanted):
+                run(depth + 1)
+
+    run(0)
+    names = tracer.names
+    for target in list(names):
+        if target in kept:
+            names[target] = kept[target]
+        else:
+            del names[target]
+    return Tuple(list, tuple(made))
+
+
+@handles(EXPRESSIONS, ast.Attribute)
+def attribute_expression(tracer: Tracer, node: ast.Attribute) -> Object:
+    return attribute(tracer, tracer.evaluate(node.value), node.attr, node)
+
+
+@handles(EXPRESSIONS, ast.JoinedStr)
+def f_string(tracer: Tracer, node: ast.JoinedStr) -> Object:
+    tracer.refuse("fstring", node)
+
+
+# -- statements that are one expression, and those that are refused
+
+
+@handles(STATEMENTS, ast.Expr)
+def expression_statement(tracer: Tracer, node: ast.Expr) -> None:
+    if not isinstance(node.value, ast.Constant):
+        tracer.evaluate(node.value)
+
+
+@handles(STATEMENTS, ast.Pass)
+def nothing(tracer: Tracer, node: ast.Pass) -> None:
+    """`pass`"""
+
+
+_REFUSED: dict[type[ast.AST], str] = {
+    ast.With: "with", ast.Try: "try", ast.Global: "global", ast.Nonlocal: "global", ast.Import: "import",
+    ast.ImportFrom: "import", ast.ClassDef: "class", ast.Match: "match",
+}  # fmt: skip
+
+
+def refuse_statement(tracer: Tracer, node: ast.stmt) -> None:
+    tracer.refuse(_REFUSED[type(node)], node, what=type(node).__name__.lower())
+
+
+STATEMENTS.update(dict.fromkeys(_REFUSED, refuse_statement))
+
+
+@handles(EXPRESSIONS, ast.Yield, ast.YieldFrom)
+def generator(tracer: Tracer, node: ast.expr) -> Object:
+    tracer.refuse("yield", node)
+
+

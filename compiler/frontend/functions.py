@@ -1,0 +1,448 @@
+"""The table of functions compiled code can call, by the function object itself: NumPy's, math's and Python's own.
+
+Element-wise functions come from the rows (`OpDef.numpy`); the rest are small builders `(tracer, *arguments) -> object`
+whose parameters are named as the function's own.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from wengert.compiler.frontend import creation, products, reductions, shapes
+from wengert.compiler.frontend.arithmetic import (
+    apply,
+    binary,
+
+    convert,
+    dtype_and_weakness,
+    emit,
+    operand,
+    promoted,
+    scalar_value,
+    spread,
+    wrap,
+)
+from wengert.compiler.frontend.creation import array_only, as_array
+from wengert.compiler.frontend.gather import arrays_for_lists, scatter
+from wengert.compiler.frontend.intrinsics import prange, stop_gradient
+from wengert.compiler.frontend.iteration import enumerate_of, items_of, range_of, reversed_of, zip_of
+from wengert.compiler.frontend.merge import describe, join_scalars, scalar_type, to_value
+from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Static, Tuple, is_number
+from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.truth import truth
+from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.types import BOOL, F64, I64
+from wengert.compiler import ops as rows
+
+assert rows  # importing it fills the registry
+
+Builder = Callable[..., Object]
+FUNCTIONS: dict[Any, Builder] = {}
+"""Function object -> builder."""
+
+# -- element-wise, from the rows
+
+_BINARY: dict[str, type[ast.AST]] = {
+    "add": ast.Add, "subtract": ast.Sub, "multiply": ast.Mult, "divide": ast.Div, "floor_divide": ast.FloorDiv,
+    "remainder": ast.Mod, "power": ast.Pow,
+}  # fmt: skip
+
+
+def _strong(tracer: Tracer, item: Object) -> Object:
+    """A number as NumPy's functions return it: no longer a Python number."""
+    if isinstance(item, Scalar):
+        return Scalar(item.value, False)
+    if is_number(item):
+        dtype, _ = scalar_type(item)  # type: ignore[misc]
+        return Scalar(to_value(tracer, item, dtype), False)
+    return item
+
+
+def _elementwise(row: str, name: str) -> Builder:
+    if row in _BINARY:
+        return lambda t, x1, x2: _strong(t, binary(t, _BINARY[row], operand(t, x1), operand(t, x2)))
+    if row in ("floor", "ceil", "trunc", "rint"):
+        return lambda t, x: _rounded(t, row, x)
+    return lambda t, *xs: _strong(t, apply(t, row, xs, name))
+
+
+def _rounded(tracer: Tracer, row: str, x: Object) -> Object:
+    """Rounding leaves integers as they are."""
+    item = operand(tracer, x)
+    if dtype_and_weakness(item)[0].kind in "biu":  # type: ignore[index]
+        return _strong(tracer, creation.copy(tracer, item))
+    return _strong(tracer, apply(tracer, row, (item,)))
+
+
+def _register_rows() -> None:
+    for row in REGISTRY.values():
+        if row.kind != "elementwise" or row.name in ("where", "cast"):
+            continue
+        for name in row.numpy:
+            function = getattr(np, name, None) or getattr(scipy.special, name, None)
+            if function is None:
+                continue
+            canonical = name if isinstance(function, np.ufunc) else row.name
+            FUNCTIONS[function] = _elementwise(row.name, canonical)
+
+
+_register_rows()
+
+# -- element-wise, composed
+
+
+def where(tracer: Tracer, condition: Object, x: Object = NONE, y: Object = NONE) -> Object:
+    if x == NONE or y == NONE:
+        tracer.refuse("data_shape", name="np.where(condition)", help="Use `np.where(condition, x, y)`, or a loop with `if`.")
+    a, b = operand(tracer, x), operand(tracer, y)
+    (first, second), _ = promoted(tracer, "maximum", (a, b))
+    values, extents = spread(tracer, (operand(tracer, condition), a, b), (BOOL, first, second)) if _is_bool(tracer, condition) else (
+        spread(tracer, (reductions.truth_of(tracer, operand(tracer, condition)), a, b), (BOOL, first, second))
+    )
+    return wrap(tracer, emit(tracer, "where", values), extents, False)
+
+
+def _is_bool(tracer: Tracer, item: Object) -> bool:
+    return dtype_and_weakness(operand(tracer, item))[0] == BOOL  # type: ignore[index]
+
+
+def clip(tracer: Tracer, a: Object, a_min: Object = NONE, a_max: Object = NONE) -> Object:
+    made = operand(tracer, a)
+    if a_min != NONE:
+        made = apply(tracer, "maximum", (made, a_min))
+    if a_max != NONE:
+        made = apply(tracer, "minimum", (made, a_max))
+    return _strong(tracer, made)
+
+
+def square(tracer: Tracer, x: Object) -> Object:
+    item = operand(tracer, x)
+    return _strong(tracer, binary(tracer, ast.Mult, item, item))
+
+
+def reciprocal(tracer: Tracer, x: Object) -> Object:
+    item = operand(tracer, x)
+    if dtype_and_weakness(item)[0].kind not in "fc":  # type: ignore[index]
+        tracer.refuse("operand", name="np.reciprocal", types="integers")
+    return _strong(tracer, apply(tracer, "divide", (Static(1), item)))
+
+
+def positive(tracer: Tracer, x: Object) -> Object:
+    return _strong(tracer, creation.copy(tracer, operand(tracer, x)))
+
+
+def scaled(factor: float) -> Builder:
+    return lambda tracer, x: _strong(tracer, apply(tracer, "multiply", (x, Static(factor))))
+
+
+def heaviside(tracer: Tracer, x1: Object, x2: Object) -> Object:
+    item = operand(tracer, x1)
+    step = where(tracer, apply(tracer, "greater", (item, Static(0))), Static(1.0), Static(0.0))
+    made = where(tracer, apply(tracer, "equal", (item, Static(0))), x2, step)
+    return where(tracer, apply(tracer, "not_equal", (item, item)), item, made)
+
+
+def rounded(tracer: Tracer, a: Object, decimals: Object = Static(0)) -> Object:
+    if not isinstance(decimals, Static) or type(decimals.value) is not int or decimals.value < 0:
+        tracer.refuse("static_needed", what="decimals of np.round (not negative)")
+    if decimals.value == 0 or dtype_and_weakness(operand(tracer, a))[0].kind in "biu":  # type: ignore[index]
+        return _rounded(tracer, "rint", a)
+    factor = Static(float(10**decimals.value))
+    return apply(tracer, "divide", (apply(tracer, "rint", (apply(tracer, "multiply", (a, factor)),)), factor))
+
+
+def logical(row: str) -> Builder:
+    def build(tracer: Tracer, *xs: Object) -> Object:
+        return _strong(tracer, apply(tracer, row, [reductions.truth_of(tracer, operand(tracer, x)) for x in xs]))
+
+    return build
+
+
+def cross(tracer: Tracer, a: Object, b: Object) -> Object:
+    """np.cross of two vectors of three elements."""
+    x, y = array_only(tracer, a), array_only(tracer, b)
+    if x.rank != 1 or y.rank != 1:
+        tracer.refuse("call", name="np.cross of arrays of vectors", help="Write out the components.")
+    p, q = (items_or_three(tracer, v) for v in (x, y))
+
+    def component(i: int, j: int) -> Object:
+        first = binary(tracer, ast.Mult, p[i], q[j])
+        return binary(tracer, ast.Sub, first, binary(tracer, ast.Mult, p[j], q[i]))
+
+    return creation.from_list(tracer, Tuple(list, (component(1, 2), component(2, 0), component(0, 1))))
+
+
+def items_or_three(tracer: Tracer, vector: Array) -> list[Object]:
+    from_parts = UNPACK(tracer, vector, 3, None)
+    return list(from_parts)
+
+
+def add_at(tracer: Tracer, a: Object, indices: Object, b: Object) -> Object:
+    """np.add.at: equal indices add up."""
+    target = array_only(tracer, a)
+    items = list(indices.items) if isinstance(indices, Tuple) and indices.kind is tuple else [indices]
+    scatter(tracer, target, arrays_for_lists(tracer, items), b, accumulate=True)
+    return NONE
+
+
+def dtype_type(kind: Any) -> Builder:
+    """np.float32(x): a strong number, or an array of that dtype."""
+
+    def build(tracer: Tracer, x: Object = Static(0)) -> Object:
+        return convert(tracer, as_array(tracer, x), creation.dtype_from(tracer, Static(kind)))
+
+    return build
+
+
+def size_of(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
+    item = array_only(tracer, a)
+    extents = tracer.extents(item)
+    if axis != NONE:
+        return tracer.integer(extents[creation.axis_within(tracer, axis, item.rank)])
+    total: Object = Static(1)
+    for e in extents:
+        total = binary(tracer, ast.Mult, total, tracer.integer(e))
+    return total
+
+
+def shape_of(tracer: Tracer, a: Object) -> Object:
+    item = as_array(tracer, a)
+    return Tuple(tuple, tuple(tracer.integer(e) for e in tracer.extents(item))) if isinstance(item, Array) else Tuple(tuple, ())
+
+
+def fill_diagonal(tracer: Tracer, a: Object, val: Object) -> Object:
+    tracer.refuse("call", name="np.fill_diagonal", help="Write `for i in range(n): a[i, i] = v`.")
+
+
+FUNCTIONS |= {
+    np.where: where, np.clip: clip, np.square: square, np.reciprocal: reciprocal, np.positive: positive,
+    np.deg2rad: scaled(math.pi / 180), np.radians: scaled(math.pi / 180), np.rad2deg: scaled(180 / math.pi),
+    np.degrees: scaled(180 / math.pi), np.heaviside: heaviside, np.round: rounded, np.around: rounded,
+    np.logical_and: logical("bitwise_and"), np.logical_or: logical("bitwise_or"), np.logical_not: logical("invert"),
+    np.logical_xor: logical("bitwise_xor"), np.cross: cross, np.add.at: add_at, np.size: size_of, np.shape: shape_of,
+    np.ndim: lambda t, a: Static(as_array(t, a).rank if isinstance(as_array(t, a), Array) else 0),
+    np.fill_diagonal: fill_diagonal,
+}  # fmt: skip
+FUNCTIONS |= creation.CREATION | reductions.REDUCTIONS | products.PRODUCTS | shapes.SHAPES
+FUNCTIONS |= {kind: dtype_type(kind) for kind in (np.float64, np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.uint16, np.uint32, np.uint64, np.bool_, np.complex128, np.complex64)}
+
+# -- math
+
+
+def _math(row: str, function: Any) -> Builder:
+    def build(tracer: Tracer, *xs: Object) -> Object:
+        if all(is_number(x) for x in xs):
+            try:
+                return Static(function(*(x.value for x in xs)))  # type: ignore[union-attr]
+            except (ValueError, OverflowError, ZeroDivisionError, TypeError) as error:
+                tracer.refuse("binding", name=f"math.{function.__name__}", problem=str(error))
+        values = [Scalar(scalar_value(tracer, x, F64), True) for x in xs]
+        return apply(tracer, row, values, weak=True) if row != "power" else binary(tracer, ast.Pow, *values)
+
+    return build
+
+
+_MATH = {name: name for name in (
+    "sqrt", "exp", "expm1", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot", "copysign",
+    "erf", "erfc", "fmod", "isnan", "isinf", "isfinite", "cbrt", "exp2",
+)} | {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh", "acosh": "arccosh",
+      "atanh": "arctanh", "fabs": "absolute", "pow": "power"}  # fmt: skip
+FUNCTIONS |= {getattr(math, n): _math(row, getattr(math, n)) for n, row in _MATH.items() if hasattr(math, n)}
+
+
+def logarithm(tracer: Tracer, x: Object, base: Object = NONE) -> Object:
+    if base == NONE:
+        return _math("log", math.log)(tracer, x)
+    if is_number(x) and is_number(base):
+        return Static(math.log(x.value, base.value))  # type: ignore[union-attr]
+    return binary(tracer, ast.Div, _math("log", math.log)(tracer, x), _math("log", math.log)(tracer, base))
+
+
+def to_integer(row: str | None) -> Builder:
+    """int(x), math.floor(x), ...: NaN and what no i64 holds raise, as in Python."""
+
+    def build(tracer: Tracer, x: Object = Static(0)) -> Object:
+        if is_number(x):
+            fold: Any = {None: int, "floor": math.floor, "ceil": math.ceil, "trunc": math.trunc, "rint": round}[row]
+            return Static(fold(x.value))  # type: ignore[union-attr]
+        if not isinstance(x, Scalar):
+            tracer.refuse("number_expected", what=describe(x))
+        value, builder = x.value, tracer.builder
+        if value.type.dtype.kind in "biu":
+            return tracer.integer(tracer.index.of(builder.cast(value, I64)))
+        if value.type.dtype.kind == "c":
+            tracer.refuse("complex_store", target=I64)
+        if row is not None:
+            value = builder.emit(row, value)
+        size = builder.emit("absolute", value)
+        fits = builder.emit("less", size, builder.constant(2.0**63, value.type.dtype))
+        tracer.check(fits, "value", "cannot convert float NaN, infinity or so large a number to an integer")
+        return Scalar(builder.cast(value, I64), True)
+
+    return build
+
+
+FUNCTIONS |= {
+    math.log: logarithm, math.floor: to_integer("floor"), math.ceil: to_integer("ceil"), math.trunc: to_integer("trunc"),
+    math.radians: lambda t, x: binary(t, ast.Mult, x, Static(math.pi / 180)),
+    math.degrees: lambda t, x: binary(t, ast.Mult, x, Static(180 / math.pi)),
+}  # fmt: skip
+
+# -- Python's own
+
+
+def absolute(tracer: Tracer, x: Object) -> Object:
+    return Static(abs(x.value)) if is_number(x) else apply(tracer, "absolute", (x,))  # type: ignore[union-attr]
+
+
+def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
+    """min and max of numbers: the first one unless a later one is strictly smaller (larger)."""
+
+    def build(tracer: Tracer, *args: Object) -> Object:
+        if len(args) == 1 and isinstance(args[0], Array):
+            if args[0].rank != 1:
+                tracer.refuse("truth_array")
+            return whole(tracer, args[0])
+        items = items_of(tracer, args[0]) if len(args) == 1 else args
+        if not items:
+            tracer.refuse("binding", name="min/max", problem="an empty sequence")
+        best = items[0]
+        for item in items[1:]:
+            better = truth(tracer, binary(tracer, kind, item, best))
+            if isinstance(better, bool):
+                best = item if better else best
+                continue
+            try:
+                dtype, weak = join_scalars(item, best)
+            except Exception:  # Mismatch
+                tracer.refuse("conditional_types", a=describe(item), b=describe(best))
+            values = [to_value(tracer, i, dtype) for i in (item, best)]
+            best = Scalar(tracer.builder.emit("where", better, *values), weak)
+        return best
+
+    return build
+
+
+def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object:
+    if isinstance(iterable, Array):
+        if iterable.rank > 1:
+            tracer.refuse("call", name="sum() of an array of several dimensions", help="Use `np.sum(x, axis=0)`.")
+        made = reductions.SUM(tracer, iterable)
+        return made if start == Static(0) else binary(tracer, ast.Add, start, made)
+    result = start
+    for item in items_of(tracer, iterable):
+        result = binary(tracer, ast.Add, result, item)
+    return result
+
+
+def length(tracer: Tracer, obj: Object) -> Object:
+    if isinstance(obj, Tuple):
+        return Static(len(obj.items))
+    if isinstance(obj, Array):
+        return tracer.integer(tracer.extents(obj)[0])
+    if isinstance(obj, Static) and isinstance(obj.value, str):
+        return Static(len(obj.value))
+    tracer.refuse("operand", name="len", types=describe(obj))
+
+
+def to_float(tracer: Tracer, x: Object = Static(0.0)) -> Object:
+    if is_number(x) or (isinstance(x, Static) and isinstance(x.value, str)):
+        return Static(float(x.value))  # type: ignore[union-attr]
+    return Scalar(scalar_value(tracer, x, F64), True)
+
+
+def to_bool(tracer: Tracer, x: Object = Static(False)) -> Object:
+    made = truth(tracer, x)
+    return Static(made) if isinstance(made, bool) else Scalar(made, True)
+
+
+def python_round(tracer: Tracer, number: Object, ndigits: Object = NONE) -> Object:
+    if is_number(number) and isinstance(ndigits, Static):
+        return Static(round(number.value, ndigits.value) if ndigits.value is not None else round(number.value))  # type: ignore[union-attr]
+    if ndigits != NONE:
+        tracer.refuse("call", name="round(x, digits)", help="Use `np.round(x, digits)`.")
+    return to_integer("rint")(tracer, number)
+
+
+def sequence(kind: type) -> Builder:
+    return lambda tracer, iterable=Tuple(tuple, ()): Tuple(kind, items_of(tracer, iterable))
+
+
+def every(tracer: Tracer, iterable: Object) -> Object:
+    return _fold_bools(tracer, iterable, "bitwise_and", True)
+
+
+def some(tracer: Tracer, iterable: Object) -> Object:
+    return _fold_bools(tracer, iterable, "bitwise_or", False)
+
+
+def _fold_bools(tracer: Tracer, iterable: Object, row: str, unit: bool) -> Object:
+    result: Any = unit
+    for item in items_of(tracer, iterable):
+        one = truth(tracer, item)
+        if isinstance(one, bool):
+            if one is not unit:
+                return Static(one)
+        else:
+            result = one if isinstance(result, bool) else tracer.builder.emit(row, result, one)
+    return Static(result) if isinstance(result, bool) else Scalar(result, True)
+
+
+def division_with_rest(tracer: Tracer, a: Object, b: Object) -> Object:
+    return Tuple(tuple, (binary(tracer, ast.FloorDiv, a, b), binary(tracer, ast.Mod, a, b)))
+
+
+def no_print(tracer: Tracer, *args: Object, **options: Object) -> Object:
+    tracer.refuse("print")
+
+
+def parallel_range(tracer: Tracer, *args: Object) -> Object:
+    return range_of(tracer, *args, parallel=True)
+
+
+def constant_of_derivatives(tracer: Tracer, x: Object) -> Object:
+    """stop_gradient, through structures."""
+    if isinstance(x, Tuple):
+        return Tuple(x.kind, tuple(constant_of_derivatives(tracer, i) for i in x.items), x.names)
+    if isinstance(x, Array):
+        content = tracer.read(x)
+        return tracer.fresh(ArrayValue(tracer.builder.emit("stop_gradient", content.value), content.extents))
+    if isinstance(x, Scalar):
+        return Scalar(tracer.builder.emit("stop_gradient", x.value), x.weak)
+    return x
+
+
+FUNCTIONS |= {
+    abs: absolute, min: extreme(ast.Lt, reductions.MIN), max: extreme(ast.Gt, reductions.MAX), sum: total, len: length,
+    float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
+    all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: no_print,
+    range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
+    stop_gradient: constant_of_derivatives,
+}  # fmt: skip
+
+UNPACK: Callable[..., Any]
+"""Set by calls.py: the elements of an array that has a known number of them."""
+
+HELP: dict[str, str] = {
+    "meshgrid": "Use broadcasting: `x[None, :]` and `y[:, None]`.",
+    "einsum": "Use `@`, `np.tensordot`, or a loop.",
+    "unique": "Its size depends on the data.", "nonzero": "Its size depends on the data; use a loop with `if`.",
+    "argwhere": "Its size depends on the data; use a loop with `if`.",
+    "sort": "Sort before the compiled function.", "argsort": "Sort before the compiled function.",
+    "append": "Allocate an array with np.zeros and fill it.", "solve": "Solve outside, or write the elimination as loops.",
+    "inv": "Solve outside, or write the elimination as loops.", "fft": "Transform outside of the compiled function.",
+    "cov": "Write it with `@` and np.mean.", "interp": "Write a loop with `if`.", "searchsorted": "Write a `while` loop.",
+    "pad": "Allocate with np.zeros and assign the interior.", "tile": "Use np.broadcast_to or a loop.",
+    "repeat": "Use broadcasting or a loop.", "tril": "Loop over `j in range(i + 1)`.", "triu": "Loop over `j in range(i, n)`.",
+    "kron": "Use `a[:, None, :, None] * b[None, :, None, :]` and reshape.",
+    "vectorize": "Call the function in a loop; it is inlined.", "histogram": "Write a loop that counts.",
+    "open": "Read files before the compiled function.", "isinstance": "Types are known at compile time; write two functions.",
+    "sorted": "Sort before the compiled function.", "map": "Write a list comprehension.", "input": "Pass it as an argument.",
+}  # fmt: skip
+

@@ -1,0 +1,109 @@
+"""Every refusal of the front end in one table: the error's class, what is wrong, what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wengert.compiler.diag.errors import CompileError, RaceError, TypeMismatch, UnsupportedError, WengertError
+from wengert.compiler.diag.span import Span
+
+_U, _T, _C, _R = UnsupportedError, TypeMismatch, CompileError, RaceError
+
+CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
+    # statements and expressions
+    "statement": (_U, "`{what}` statements cannot be compiled", "Move this out of the compiled function."),
+    "with": (_U, "`with` cannot be compiled", "Enter the context around the call of the compiled function."),
+    "try": (_U, "`try` cannot be compiled", "Test the condition with `if`, or `raise` and let the caller handle it."),
+    "global": (_U, "`{what}` cannot be compiled: a compiled function has no side effects on names outside it", "Return the value instead."),
+    "import": (_U, "`import` cannot be compiled", "Import at the top of the cell or file."),
+    "del": (_U, "`del` cannot be compiled", "Leave it out: storage is freed after its last use."),
+    "class": (_U, "classes cannot be defined inside a compiled function", "Define it outside."),
+    "print": (_U, "`print` cannot be compiled yet", "Return the value, or call the plain Python function to debug."),
+    "raise": (_U, "only `raise SomeError(\"text\")` can be compiled", "Raise with a text known at compile time."),
+    "yield": (_U, "generators cannot be compiled", "Write into an array allocated beforehand and return it."),
+    "expression": (_U, "`{what}` expressions cannot be compiled", "Compute this outside of the compiled function."),
+    "comprehension": (_U, "a comprehension over something whose length is known only at run time cannot be compiled", "Allocate an array with np.zeros and fill it in a loop."),
+    "fstring": (_U, "strings cannot be made at run time in compiled code", None),
+    "starred": (_U, "`*` is supported only over tuples and lists of known length", None),
+    "match": (_U, "`match` cannot be compiled", "Write `if`/`elif`."),
+    # names
+    "undefined": (_C, "name `{name}` is not defined", None),
+    "unbound": (_C, "`{name}` is read before anything is assigned to it", "Assign a value first."),
+    "unset": (_C, "`{name}` may have no value here: {reason}", "Assign it on every path, for example before the `if` or the loop."),
+    "stale": (_U, "`{name}` {reason}, which was written since", "Take a copy where the two part: `.copy()`."),
+    "ambiguous_write": (_U, "writing `{name}`, which may be the same array as {names}, depending on the path taken", "Decide first which array it is: make it a new one with `.copy()` before the branch or loop."),
+    "captured_write": (_U, "`{name}` belongs to the module or an enclosing function and would be written", "Pass it as an argument."),
+    "opaque": (_U, "an object of type `{kind}` cannot be used in compiled code", "Pass arrays, numbers, tuples and dataclasses."),
+    # types
+    "dtype": (_T, "arrays of dtype {dtype} cannot be compiled", "Convert it, e.g. `x.astype(np.float64)`."),
+    "unknown_dtype": (_T, "this is not a dtype compiled code knows", "Use bool, int, float, complex or a NumPy dtype such as np.float32."),
+    "number_expected": (_T, "a number is needed here, not {what}", None),
+    "operand": (_T, "`{name}` does not take {types}", None),
+    "operand_result": (_T, "`{name}` of {types} gives {dtype} in NumPy, which cannot be compiled", "Convert the operand first, e.g. `x.astype(np.float64)`."),
+    "weak_range": (_T, "the Python number {value} does not fit into {dtype}", None),
+    "augmented_cast": (_T, "`{op}` would put {source} into an array of {target}, which NumPy refuses", "Write `x = x {sign} ...` for a new array, or convert with `.astype`."),
+    "complex_store": (_T, "a complex number cannot be put into an array of {target}", "Take `.real` or `abs()`."),
+    "truth_array": (_T, "the truth value of an array is ambiguous", "Use `np.any(...)` or `np.all(...)`."),
+    "truth": (_U, "the truth value of {what} cannot be used", "Compare explicitly, e.g. `x != 0`."),
+    "and_or_value": (_U, "`and`/`or` of values that are not bools cannot be compiled here", "Compare explicitly, or write `a if condition else b`."),
+    "loop_type": (_T, "`{name}` changes from {before} to {after} from one iteration to the next", "Give it one type before the loop."),
+    "result_type": (_T, "the function returns {a} on one path and {b} on another", "Return values of the same structure and type on every path."),
+    "conditional_types": (_T, "this is {a} on one path and {b} on another", "Make both the same type."),
+    "returned": (_U, "{what} cannot be returned from a compiled function", "Return numbers, arrays, or tuples and dataclasses of these."),
+    "is": (_U, "`is` works only with None and with objects known at compile time", "Use `==`."),
+    "in": (_U, "`in` works only for tuples and lists of known length", "Use `np.any(a == x)`."),
+    "static_division": (_C, "division by zero", None),
+    "real_part": (_U, "real and imaginary parts of complex arrays cannot be compiled yet", "Pass real and imaginary parts as two arrays."),
+    # calls
+    "call": (_U, "`{name}` cannot be compiled", "{help}"),
+    "call_argument": (_U, "`{name}` with these arguments cannot be compiled: {problem}", None),
+    "binding": (_T, "`{name}`: {problem}", None),
+    "recursion": (_U, "`{name}` calls itself; recursion cannot be compiled", "Write a loop."),
+    "not_callable": (_T, "{what} cannot be called", None),
+    "method": (_U, "arrays have no `.{name}` in compiled code", "{help}"),
+    "attribute": (_U, "{what} has no attribute `{name}` in compiled code", None),
+    "attribute_store": (_U, "fields cannot be assigned in compiled code", "Make a new object with `dataclasses.replace(...)`, or write the field's array with `[...] =`."),
+    "out_argument": (_U, "`out=` cannot be compiled", "Assign the result: `x[...] = f(...)`; it is done in place."),
+    "static_needed": (_U, "{what} must be known at compile time", "Write it as a constant."),
+    "list_mutation": (_U, "lists cannot be changed in compiled code", "Allocate an array with np.zeros and fill it, or build a new tuple."),
+    # arrays
+    "axis": (_T, "axis {axis} is out of bounds for an array of {rank} dimensions", None),
+    "too_many_indices": (_T, "{count} indices for an array of {rank} dimensions", None),
+    "index_type": (_T, "an index must be an integer, not {what}", "Convert it with `int(...)`."),
+    "bool_index": (_U, "a single bool cannot be used as an index", "Write an `if`, or use `int(...)`."),
+    "slice_step": (_U, "the step of a slice must be known at compile time", "Use a constant step, or loop with `range(start, stop, step)`."),
+    "slice_zero": (_C, "the step of a slice cannot be zero", None),
+    "slice_bound": (_T, "slice bounds must be integers, not {what}", None),
+    "mask_read": (_U, "`x[mask]` has a length known only at run time and cannot be compiled", "Use `np.where(mask, x, 0)`, `np.sum(x * mask)`, or a loop with `if`."),
+    "mask_store": (_U, "this masked assignment cannot be compiled", "Assign a scalar or an array of the same shape, or write `x[:] = np.where(mask, new, x)`."),
+    "fancy": (_U, "this kind of advanced indexing cannot be compiled", "Index one axis with one integer array, or write a loop."),
+    "fancy_store": (_U, "assignment through an integer array cannot be compiled", "Write a loop: `for k in range(len(idx)): x[idx[k]] = ...`."),
+    "shapes": (_T, "shapes {a} and {b} do not fit together", None),
+    "assign_rank": (_T, "an array of {source} dimensions cannot be assigned to {target}", None),
+    "reshape_size": (_T, "an array of shape {a} cannot be reshaped to {b}", None),
+    "contract": (_T, "`{name}`: {problem}", None),
+    "scalar_array": (_U, "an array of no dimensions cannot be made here", "Use a plain number."),
+    "data_shape": (_U, "`{name}` gives an array whose size depends on the data and cannot be compiled", "{help}"),
+    "ragged": (_T, "rows of different shape", None),
+    "tuple_index": (_U, "a tuple or list of different things can be indexed only by constants", "Use an array."),
+    "tuple_range": (_C, "index {index} is out of range for {length} items", None),
+    "unpack": (_C, "{found} values cannot be unpacked into {wanted} names", None),
+    "unpack_array": (_U, "an array whose length is known only at run time cannot be unpacked", "Index it: `a, b = x[0], x[1]`."),
+    "iterate": (_U, "{what} cannot be looped over", "Use `range(...)`, an array, or a tuple."),
+    "unroll_exit": (_U, "this loop over different things cannot be left early here", "Loop over an array."),
+    "order": (_U, "only order=\"C\" is supported", None),
+    # parallel loops
+    "parallel_exit": (_U, "`{what}` cannot leave a parallel loop", "Use `range` for a loop that ends early."),
+    "race_write": (_R, "iterations of this `prange` may write the same element of `{name}`", "{help}"),
+    "race_read": (_R, "one iteration of this `prange` may read an element of `{name}` that another writes", "Read from a copy made before the loop, or index `{name}` by the loop variable as where it is written."),
+    "race_scalar": (_R, "`{name}` keeps its value from one iteration of this `prange` to the next", "Only reductions such as `{name} += ...` are parallel; use `range`, or an array with one element for each iteration."),
+    "race_rebind": (_R, "`{name}` is bound to another array inside this `prange`", "Write into its elements: `{name}[i] = ...`."),
+}  # fmt: skip
+
+
+def make(key: str, span: Span | None, notes: tuple[Any, ...], fields: Mapping[str, Any]) -> WengertError:
+    """The error `key` with its fields filled in."""
+    kind, message, help = CATALOGUE[key]
+    text = help.format(**fields) if help else None
+    return kind(message.format(**fields), span, text or None, notes)

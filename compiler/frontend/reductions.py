@@ -1,0 +1,289 @@
+"""Reductions and searches: sum, mean, prod, max, min, any, all, argmax, cumsum, norm, trace."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.frontend import arithmetic
+from wengert.compiler.frontend.arithmetic import ONE, apply, binary, cast
+from wengert.compiler.frontend.creation import array_only, as_array, axis_within, dtype_from
+from wengert.compiler.frontend.gather import counted, empty
+from wengert.compiler.frontend.index import Affine, number
+from wengert.compiler.frontend.merge import scalar_type
+from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.ir.core import Value
+from wengert.compiler.ir.types import BOOL, F64, I64, U64, DType
+
+
+def axes_from(tracer: Tracer, item: Object, rank: int) -> tuple[int, ...]:
+    if item == NONE:
+        return tuple(range(rank))
+    if isinstance(item, Tuple):
+        return tuple(sorted({axis_within(tracer, a, rank) for a in item.items}))
+    return (axis_within(tracer, item, rank),)
+
+
+def truth_of(tracer: Tracer, item: Object) -> Object:
+    return item if arithmetic.dtype_and_weakness(item)[0] == BOOL else apply(tracer, "not_equal", (item, Static(0)))  # type: ignore[index]
+
+
+def accumulator(dtype: DType) -> DType:
+    """The dtype NumPy sums small integers and bools in."""
+    if dtype.kind == "u":
+        return U64
+    return I64 if dtype.kind in "bi" else dtype
+
+
+def reduction(row: str) -> Callable[..., Object]:
+    def build(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE, keepdims: Object = FALSE) -> Object:
+        item = as_array(tracer, a)
+        if row in ("any", "all"):
+            item = truth_of(tracer, item)
+        elif dtype != NONE:
+            item = arithmetic.convert(tracer, item, dtype_from(tracer, dtype))
+        if not isinstance(item, Array):
+            if row in ("sum", "prod") and scalar_type(item)[0] == BOOL:  # type: ignore[index]
+                return arithmetic.convert(tracer, item, I64)
+            return item
+        content = tracer.read(item)
+        if row in ("sum", "prod"):
+            content = ArrayValue(tracer.builder.cast(content.value, accumulator(content.dtype)), content.extents)
+        axes = axes_from(tracer, axis, item.rank)
+        if row in ("max", "min"):
+            for k in axes:
+                if not tracer.index.proves(content.extents[k] - 1):
+                    some = tracer.builder.emit("greater", tracer.index.value(content.extents[k]), tracer.builder.integer(0))
+                    tracer.check(some, "value", f"zero-size array to reduction operation {row}imum which has no identity")
+        if not axes:
+            return item
+        return reduced(tracer, row, content, axes, keepdims == Static(True))
+
+    return build
+
+
+def reduced(tracer: Tracer, row: str, content: ArrayValue, axes: tuple[int, ...], keepdims: bool) -> Object:
+    made = arithmetic.emit(tracer, row, [content.value], axes=axes)
+    extents = tuple(e for k, e in enumerate(content.extents) if k not in axes)
+    if keepdims:
+        kept = tuple(k for k in range(len(content.extents)) if k not in axes)
+        extents = tuple(ONE if k in axes else e for k, e in enumerate(content.extents))
+        made = tracer.builder.broadcast(made, [tracer.index.value(e) for e in extents], kept)
+    return tracer.fresh(ArrayValue(made, extents)) if extents else Scalar(made, False)
+
+
+def count_of(tracer: Tracer, extents: tuple[Affine, ...], axes: tuple[int, ...], dtype: DType) -> Value:
+    total: Value | None = None
+    for k in axes:
+        value = tracer.index.value(extents[k])
+        total = value if total is None else tracer.builder.emit("multiply", total, value)
+    assert total is not None
+    return tracer.builder.cast(total, dtype)
+
+
+def mean(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE, keepdims: Object = FALSE) -> Object:
+    item = as_array(tracer, a)
+    known = arithmetic.dtype_and_weakness(item)
+    if dtype != NONE or known[0].kind in "biu":  # type: ignore[index]
+        item = arithmetic.convert(tracer, item, dtype_from(tracer, dtype))
+    if not isinstance(item, Array):
+        return item
+    axes = axes_from(tracer, axis, item.rank)
+    total = SUM(tracer, item, axis, NONE, keepdims)
+    extents = tracer.extents(item)
+    real = F64 if item.dtype.kind != "f" else item.dtype
+    return binary(tracer, DIVIDE, total, Scalar(count_of(tracer, extents, axes, real), False))
+
+
+def variance(tracer: Tracer, a: Object, axis: Object = NONE, ddof: Object = Static(0), keepdims: Object = FALSE) -> Object:
+    item = array_only(tracer, a)
+    if item.dtype.kind in "biu":
+        item = arithmetic.convert(tracer, item, F64)  # type: ignore[assignment]
+    axes = axes_from(tracer, axis, item.rank)
+    centre = mean(tracer, item, axis, keepdims=Static(True))
+    off = apply(tracer, "subtract", (item, centre))
+    total = SUM(tracer, apply(tracer, "multiply", (off, off)), axis, NONE, keepdims)
+    count = count_of(tracer, tracer.extents(item), axes, item.dtype)
+    if ddof != Static(0):
+        count = tracer.builder.emit("subtract", count, arithmetic.scalar_value(tracer, ddof, item.dtype))
+    return binary(tracer, DIVIDE, total, Scalar(count, False))
+
+
+def deviation(tracer: Tracer, a: Object, axis: Object = NONE, ddof: Object = Static(0), keepdims: Object = FALSE) -> Object:
+    return apply(tracer, "sqrt", (variance(tracer, a, axis, ddof, keepdims),))
+
+
+def peak_to_peak(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
+    return apply(tracer, "subtract", (MAX(tracer, a, axis), MIN(tracer, a, axis)))
+
+
+def average(tracer: Tracer, a: Object, axis: Object = NONE, weights: Object = NONE) -> Object:
+    if weights == NONE:
+        return mean(tracer, a, axis)
+    product = apply(tracer, "multiply", (array_only(tracer, a), array_only(tracer, weights)))
+    return binary(tracer, DIVIDE, SUM(tracer, product, axis), SUM(tracer, weights, axis))
+
+
+def norm(tracer: Tracer, x: Object, ord: Object = NONE, axis: Object = NONE, keepdims: Object = FALSE) -> Object:
+    item = array_only(tracer, x)
+    if item.dtype.kind == "c":
+        tracer.refuse("real_part")
+    if item.dtype.kind in "biu":
+        item = arithmetic.convert(tracer, item, F64)  # type: ignore[assignment]
+    size = apply(tracer, "absolute", (item,))
+    if ord in (Static(1), Static(float("inf"))) and (item.rank == 1 or isinstance(axis, Static) and axis != NONE):
+        return (SUM if ord == Static(1) else MAX)(tracer, size, axis, NONE, keepdims)
+    if ord not in (NONE, Static(2), Static("fro")) or (ord == Static(2) and item.rank > 1 and axis == NONE):
+        tracer.refuse("call", name="np.linalg.norm of this order", help="Write it out: `np.sqrt(np.sum(x * x))`.")
+    return apply(tracer, "sqrt", (SUM(tracer, apply(tracer, "multiply", (item, item)), axis, NONE, keepdims),))
+
+
+def trace(tracer: Tracer, a: Object, offset: Object = Static(0)) -> Object:
+    return SUM(tracer, diagonal(tracer, a, offset))
+
+
+def diagonal(tracer: Tracer, a: Object, offset: Object = Static(0)) -> Object:
+    """The diagonal of a matrix as a new array; of a vector the matrix with that diagonal (np.diag)."""
+    item = array_only(tracer, a)
+    if offset != Static(0) or item.rank > 2:
+        tracer.refuse("call", name="a diagonal with an offset", help="Write a loop over `a[i, i + k]`.")
+    content = tracer.read(item)
+    if item.rank == 1:
+        n, builder = content.extents[0], tracer.builder
+        square = empty(tracer, content.dtype, (n, n))
+        (made,) = counted(
+            tracer, n, [square], lambda k, c: [builder.emit("update", c[0], builder.emit("load", content.value, k), k, k)], True
+        )
+        return tracer.fresh(ArrayValue(made, (n, n)))
+    size = tracer.index.minimum(*content.extents)
+    start = empty(tracer, content.dtype, (size,))
+    (made,) = counted(
+        tracer, size, [start], lambda k, c: [tracer.builder.emit("update", c[0], tracer.builder.emit("load", content.value, k, k), k)], True
+    )
+    return tracer.fresh(ArrayValue(made, (size,)))
+
+
+# -- by a loop
+
+
+def vector_of(tracer: Tracer, a: Object, axis: Object, name: str) -> ArrayValue:
+    item = array_only(tracer, a)
+    if item.rank != 1:
+        tracer.refuse("call", name=f"{name} of an array of {item.rank} dimensions", help="Loop over its rows.")
+    if axis not in (NONE, Static(0), Static(-1)):
+        axis_within(tracer, axis, 1)
+    return tracer.read(item)
+
+
+def cumulative(verb: str) -> Callable[..., Object]:
+    def build(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE) -> Object:
+        content = vector_of(tracer, a, axis, f"np.cum{verb}")
+        kind = dtype_from(tracer, dtype, accumulator(content.dtype))
+        value, builder = cast(tracer, content.value, kind), tracer.builder
+        start = builder.constant(0 if verb == "sum" else 1, kind)
+        row = "add" if verb == "sum" else "multiply"
+
+        def body(k: Value, carried: list[Value]) -> list[Value]:
+            total = builder.emit(row, carried[0], builder.emit("load", value, k))
+            return [total, builder.emit("update", carried[1], total, k)]
+
+        _, made = counted(tracer, content.extents[0], [start, empty(tracer, kind, content.extents)], body)
+        return tracer.fresh(ArrayValue(made, content.extents))
+
+    return build
+
+
+def search(row: str) -> Callable[..., Object]:
+    """argmax, argmin: the first of the extreme elements, or the first NaN."""
+
+    def build(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
+        content, builder = vector_of(tracer, a, axis, f"np.arg{'max' if row == 'greater' else 'min'}"), tracer.builder
+        some = builder.emit("greater", tracer.index.value(content.extents[0]), builder.integer(0))
+        if not tracer.index.proves(content.extents[0] - 1):
+            tracer.check(some, "value", "attempt to get the extreme of an empty sequence")
+        zero = builder.integer(0)
+        first = builder.emit("load", content.value, zero)
+
+        def body(k: Value, carried: list[Value]) -> list[Value]:
+            best, at = carried
+            here = builder.emit("load", content.value, k)
+            better = builder.emit(row, here, best)
+            if content.dtype.kind == "f":
+                lost = builder.emit("bitwise_and", builder.emit("not_equal", here, here), builder.emit("equal", best, best))
+                better = builder.emit("bitwise_or", better, lost)
+            return [builder.emit("where", better, here, best), builder.emit("where", better, k, at)]
+
+        _, found = counted(tracer, content.extents[0], [first, zero], body, low=1)
+        return Scalar(found, False)
+
+    return build
+
+
+def difference(tracer: Tracer, a: Object, n: Object = Static(1), axis: Object = Static(-1)) -> Object:
+    """np.diff: x[1:] - x[:-1] along an axis."""
+    item = array_only(tracer, a)
+    if not isinstance(n, Static) or type(n.value) is not int:
+        tracer.refuse("static_needed", what="the order of np.diff")
+    at = axis_within(tracer, axis, item.rank)
+    for _ in range(n.value):
+        content = tracer.read(item)
+        size = tracer.index.at_least_zero(content.extents[at] - 1)
+        extents = tuple(size if k == at else e for k, e in enumerate(content.extents))
+        parts = [
+            tracer.builder.emit(
+                "slice",
+                content.value,
+                *(tracer.index.value(number(first if k == at else 0)) for k in range(item.rank)),
+                *(tracer.index.value(e) for e in extents),
+                steps=(1,) * item.rank,
+                drop=(),
+            )
+            for first in (1, 0)
+        ]
+        row = "bitwise_xor" if content.dtype == BOOL else "subtract"
+        item = tracer.fresh(ArrayValue(tracer.builder.emit(row, *parts), extents))
+    return item
+
+
+def trapezoid(tracer: Tracer, y: Object, x: Object = NONE, dx: Object = Static(1.0)) -> Object:
+    """np.trapezoid of a vector."""
+    content = vector_of(tracer, y, NONE, "np.trapezoid")
+    if content.dtype.kind != "f":
+        content = tracer.read(arithmetic.convert(tracer, array_only(tracer, y), F64))  # type: ignore[arg-type]
+    values = tracer.fresh(content)
+    width = dx if x == NONE else difference(tracer, x)
+    size = tracer.index.at_least_zero(content.extents[0] - 1)
+    one, extent = tracer.builder.integer(1), tracer.index.value(size)
+    ends = [
+        tracer.fresh(ArrayValue(tracer.builder.emit("slice", tracer.read(values).value, s, extent, steps=(1,), drop=()), (size,)))
+        for s in (one, tracer.builder.integer(0))
+    ]
+    height = apply(tracer, "add", ends)
+    area = apply(tracer, "divide", (apply(tracer, "multiply", (width, height)), Static(2.0)))
+    return SUM(tracer, area)
+
+
+SUM, MAX, MIN = reduction("sum"), reduction("max"), reduction("min")
+PROD, ANY, ALL = reduction("prod"), reduction("any"), reduction("all")
+DIVIDE = ast.Div
+
+REDUCTIONS: dict[Any, Any] = {
+    np.sum: SUM, np.prod: PROD, np.max: MAX, np.min: MIN, np.amax: MAX, np.amin: MIN, np.any: ANY, np.all: ALL,
+    np.mean: mean, np.var: variance, np.std: deviation, np.ptp: peak_to_peak, np.average: average,
+    np.linalg.norm: norm, np.trace: trace, np.diag: diagonal, np.diagonal: diagonal, np.cumsum: cumulative("sum"),
+    np.cumprod: cumulative("prod"), np.argmax: search("greater"), np.argmin: search("less"), np.diff: difference,
+}  # fmt: skip
+for _name in ("trapezoid", "trapz"):
+    if hasattr(np, _name):
+        REDUCTIONS[getattr(np, _name)] = trapezoid
+
+METHODS: dict[str, Any] = {
+    "sum": SUM, "prod": PROD, "max": MAX, "min": MIN, "any": ANY, "all": ALL, "mean": mean, "var": variance,
+    "std": deviation, "trace": trace, "cumsum": cumulative("sum"), "cumprod": cumulative("prod"),
+    "argmax": search("greater"), "argmin": search("less"), "diagonal": diagonal,
+}  # fmt: skip
+

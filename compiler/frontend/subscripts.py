@@ -1,0 +1,77 @@
+"""Reading `a[...]`."""
+
+from __future__ import annotations
+
+import ast
+
+from wengert.compiler.frontend import gather
+from wengert.compiler.frontend.index import number
+from wengert.compiler.frontend.merge import describe, scalar_type
+from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Slice, Static, Tuple
+from wengert.compiler.frontend.tracer import EXPRESSIONS, Tracer, handles
+from wengert.compiler.frontend.views import as_index, checked, element, indexed
+
+
+def subscript_items(tracer: Tracer, node: ast.expr) -> list[Object]:
+    """The parts between the brackets."""
+    parts = node.elts if isinstance(node, ast.Tuple) else [node]
+    items = [tracer.evaluate(p) for p in parts]
+    if len(items) == 1 and isinstance(items[0], Tuple) and items[0].kind is tuple:  # a[(i, j)], a[index]
+        return list(items[0].items)
+    return items
+
+
+@handles(EXPRESSIONS, ast.Slice)
+def slice_expression(tracer: Tracer, node: ast.Slice) -> Object:
+    return Slice(*(tracer.evaluate(p) if p is not None else None for p in (node.lower, node.upper, node.step)))
+
+
+@handles(EXPRESSIONS, ast.Subscript)
+def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
+    base = tracer.evaluate(node.value)
+    items = subscript_items(tracer, node.slice)
+    if isinstance(base, Tuple):
+        return tuple_item(tracer, base, items, node)
+    if not isinstance(base, Array):
+        tracer.refuse("number_expected" if scalar_type(base) is None else "too_many_indices", node, what=describe(base), count=len(items), rank=0)
+    return array_item(tracer, base, items)
+
+
+def array_item(tracer: Tracer, base: Array, items: list[Object]) -> Object:
+    items = gather.arrays_for_lists(tracer, items)
+    if any(gather.is_mask(i) for i in items):
+        tracer.refuse("mask_read")
+    if any(gather.is_indices(i) for i in items):
+        return gather.take(tracer, base, items)
+    part = indexed(tracer, base, items)
+    return element(tracer, part) if part.rank == 0 else part
+
+
+def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) -> Object:
+    (item,) = items if len(items) == 1 else [Static(None)]
+    if base.kind is dict and isinstance(item, Static) and isinstance(item.value, str):
+        found = base.field(item.value)
+        if found is None:
+            tracer.refuse("attribute", node, what="this dict", name=item.value)
+        return found
+    if isinstance(item, Slice):
+        ends = [p.value if isinstance(p, Static) else None if p is None else tracer.refuse("tuple_index", node) for p in (item.start, item.stop, item.step)]
+        return Tuple(base.kind if base.kind in (tuple, list) else tuple, base.items[slice(*ends)])
+    if isinstance(item, Static) and type(item.value) is int:
+        if not -len(base.items) <= item.value < len(base.items):
+            tracer.refuse("tuple_range", node, index=item.value, length=len(base.items))
+        return base.items[item.value]
+    kinds = {scalar_type(part) for part in base.items}
+    if len(kinds) != 1 or None in kinds or not base.items:
+        tracer.refuse("tuple_index", node)
+    return packed_item(tracer, base, item)
+
+
+def packed_item(tracer: Tracer, base: Tuple, item: Object) -> Object:
+    """A run-time index into numbers of one type: by way of a small array."""
+    dtype, weak = scalar_type(base.items[0])  # type: ignore[misc]
+    values = [gather.scalar_value(tracer, part, dtype) for part in base.items]
+    array = tracer.builder.emit("pack", *values, shape=(len(values),))
+    content = ArrayValue(array, (number(len(values)),))
+    at = checked(tracer, as_index(tracer, item), content.extents[0], 0)
+    return Scalar(tracer.builder.emit("load", array, tracer.index.value(at)), weak)

@@ -1,0 +1,261 @@
+"""Assignment: names, unpacking, elements, slices, masks; plain and augmented."""
+
+from __future__ import annotations
+
+import ast
+
+from wengert.compiler.frontend import arithmetic
+from wengert.compiler.frontend.arithmetic import OPERATORS, binary, dtype_and_weakness
+from wengert.compiler.frontend.gather import (
+    arrays_for_lists,
+    is_indices,
+    is_mask,
+    mask_for,
+    scatter,
+    store_masked,
+    store_masked_part,
+    take,
+)
+from wengert.compiler.frontend.index import number
+from wengert.compiler.frontend.merge import describe
+from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.subscripts import subscript_items
+from wengert.compiler.frontend.tracer import STATEMENTS, Tracer, handles
+from wengert.compiler.frontend.views import element, fitted, indexed, store, store_element, write
+
+
+def assign(tracer: Tracer, target: ast.expr, item: Object) -> None:
+    """Bind or store `item`."""
+    if isinstance(target, ast.Name):
+        name_it(tracer, target.id, item)
+        tracer.bind(target.id, item)
+    elif isinstance(target, ast.Tuple | ast.List):
+        unpack(tracer, target, item)
+    elif isinstance(target, ast.Subscript):
+        store_subscript(tracer, target, item)
+    elif isinstance(target, ast.Attribute):
+        tracer.refuse("attribute_store", target)
+    else:
+        tracer.refuse("starred", target)
+
+
+def name_it(tracer: Tracer, name: str, item: Object) -> None:
+    """Let IR values and cells carry the name the user gave them first."""
+    if isinstance(item, Scalar):
+        if not item.value.hint:
+            item.value.hint = name
+    elif isinstance(item, Array) and not item.cell.name:
+        item.cell.name = name
+        held = tracer.state.cells.get(item.cell)
+        if type(item.cell) is Cell and isinstance(held, ArrayValue) and not held.value.hint:
+            held.value.hint = name
+
+
+def unpack(tracer: Tracer, target: ast.Tuple | ast.List, item: Object) -> None:
+    wanted = target.elts
+    starred = [k for k, e in enumerate(wanted) if isinstance(e, ast.Starred)]
+    items = parts_of(tracer, item, len(wanted), target)
+    if starred:
+        first, rest = starred[0], len(wanted) - starred[0] - 1
+        if len(items) < len(wanted) - 1:
+            tracer.refuse("unpack", target, found=len(items), wanted=len(wanted))
+        middle = Tuple(list, tuple(items[first : len(items) - rest]))
+        items = [*items[:first], middle, *items[len(items) - rest :]]
+        wanted = [e.value if isinstance(e, ast.Starred) else e for e in wanted]
+    if len(items) != len(wanted):
+        tracer.refuse("unpack", target, found=len(items), wanted=len(wanted))
+    for element_target, part in zip(wanted, items, strict=True):
+        assign(tracer, element_target, part)
+
+
+def parts_of(tracer: Tracer, item: Object, wanted: int, node: ast.AST) -> list[Object]:
+    """The items of a tuple, or the elements (rows) of an array that has `wanted` of them."""
+    if isinstance(item, Tuple):
+        return list(item.items)
+    if not isinstance(item, Array):
+        tracer.refuse("iterate", node, what=describe(item))
+    arithmetic.require_same(tracer, tracer.extents(item)[0], number(wanted), "wrong number of values to unpack")
+    return [item_at(tracer, item, Static(k)) for k in range(wanted)]
+
+
+def item_at(tracer: Tracer, array: Array, index: Object) -> Object:
+    part = indexed(tracer, array, [index])
+    return element(tracer, part) if part.rank == 0 else part
+
+
+def store_subscript(tracer: Tracer, target: ast.Subscript, item: Object) -> None:
+    base = tracer.evaluate(target.value)
+    if isinstance(base, Tuple):
+        tracer.refuse("list_mutation", target)
+    if not isinstance(base, Array):
+        tracer.refuse("iterate", target, what=describe(base))
+    items = arrays_for_lists(tracer, subscript_items(tracer, target.slice))
+    before, tracer.builder.span = tracer.builder.span, tracer.span(target)
+    if len(items) == 1 and is_mask(items[0]):
+        assert isinstance(items[0], Array)
+        if isinstance(item, Tuple) and item.kind is Masked:
+            masked_store(tracer, base, items[0], item, target)
+        else:
+            store_masked(tracer, base, items[0], item)
+    elif any(is_mask(i) for i in items):
+        tracer.refuse("mask_store", target)
+    elif any(is_indices(i) for i in items):
+        scatter(tracer, base, items, item)
+    else:
+        store(tracer, indexed(tracer, base, items), item)
+    tracer.builder.span = before
+
+
+class Masked:
+    """Marks the object `y[mask]`: only what is assigned to `x[mask]` may be one."""
+
+
+def masked_store(tracer: Tracer, base: Array, mask: Array, item: Tuple, node: ast.AST) -> None:
+    source, other = item.items
+    assert isinstance(source, Array) and isinstance(other, Array)
+    if tracer.read(mask).value is not tracer.read(other).value:
+        tracer.refuse("mask_store", node)
+    store_masked_part(tracer, base, mask, source)
+
+
+# -- statements
+
+
+@handles(STATEMENTS, ast.Assign)
+def assign_statement(tracer: Tracer, node: ast.Assign) -> None:
+    item = masked_value(tracer, node) or tracer.evaluate(node.value)
+    for target in node.targets:
+        assign(tracer, target, item)
+
+
+def masked_value(tracer: Tracer, node: ast.Assign) -> Object | None:
+    """`y[mask]` on the right of `x[mask] = `."""
+    target, value = node.targets[0], node.value
+    if len(node.targets) > 1 or not isinstance(target, ast.Subscript) or not isinstance(value, ast.Subscript):
+        return None
+    if isinstance(target.slice, ast.Slice | ast.Tuple | ast.Constant) or ast.dump(target.slice) != ast.dump(value.slice):
+        return None
+    mask = tracer.evaluate(target.slice)
+    source = tracer.evaluate(value.value)
+    if not is_mask(mask) or not isinstance(source, Array):
+        return None
+    return Tuple(Masked, (tracer.fresh(tracer.read(source)), mask))
+
+
+@handles(STATEMENTS, ast.AnnAssign)
+def annotated_statement(tracer: Tracer, node: ast.AnnAssign) -> None:
+    if node.value is not None:
+        assign(tracer, node.target, tracer.evaluate(node.value))
+
+
+@handles(STATEMENTS, ast.AugAssign)
+def augmented_statement(tracer: Tracer, node: ast.AugAssign) -> None:
+    target, kind = node.target, type(node.op)
+    if isinstance(target, ast.Name):
+        held = tracer.lookup(target.id, target)
+        item = tracer.evaluate(node.value)
+        if isinstance(held, Array):
+            update_array(tracer, held, kind, item)
+            return
+        made = operate(tracer, kind, held, item)
+        name_it(tracer, target.id, made)
+        tracer.bind(target.id, made)
+    elif isinstance(target, ast.Subscript):
+        augmented_subscript(tracer, target, kind, node)
+    else:
+        held = tracer.evaluate(ast.copy_location(ast.Attribute(target.value, target.attr, ast.Load()), target))
+        if not isinstance(held, Array):
+            tracer.refuse("attribute_store", target)
+        update_array(tracer, held, kind, tracer.evaluate(node.value))
+
+
+def operate(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object:
+    return MATMUL(tracer, a, b) if kind is ast.MatMult else binary(tracer, kind, a, b)
+
+
+MATMUL = None  # type: ignore[assignment]
+"""Set by products.py."""
+
+
+def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AST], node: ast.AugAssign) -> None:
+    base = tracer.evaluate(target.value)
+    if isinstance(base, Tuple):
+        tracer.refuse("list_mutation", target)
+    if not isinstance(base, Array):
+        tracer.refuse("iterate", target, what=describe(base))
+    items = arrays_for_lists(tracer, subscript_items(tracer, target.slice))
+    if len(items) == 1 and is_mask(items[0]):
+        update_masked(tracer, base, items[0], kind, tracer.evaluate(node.value))  # type: ignore[arg-type]
+        return
+    if any(is_mask(i) for i in items):
+        tracer.refuse("mask_store", target)
+    if any(is_indices(i) for i in items):
+        made = operate(tracer, kind, take(tracer, base, items), tracer.evaluate(node.value))
+        scatter(tracer, base, items, made)
+        return
+    part = indexed(tracer, base, items)
+    if part.rank:
+        update_array(tracer, part, kind, tracer.evaluate(node.value))
+    else:
+        update_element(tracer, part, kind, tracer.evaluate(node.value))
+
+
+def update_element(tracer: Tracer, part: Array, kind: type[ast.AST], item: Object) -> None:
+    """`a[i] op= item`; sums of the array's own dtype are accumulations, which need not read the element."""
+    known = dtype_and_weakness(item)
+    own = known is not None and not isinstance(item, Array) and (known[0] == part.dtype or (known[1] and fits_weakly(known[0], part)))
+    if kind in (ast.Add, ast.Sub) and own and part.dtype.kind in "if":
+        value = arithmetic.to_value(tracer, item, part.dtype)
+        if kind is ast.Sub:
+            value = tracer.builder.emit("negative", value)
+        base = tracer.content(part.cell)
+        assert part.view is not None
+        index = [tracer.index.value(s) for s in part.view.starts]
+        tracer.put(part.cell, ArrayValue(tracer.builder.emit("accumulate", base.value, value, *index), base.extents))
+        return
+    store_element(tracer, part, operate(tracer, kind, element(tracer, part), item))
+
+
+def fits_weakly(dtype: arithmetic.DType, part: Array) -> bool:
+    """Whether a Python number of this kind takes on the array's dtype."""
+    return "bifc".index(dtype.kind) <= "bifc".index(part.dtype.kind) and part.dtype.kind != "b"
+
+
+def update_array(tracer: Tracer, target: Array, kind: type[ast.AST], item: Object) -> None:
+    """`u op= item` on a whole array or slice: in place, in the array's own dtype."""
+    if target.rank == 0:
+        update_element(tracer, target, kind, item)
+        return
+    made = operate(tracer, kind, target, item)
+    dtype = dtype_and_weakness(made)[0]  # type: ignore[index]
+    order = "biufc"
+    allowed = dtype == target.dtype or order.index(dtype.kind) <= order.index(target.dtype.kind)
+    if dtype.kind != target.dtype.kind and target.dtype.kind == "b":
+        allowed = False
+    if not allowed:
+        sign = OPERATORS[kind][1] if kind in OPERATORS else "@"
+        tracer.refuse("augmented_cast", op=sign + "=", sign=sign, source=dtype, target=target.dtype)
+    assert isinstance(made, Array)
+    extents = tracer.extents(target)
+    value = fitted(tracer, tracer.read(made), extents)
+    write(tracer, target, ArrayValue(arithmetic.cast(tracer, value, target.dtype), extents))
+
+
+def update_masked(tracer: Tracer, base: Array, mask: Array, kind: type[ast.AST], item: Object) -> None:
+    """`x[mask] op= scalar`."""
+    if not isinstance(item, Scalar | Static):
+        tracer.refuse("mask_store")
+    made = operate(tracer, kind, base, item)
+    assert isinstance(made, Array)
+    content = tracer.read(base)
+    value = arithmetic.cast(tracer, tracer.read(made).value, base.dtype)
+    chosen = tracer.builder.emit("where", mask_for(tracer, base, mask), value, content.value)
+    write(tracer, base, ArrayValue(chosen, content.extents))
+
+
+@handles(STATEMENTS, ast.Delete)
+def delete_statement(tracer: Tracer, node: ast.Delete) -> None:
+    for target in node.targets:
+        if not isinstance(target, ast.Name):
+            tracer.refuse("del", node)
+        tracer.names.pop(target.id, None)

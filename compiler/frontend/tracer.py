@@ -1,0 +1,325 @@
+"""The state of a front-end run: names, cells, the builder; and the dispatcher that attaches spans.
+
+The tracer executes the user's syntax tree on objects (objects.py) instead of values, in the order Python would, and
+emits IR as it goes. Handlers are functions `(tracer, node) -> ...` in the modules of their AST family.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+
+from wengert.compiler.diag.errors import WengertError
+from wengert.compiler.diag.span import Source, Span
+from wengert.compiler.frontend import liveness
+from wengert.compiler.frontend.index import Affine, Indices, TracingBuilder, number
+from wengert.compiler.frontend.messages import make
+from wengert.compiler.frontend.objects import (
+    FALSE,
+    Array,
+    ArrayValue,
+    Cell,
+    Closure,
+    Object,
+    Poison,
+    Reshaped,
+    Scalar,
+    Static,
+    Tuple,
+    Unset,
+    arrays_in,
+)
+from wengert.compiler.frontend.signature import leaf_of
+from wengert.compiler.ir.core import Block, Value
+from wengert.compiler.ir.tree import field_names
+from wengert.compiler.ir.types import BOOL, C128, F64, I64, DType, dtype_of
+
+Handler = Callable[..., Any]
+EXPRESSIONS: dict[type[ast.AST], Handler] = {}
+STATEMENTS: dict[type[ast.AST], Handler] = {}
+RETURN, BREAK, CONTINUE, RESULT = "$return", "$break", "$continue", "$result"
+FLAGS = (RETURN, BREAK, CONTINUE)
+DEAD = "$dead"
+"""Names of the tracer's own in a frame: flags of early exits, the returned object, and a mark after a `raise`."""
+
+
+def handles(table: dict[type[ast.AST], Handler], *kinds: type[ast.AST]) -> Callable[[Handler], Handler]:
+    """Register the decorated function for these AST nodes."""
+
+    def add(handler: Handler) -> Handler:
+        table.update(dict.fromkeys(kinds, handler))
+        return handler
+
+    return add
+
+
+@dataclass(slots=True)
+class Loop:
+    """A loop being traced: the names live where it decides to go on, and after it."""
+
+    head: frozenset[str]
+    after: frozenset[str]
+    parallel: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """A call being traced."""
+
+    name: str
+    node: liveness.FunctionNode
+    source: Source
+    live: liveness.Liveness
+    namespace: dict[str, Any]
+    enclosed: dict[str, Any]
+    parent: Frame | None
+    index: int
+    loops: list[Loop] = field(default_factory=list)
+    statement: ast.stmt | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """Names of every frame and the contents of every cell at one point of the program."""
+
+    frames: dict[int, dict[str, Object]]
+    cells: dict[Cell, ArrayValue | Poison]
+
+    def copy(self, current: int) -> State:
+        """Only the current frame's names can change before the copies meet again."""
+        return State(self.frames | {current: dict(self.frames[current])}, dict(self.cells))
+
+
+class Tracer:
+    def __init__(self) -> None:
+        self.entry = Block()
+        self.builder = TracingBuilder(self.entry)
+        self.index = Indices(self.builder)
+        self.state = State({}, {})
+        self.frames: list[Frame] = []
+        self.count = 0
+        self.captures: list[tuple[np.ndarray, Cell, ArrayValue]] = []
+        self.prologue = 0
+        self.hints: dict[Any, Any] = {}
+        self.closed_over: dict[int, Frame] = {}
+
+    # -- places and errors
+
+    @property
+    def frame(self) -> Frame:
+        return self.frames[-1]
+
+    @property
+    def names(self) -> dict[str, Object]:
+        return self.state.frames[self.frames[-1].index]
+
+    def span(self, node: ast.AST) -> Span:
+        return Span(self.frames[-1].source, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+
+    def refuse(self, key: str, node: ast.AST | None = None, notes: Any = (), **fields: Any) -> NoReturn:
+        """Raise the error `key` of the catalogue at `node`, by default where the tracer stands."""
+        raise make(key, self.span(node) if node is not None else self.builder.span, tuple(notes), fields)
+
+    def evaluate(self, node: ast.expr) -> Object:
+        handler = EXPRESSIONS.get(type(node))
+        if handler is None:
+            self.refuse("expression", node, what=type(node).__name__)
+        builder, before = self.builder, self.builder.span
+        builder.span = self.span(node)
+        result: Object = handler(self, node)
+        builder.span = before
+        return result
+
+    def execute(self, node: ast.stmt) -> None:
+        handler = STATEMENTS.get(type(node))
+        if handler is None:
+            self.refuse("statement", node, what=type(node).__name__)
+        builder, before = self.builder, self.builder.span
+        builder.span = self.span(node)
+        self.frame.statement = node
+        handler(self, node)
+        builder.span = before
+
+    # -- flags of early exits
+
+    def flag(self, name: str) -> Object:
+        return self.names.get(name, FALSE)
+
+    @property
+    def exited(self) -> bool:
+        """Whether what follows here is certainly not reached."""
+        return DEAD in self.names or any(self.flag(f) == Static(True) for f in FLAGS)
+
+    @property
+    def may_have_exited(self) -> bool:
+        return any(self.flag(f) != FALSE for f in FLAGS)
+
+    # -- names
+
+    def bind(self, name: str, item: Object) -> None:
+        self.names[name] = item
+
+    def lookup(self, name: str, node: ast.AST | None = None) -> Object:
+        frame: Frame | None = self.frame
+        while frame is not None:
+            found = self.state.frames[frame.index].get(name)
+            if found is not None and not isinstance(found, Unset):
+                return found
+            if found is not None:
+                self.refuse("unset", node, name=name, reason=found.reason, notes=[(f"`{name}`: {found.reason}", found.span)])
+            if name in frame.live.locals:
+                self.refuse("unbound", node, name=name)
+            if frame.parent is None:
+                break
+            frame = frame.parent
+        assert frame is not None
+        for space in (frame.enclosed, frame.namespace, vars(builtins)):
+            if name in space:
+                return self.lift(space[name], name)
+        self.refuse("undefined", node, name=name)
+
+    def lift(self, value: Any, name: str = "") -> Object:
+        """A Python value of the module or a closure as an object of the program."""
+        kind = type(value)
+        if kind in (int, float, bool, complex, str) or value is None:
+            return Static(value)
+        if isinstance(value, np.generic) or (kind is np.ndarray and value.ndim == 0):
+            dtype = dtype_of(value.dtype)
+            if dtype is None:
+                self.refuse("dtype", dtype=value.dtype)
+            return Scalar(self.builder.constant(value.item(), dtype, name), False)
+        if kind is np.ndarray:
+            return self.capture(value, name)
+        if kind in (tuple, list):
+            return Tuple(kind, tuple(self.lift(v, name) for v in value))
+        if isinstance(value, tuple) and hasattr(kind, "_fields"):
+            return Tuple(kind, tuple(self.lift(v, name) for v in value), tuple(kind._fields))
+        if kind is dict and all(isinstance(k, str) for k in value):
+            return Tuple(dict, tuple(self.lift(v, name) for v in value.values()), tuple(value))
+        if hasattr(kind, "__dataclass_fields__") and not hasattr(value, "__wengert_trace__") and not callable(value):
+            fields = field_names(kind)
+            return Tuple(kind, tuple(self.lift(getattr(value, f), f) for f in fields), fields)
+        return Static(value)
+
+    def capture(self, array: np.ndarray, name: str) -> Array:
+        """An array of the module or a closure: a further parameter of the compiled function."""
+        for known, cell, _ in self.captures:
+            if known is array:
+                return Array(cell)
+        leaf = leaf_of(array)
+        value = Value(leaf.type, name)
+        cell = Cell(name, leaf.type.dtype, leaf.type.rank, captured=True, contiguous=False)
+        self.captures.append((array, cell, self.parameter(value)))
+        return Array(cell)
+
+    def parameter(self, value: Value) -> ArrayValue:
+        """An array parameter, its extents taken at the top of the function where every use sees them."""
+        builder = self.builder
+        before, builder.block, scope, builder.scope = builder.block, Block(), builder.scope, 0
+        extents = []
+        for axis, known in enumerate(value.type.shape):
+            made = builder.integer(known) if known is not None else builder.emit("dim", value, axis=axis)
+            extents.append(self.index.of(made))
+            if known is None:
+                self.index.natural.add(made)
+        self.entry.ops[self.prologue : self.prologue] = builder.block.ops
+        self.prologue += len(builder.block.ops)
+        builder.block, builder.scope = before, scope
+        return ArrayValue(value, tuple(extents))
+
+    # -- cells
+
+    def fresh(self, content: ArrayValue, name: str = "") -> Array:
+        """New storage."""
+        cell = Cell(name, content.dtype, content.value.type.rank, self.builder.span)
+        self.state.cells[cell] = content
+        return Array(cell)
+
+    def content(self, cell: Cell) -> ArrayValue:
+        """What the whole cell holds here."""
+        if isinstance(cell, Reshaped):
+            assert cell.parent is not None
+            parent = self.read(cell.parent)
+            return ArrayValue(self.reshape(parent.value, cell.extents), cell.extents)
+        if cell.captured:
+            return next(content for _, known, content in self.captures if known is cell)
+        held = self.state.cells[cell]
+        if isinstance(held, Poison):
+            self.refuse("stale", name=cell.name, reason=held.reason, notes=[("written here", held.span)])
+        return held
+
+    def put(self, cell: Cell, content: ArrayValue) -> None:
+        """Replace what the whole cell holds; every alias sees it."""
+        if isinstance(cell, Reshaped):
+            assert cell.parent is not None
+            parent = self.extents(cell.parent)
+            self.write(cell.parent, ArrayValue(self.reshape(content.value, parent), parent))
+            return
+        if cell.alias_of:
+            names = " or ".join(sorted({f"`{c.name or 'an array'}`" for c in cell.alias_of}))
+            notes = [(f"`{c.name}` is made here", c.span) for c in sorted(cell.alias_of, key=lambda c: c.name) if c.span]
+            self.refuse("ambiguous_write", name=cell.name, names=names, notes=notes)
+        if cell.captured:
+            self.refuse("captured_write", name=cell.name)
+        for other, held in self.state.cells.items():
+            if cell in other.alias_of and isinstance(held, ArrayValue):
+                self.state.cells[other] = Poison(f"may be the same array as `{cell.name}`", self.builder.span)
+        self.state.cells[cell] = content
+
+    def extents(self, array: Array) -> tuple[Affine, ...]:
+        """The extents of a reference, without reading it."""
+        if array.view is not None:
+            return tuple(array.view.sizes[k] if k >= 0 else number(1) for k in array.view.order)
+        if isinstance(array.cell, Reshaped):
+            return array.cell.extents
+        return self.content(array.cell).extents
+
+    def read(self, array: Array) -> ArrayValue:
+        return READ(self, array)
+
+    def write(self, array: Array, content: ArrayValue) -> None:
+        WRITE(self, array, content)
+
+    def reshape(self, value: Value, extents: tuple[Affine, ...]) -> Value:
+        """`value` under other extents, whose product the caller has checked."""
+        return self.builder.emit("reshape", value, *(self.index.value(e) for e in extents))
+
+    # -- small makers
+
+    def constant(self, value: Any, dtype: DType) -> Value:
+        return self.builder.constant(value, dtype)
+
+    def integer(self, form: Affine) -> Object:
+        """A Python int."""
+        return Static(form.constant) if form.is_constant else Scalar(self.index.value(form), True)
+
+    def check(self, condition: Value, fault: str, message: str) -> None:
+        self.builder.op("check", (condition,), fault=fault, message=message)
+
+    def error_at_call(self, error: WengertError, callee: str, span: Span | None) -> None:
+        """Say in an error inside an inlined function where it was called from."""
+        error.notes = (*error.notes, (f"in `{callee}`, called from here", span))
+
+    def roots(self) -> list[Array]:
+        """Every array reference any frame holds."""
+        return [a for names in self.state.frames.values() for item in names.values() for a in arrays_in(item)]
+
+
+WEAK_DTYPES: dict[type, DType] = {bool: BOOL, int: I64, float: F64, complex: C128}
+
+# Filled by views.py: reading and writing need the modules that need the tracer.
+READ: Callable[[Tracer, Array], ArrayValue]
+WRITE: Callable[[Tracer, Array, ArrayValue], None]
+
+
+def closure_of(tracer: Tracer, node: ast.FunctionDef | ast.Lambda) -> Closure:
+    """The function object an inner `def` or `lambda` makes: its defaults are evaluated now."""
+    tracer.closed_over[tracer.frame.index] = tracer.frame
+    defaults = tuple(tracer.evaluate(d) for d in node.args.defaults)
+    keywords = {a.arg: tracer.evaluate(d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is not None}
+    return Closure(node, tracer.frame.index, defaults, keywords)
