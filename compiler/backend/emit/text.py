@@ -45,7 +45,7 @@ class Module:
     def node(self, content: str) -> str:
         """A metadata node; `self` in the content stands for the node."""
         name = f"!{len(self.nodes)}"
-        self.nodes.append(content.replace("self", name))
+        self.nodes.append(("distinct " if "self" in content else "") + content.replace("self", name))
         return name
 
     def keep(self, name: str) -> None:
@@ -58,7 +58,7 @@ class Module:
             names = ", ".join(f"ptr @{name}" for name in self.used)
             parts.append(f'@llvm.compiler.used = appending global [{len(self.used)} x ptr] [{names}], section "llvm.metadata"')
         parts += self.functions
-        parts += [f"!{k} = {'distinct ' if f'!{k}' in node else ''}{node}" for k, node in enumerate(self.nodes)]
+        parts += [f"!{k} = {node}" for k, node in enumerate(self.nodes)]
         return "\n".join(parts) + "\n"
 
 

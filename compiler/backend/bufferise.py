@@ -1,0 +1,371 @@
+"""Which buffer every stored array is in, so that updates are stores in place wherever the operand is not needed again.
+
+    %r = for ..., %u (%i, %w: f64[?]) {        %u is a parameter that is not written: it is copied once, before the loop
+        %w2 = update %w, %v, %i : f64[?]       in place: %w is not read after it
+        yield %w2                              the same buffer again: nothing to do
+    }
+    return %r                                  the buffer becomes the result, without a copy
+
+Some uses of an array *take* its buffer: being operand 0 of an update, starting a loop-carried value, being yielded or
+returned. A use takes if the array owns a buffer that may be written, is not read later, and is defined in this
+trip of the loops around the use; otherwise the buffer is copied. A virtual array that reads a buffer which is taken before the
+virtual array's elements are computed is stored after all (NumPy would have stored it too).
+
+Carried values have *slots*. A slot is fixed where the body yields the buffer it was given (then it is the initial value's
+buffer, or a copy of it), else moving: the buffer changes from trip to trip. Small arrays of static shape are on the
+stack; their slots are fixed always, and what is yielded is copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+
+from wengert.compiler.backend.fuse import is_virtual_kind, stored_values
+from wengert.compiler.backend.places import Places
+from wengert.compiler.backend.structure import Structure, Use
+from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.types import Type
+
+SMALL = 64
+"""Arrays of static shape with up to so many elements live on the stack."""
+
+
+@dataclass(eq=False, slots=True)
+class Storage:
+    """A buffer as the plan sees it. kind: "heap", "stack", "parameter" (the caller's) or "slot" (still undecided).
+
+    same: another storage that it turned out to be. hoisted: the loop before which it is allocated, once.
+    """
+
+    kind: str
+    writable: bool = True
+    parameter: int | None = None
+    site: Value | None = None
+    moved: bool = False
+    same: Storage | None = None
+    hoisted: Op | None = None
+    group: Storage | None = None
+
+    def find(self) -> Storage:
+        storage = self
+        while storage.same is not None:
+            storage = storage.same
+        return storage
+
+    def alias_group(self) -> Storage:
+        """The representative of the storages whose memory may be exchanged with this one's."""
+        storage = self.find()
+        while storage.group is not None:
+            storage = storage.group.find()
+        return storage
+
+    def joins(self, other: Storage) -> None:
+        """Memory may move between the two."""
+        a, b = self.alias_group(), other.alias_group()
+        if a is not b:
+            a.group = b
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """How a carried array, or the array result of a branch, is held. kind: "fixed", "moving" or "stack"."""
+
+    kind: str
+    storage: Storage
+
+
+Point = tuple[Op | Block, int]
+"""A consuming use: operand `index` of an op, result `index` of a block."""
+
+
+@dataclass(eq=False, slots=True)
+class Plan:
+    function: Function
+    structure: Structure
+    places: Places
+    stored: set[Value]
+    storage: dict[Value, Storage] = field(default_factory=dict)
+    taken: set[Point] = field(default_factory=set)
+    slots: dict[Point, Slot] = field(default_factory=dict)
+    through_temporary: set[Op] = field(default_factory=set)
+    free_after: dict[Op, list[Value]] = field(default_factory=dict)
+    free_at_end: dict[Block, list[Value]] = field(default_factory=dict)
+    hoisted: dict[Op, list[Value]] = field(default_factory=dict)
+    rotations: dict[Op, list[tuple[Value, int]]] = field(default_factory=dict)
+
+    def kind(self, value: Value) -> str:
+        return self.storage[value].find().kind
+
+
+def is_small(type_: Type) -> bool:
+    return type_.is_static and prod(type_.shape) <= SMALL  # type: ignore[arg-type]
+
+
+def bufferise(function: Function) -> Plan:
+    """The plan of a lowered function."""
+    structure = Structure(function)
+    plan = Plan(function, structure, Places(function), stored_values(function, structure))
+    _Bufferiser(plan).run()
+    return plan
+
+
+class _Bufferiser:
+    def __init__(self, plan: Plan):
+        self.plan, self.structure = plan, plan.structure
+        self.taken_at: dict[Value, Point] = {}
+        self.virtual_over: dict[Value, list[Value]] = {}
+        self._find_virtual_readers()
+
+    def _find_virtual_readers(self) -> None:
+        """For each stored array, the virtual arrays whose elements are computed from it."""
+        reads: dict[Value, set[Value]] = {}
+        for op in self.structure.ops:
+            if not is_virtual_kind(op) or op.result in self.plan.stored:
+                continue
+            mine: set[Value] = set()
+            for v in op.operands:
+                if v in self.plan.stored:
+                    mine.add(v)
+                mine |= reads.get(v, set())
+            reads[op.result] = mine
+            for v in mine:
+                self.virtual_over.setdefault(v, []).append(op.result)
+
+    def readers(self, value: Value) -> list[Value]:
+        return [v for v in self.virtual_over.get(value, []) if v not in self.plan.stored]
+
+    # -- the walk
+
+    def run(self) -> None:
+        written = {w for w in self.plan.function.written if w is not None}
+        for k, p in enumerate(self.plan.function.params):
+            if p.type.is_array:
+                self.plan.storage[p] = Storage("parameter", k in written, k)
+        self._block(self.plan.function.body)
+        self._results()
+
+    def _block(self, block: Block) -> None:
+        for op in block.ops:
+            kind = REGISTRY[op.name].kind
+            if kind == "control":
+                (self._if if op.name == "if" else self._loop)(op)
+            elif kind == "update":
+                self._update(op)
+            else:
+                for v in op.results:
+                    if v in self.plan.stored:
+                        self.plan.storage[v] = self.fresh(v)
+
+    def fresh(self, value: Value) -> Storage:
+        return Storage("stack" if is_small(value.type) else "heap", site=value)
+
+    def _update(self, op: Op) -> None:
+        base, result = op.operands[0], op.result
+        if self.can_take(base, (op, 0)):
+            self.take(base, (op, 0))
+            self.plan.storage[result] = self.plan.storage[base]
+            if op.name in ("update_slice", "accumulate_slice") and self._reads_elsewhere(op):
+                self.plan.through_temporary.add(op)
+        else:
+            self.plan.storage[result] = self.fresh(result)
+
+    # -- taking
+
+    def can_take(self, value: Value, point: Point) -> bool:
+        """Whether the consuming use at `point` may have the value's buffer."""
+        if value not in self.plan.stored or value in self.taken_elsewhere(value, point):
+            return False
+        if not self.plan.storage[value].find().writable:
+            return False
+        node, _ = point
+        block = node if isinstance(node, Block) else self.structure.block_of[node]
+        if self.structure.loops_between(block, self.structure.home[value]):
+            return False
+        if any(self._is_later(use, point) for use in self.structure.uses[value]):
+            return False
+        return not any(self._defined_later(v, point) for v in self.readers(value))
+
+    def taken_elsewhere(self, value: Value, point: Point) -> set[Value]:
+        """The value itself if the same op or block takes it already."""
+        before = self.taken_at.get(value)
+        return {value} if before is not None and before[0] is point[0] else set()
+
+    def _is_later(self, use: Use, point: Point) -> bool:
+        """Whether the use reads the value after (or while) `point` takes its buffer."""
+        node, _ = point
+        if use.op is not None and use.op.name == "dim":
+            return False
+        if isinstance(node, Block):
+            return use.at > self.structure.block_end[node] and not self.structure.exclusive(node, use.block)
+        if use.op is node:
+            return False
+        return use.at > self.structure.start[node] and not self.structure.exclusive(
+            self.structure.block_of[node], use.block
+        )
+
+    def _defined_later(self, virtual: Value, point: Point) -> bool:
+        op = virtual.owner
+        assert op is not None
+        return self._is_later(Use(op, self.structure.block_of[op], 0, self.structure.start[op]), point)
+
+    def take(self, value: Value, point: Point) -> None:
+        """Give the buffer to `point`; virtual arrays that would read it later are stored."""
+        self.plan.taken.add(point)
+        self.taken_at[value] = point
+        for v in self.readers(value):
+            if any(self._is_later(use, point) for use in self.structure.uses[v]):
+                self.plan.stored.add(v)
+                self.plan.storage[v] = self.fresh(v)
+
+    def _reads_elsewhere(self, op: Op) -> bool:
+        """Whether the value written to a region reads the same buffer at other places than it is written to."""
+        base, value = op.operands[:2]
+        storage = self.plan.storage[base].find()
+
+        def reads(v: Value) -> bool:
+            if v in self.plan.stored:
+                return self.plan.storage[v].find() is storage
+            return v.owner is not None and any(reads(o) for o in v.owner.operands if o.type.is_array)
+
+        def harmless(v: Value) -> bool:
+            """Elements of v at an index of the region are read at that element of the base, or not from it."""
+            if not reads(v):
+                return True
+            owner = v.owner
+            if v in self.plan.stored or owner is None:
+                return self._covers_from_start(op)
+            if REGISTRY[owner.name].kind == "elementwise":
+                return all(harmless(o) for o in owner.operands if o.type.is_array)
+            return owner.name == "slice" and owner.operands[0] in self.plan.stored and self._same_region(owner, op)
+
+        return not harmless(value)
+
+    def _covers_from_start(self, op: Op) -> bool:
+        starts = op.operands[2:]
+        return not op.attrs["drop"] and all(s == 1 for s in op.attrs["steps"]) and all(
+            self.plan.places.scalar(s) == 0 for s in starts
+        )
+
+    def _same_region(self, part: Op, op: Op) -> bool:
+        rank = op.operands[0].type.rank
+        a = [self.plan.places.scalar(v) for v in part.operands[1 : 1 + rank]]
+        b = [self.plan.places.scalar(v) for v in op.operands[2:]]
+        return a == b and part.attrs["steps"] == op.attrs["steps"] and tuple(part.attrs["drop"]) == tuple(op.attrs["drop"])
+
+    # -- control
+
+    def _loop(self, op: Op) -> None:
+        first = 3 if op.name == "for" else 0
+        body = op.regions[-1]
+        params = body.params[1:] if op.name == "for" else body.params
+        arrays = [k for k, p in enumerate(params) if p.type.is_array]
+        slots = {}
+        for k in arrays:
+            slots[k] = Storage("stack" if is_small(params[k].type) else "slot")
+            self.plan.storage[params[k]] = slots[k]
+            if op.name == "while":
+                seen = Storage("slot", writable=False)
+                seen.same = None
+                self.plan.storage[op.regions[0].params[k]] = _read_only(slots[k])
+        if op.name == "while":
+            self._block(op.regions[0])
+        self._block(body)
+        for k in arrays:
+            self._resolve_slot(op, k, first + k, params[k], body.results[k], slots[k])
+
+    def _resolve_slot(self, op: Op, k: int, operand: int, param: Value, yielded: Value, storage: Storage) -> None:
+        init, result = op.operands[operand], op.results[k]
+        body = op.regions[-1]
+        point: Point = (body, k)
+        takes = self.can_take(yielded, point) and self._movable(yielded, storage)
+        same = takes and self.plan.storage[yielded].find() is storage
+        if takes:
+            self.take(yielded, point)
+        if storage.kind == "stack":
+            kind = "stack"
+            if not same and takes:
+                self.plan.taken.discard(point)  # its elements are copied
+                del self.taken_at[yielded]
+        else:
+            kind = "fixed" if same else "moving"
+        if kind == "moving" and takes:
+            self.moves(yielded, storage)
+        init_point: Point = (op, operand)
+        if self.can_take(init, init_point) and self._fits(init, kind):
+            self.take(init, init_point)
+            if kind == "moving":
+                self.moves(init, storage)
+            else:
+                storage.same = self.plan.storage[init].find()
+        elif kind == "fixed":
+            storage.kind, storage.site = "heap", param
+        if kind == "moving":
+            storage.kind, storage.moved = "heap", True
+        self.plan.slots[op, k] = Slot(kind, storage)
+        self.plan.storage[result] = storage
+
+    def _movable(self, value: Value, storage: Storage) -> bool:
+        """Whether a yielded buffer may be given to a slot: it is the slot's own, or one from the heap."""
+        own = self.plan.storage[value].find()
+        return own is storage or own.kind in ("heap", "slot")
+
+    def _fits(self, value: Value, kind: str) -> bool:
+        """Whether an initial value's buffer can be the slot's."""
+        own = self.plan.storage[value].find().kind
+        if kind == "moving":
+            return own in ("heap", "slot")
+        return (own == "stack") == (kind == "stack")
+
+    def moves(self, value: Value, to: Storage) -> None:
+        storage = self.plan.storage[value].find()
+        storage.moved = True
+        storage.joins(to)
+
+    def _if(self, op: Op) -> None:
+        for region in op.regions:
+            self._block(region)
+        for k, result in enumerate(op.results):
+            if result.type.is_array:
+                self._resolve_branch(op, k, result)
+
+    def _resolve_branch(self, op: Op, k: int, result: Value) -> None:
+        yields = [region.results[k] for region in op.regions]
+        points: list[Point] = [(region, k) for region in op.regions]
+        takes = [self.can_take(v, point) for v, point in zip(yields, points, strict=True)]
+        if all(takes):
+            storages = [self.plan.storage[v].find() for v in yields]
+            if storages[0] is storages[1]:
+                for v, point in zip(yields, points, strict=True):
+                    self.take(v, point)
+                self.plan.slots[op, k] = Slot("fixed", storages[0])
+                self.plan.storage[result] = storages[0]
+                return
+        kind = "stack" if is_small(result.type) else "heap"
+        storage = Storage(kind, site=None, moved=kind == "heap")
+        self.plan.slots[op, k] = Slot("stack" if kind == "stack" else "moving", storage)
+        self.plan.storage[result] = storage
+        for v, point, can in zip(yields, points, takes, strict=True):
+            if kind == "heap" and can and self.plan.storage[v].find().kind in ("heap", "slot"):
+                self.take(v, point)
+                self.moves(v, storage)
+
+    # -- the end of the function
+
+    def _results(self) -> None:
+        body = self.plan.function.body
+        for k, (v, written) in enumerate(zip(body.results, self.plan.function.written, strict=True)):
+            if not v.type.is_array or not self.can_take(v, (body, k)):
+                continue
+            storage = self.plan.storage[v].find()
+            if written is not None and storage.parameter == written or written is None and storage.kind == "heap":
+                self.take(v, (body, k))
+                storage.moved = True
+
+
+def _read_only(storage: Storage) -> Storage:
+    """The same buffer, seen by the condition of a `while`, which may not write to it."""
+    view = Storage("slot", writable=False)
+    view.group = storage
+    return view

@@ -1,0 +1,336 @@
+"""Nests as loops of this CPU: vectorisable inner loops, accurate sums, looks for Ctrl-C in long ones.
+
+Sums of floats are taken in blocks of 512 elements (each block over the vector's lanes), and the sums of the blocks are
+added with the rounding error carried along (Neumaier 1974), so that the error does not grow with the length; NumPy's
+pairwise sum has an error that grows with its logarithm. Sums along an axis that is not the last go row by row, as NumPy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product as each_index
+
+from wengert.compiler.backend.emit.control import counted_loop
+from wengert.compiler.backend.emit.host import FAULT_WORDS, Fault, HostEmitter
+from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, load, store
+from wengert.compiler.backend.emit.scalars import Dialect
+from wengert.compiler.backend.emit.scope import Buffer, is_literal
+from wengert.compiler.backend.emit.text import register_type
+from wengert.compiler.ir.core import Op
+
+UNROLLED = 16
+"""Domains of up to so many elements are written out."""
+QUIET = 4096
+"""Domains of up to so many elements are not interrupted."""
+BLOCK = 512
+FUEL = 1 << 20
+"""Simple operations between two looks for an interrupt: about a millisecond."""
+
+Each = Callable[[list[str]], None]
+
+
+class CpuTarget:
+    """See `host.Target`."""
+
+    def __init__(self, dialect: Dialect, contract: Callable[[HostEmitter, Op], bool] | None = None):
+        self.dialect = dialect
+        self._contract = contract
+
+    def run_parallel(self, host: HostEmitter, op: Op) -> bool:
+        return False
+
+    def contract(self, host: HostEmitter, op: Op) -> bool:
+        return self._contract(host, op) if self._contract is not None else False
+
+    # -- memory
+
+    def allocate(self, host: HostEmitter, count: str, item_bytes: int) -> str:
+        text = host.text
+        text.module.declare("wg_allocate", "declare noalias align 64 ptr @wg_allocate(ptr, i64, i64)")
+        pointer = text.value(f"call ptr @wg_allocate(ptr %live, i64 {count}, i64 {item_bytes})", "m")
+        host.check(text.value(f"icmp ne ptr {pointer}, null"), Fault("memory", host.op), count, str(item_bytes))
+        if host.count:
+            self._counted(host, 2, host.scope.index.multiply(count, str(item_bytes)))
+        return pointer
+
+    def free(self, host: HostEmitter, pointer: str) -> None:
+        host.text.module.declare("wg_free", "declare void @wg_free(ptr, ptr)")
+        host.text.do(f"call void @wg_free(ptr %live, ptr {pointer})")
+
+    def copy(self, host: HostEmitter, source: Buffer, target: Buffer) -> None:
+        size = host.scope.index.multiply(host.scope.index.product(source.extents), str(source.dtype.bits // 8))
+        host.text.module.declare("llvm.memcpy", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+        host.text.do(f"call void @llvm.memcpy.p0.p0.i64(ptr align 8 {target.pointer}, ptr align 8 {source.pointer}, i64 {size}, i1 false)")
+        if host.count:
+            self._counted(host, 0, size)
+
+    def _counted(self, host: HostEmitter, counter: int, size: str) -> None:
+        """Count an event and its bytes in the frame."""
+        for word, amount in ((FAULT_WORDS + counter, "1"), (FAULT_WORDS + counter + 1, size)):
+            pointer = host.frame_pointer(word)
+            before = host.text.value(f"load i64, ptr {pointer}")
+            host.text.do(f"store i64 {host.text.value(f'add i64 {before}, {amount}')}, ptr {pointer}")
+
+    # -- interrupts
+
+    def poll(self, host: HostEmitter, work: str) -> None:
+        text = host.text
+        if not host.fuel:
+            host.fuel = text.alloca("i64", "fuel")
+            text.entry.append(f"  store i64 {FUEL}, ptr {host.fuel}")
+            text.module.declare("wg_poll", "declare i32 @wg_poll() cold")
+        left = text.value(f"sub i64 {text.value(f'load i64, ptr {host.fuel}')}, {work}")
+        text.do(f"store i64 {left}, ptr {host.fuel}")
+        look, after = text.fresh("look"), text.fresh("go")
+        text.branch_if(text.value(f"icmp sge i64 {left}, 0"), after, look, "!prof !0")
+        text.label(look)
+        text.do(f"store i64 {FUEL}, ptr {host.fuel}")
+        signal = text.value("call i32 @wg_poll()")
+        host.leave_unless(text.value(f"icmp eq i32 {signal}, 0"), "0")
+        text.branch(after)
+        text.label(after)
+
+    # -- nests
+
+    def run(self, host: HostEmitter, nest: Nest) -> str | None:
+        if not nest.reduced:
+            self._map(host, nest.extents, lambda index: _ignore(nest.body(host.scope, index)), nest.weight)
+            return None
+        if nest.into is None:
+            return self._reduce(host, nest, nest.extents, lambda index: index, nest.weight)
+        if self._accumulates_rows(nest):
+            self._reduce_rows(host, nest, nest.into)
+        else:
+            self._reduce_each(host, nest, nest.into)
+        return None
+
+    def _map(self, host: HostEmitter, extents: Sequence[str], each: Each, weight: int, independent: bool = True) -> None:
+        """`each` for every index, in any order if `independent`."""
+        if all(is_literal(n) for n in extents) and _literal_product(extents) <= UNROLLED:
+            for index in each_index(*(range(int(n)) for n in extents)):
+                each([str(i) for i in index])
+            return
+        axes = [k for k, n in enumerate(extents) if n != "1"]
+        index = ["0"] * len(extents)
+        quiet = all(is_literal(n) for n in extents) and _literal_product(extents) * weight <= QUIET
+        group, latch = _parallel_metadata(host) if independent else ("", "")
+
+        def level(depth: int) -> None:
+            axis = axes[depth]
+            if depth == len(axes) - 1:
+                before, host.scope.access_group = host.scope.access_group, group
+                self._innermost(host, extents[axis], lambda i: _with(index, axis, i, each), latch, quiet or depth > 0, weight)
+                host.scope.access_group = before
+                return
+
+            def trip(i: str, _: list[str]) -> list[str]:
+                index[axis] = i
+                level(depth + 1)
+                if depth == 0 and not quiet:
+                    work = host.scope.index.product([extents[a] for a in axes[1:]])
+                    self.poll(host, host.scope.index.multiply(work, str(weight)))
+                return []
+
+            counted_loop(host, "0", extents[axis], [], trip)
+
+        level(0)
+
+    def _innermost(
+        self, host: HostEmitter, extent: str, each: Callable[[str], None], latch: str, quiet: bool, weight: int
+    ) -> None:
+        def trip(i: str, _: list[str]) -> list[str]:
+            each(i)
+            return []
+
+        if quiet:
+            counted_loop(host, "0", extent, [], trip, latch)
+            return
+        size = max(1024, FUEL // (8 * weight))
+        chunks(host, extent, size, weight, self, [], lambda low, high, _: counted_loop(host, low, high, [], trip, latch))
+
+    # -- reductions
+
+    def _accumulates_rows(self, nest: Nest) -> bool:
+        """Whether the innermost axis is kept: then rows are added up in the destination."""
+        last = len(nest.extents) - 1
+        return last not in nest.reduced and nest.extents[last] != "1"
+
+    def _reduce_rows(self, host: HostEmitter, nest: Nest, into: Buffer) -> None:
+        dtype, scope = into.dtype, host.scope
+        identity = identity_of(nest.combine, dtype)
+        self._map(host, into.extents, lambda index: store(scope, into, address(scope, into, index), identity), 1)
+
+        def each(index: list[str]) -> None:
+            element = nest.body(scope, index)
+            assert element is not None
+            where = address(scope, into, [index[k] for k in nest.kept])
+            store(scope, into, where, combine_elements(scope, nest.combine, dtype, load(scope, into, where), element))
+
+        self._map(host, nest.extents, each, nest.weight + 1)
+
+    def _reduce_each(self, host: HostEmitter, nest: Nest, into: Buffer) -> None:
+        kept, reduced, scope = nest.kept, nest.reduced, host.scope
+        inner = tuple(nest.extents[k] for k in reduced)
+
+        def each(index: list[str]) -> None:
+            def place(rest: list[str]) -> list[str]:
+                whole = [""] * len(nest.extents)
+                for k, i in zip((*kept, *reduced), (*index, *rest), strict=True):
+                    whole[k] = i
+                return whole
+
+            group, scope.access_group = scope.access_group, ""
+            total = self._reduce(host, nest, inner, place, nest.weight, quiet=True)
+            scope.access_group = group
+            store(scope, into, address(scope, into, index), total)
+
+        weight = host.scope.index.multiply(host.scope.index.product(inner), str(nest.weight))
+        self._map(host, tuple(nest.extents[k] for k in kept), each, int(weight) if is_literal(weight) and weight != "0" else 64, False)
+
+    def _reduce(
+        self,
+        host: HostEmitter,
+        nest: Nest,
+        extents: Sequence[str],
+        place: Callable[[list[str]], list[str]],
+        weight: int,
+        quiet: bool = False,
+    ) -> str:
+        """The combination of the elements at `place(index)` for all indices, as an operand."""
+        dtype, scope = nest.dtype, host.scope
+        assert dtype is not None
+        type_ = register_type(dtype)
+        identity = identity_of(nest.combine, dtype)
+        flags = "reassoc" if nest.combine in ("add", "multiply") else ""
+
+        def combined(total: str, index: list[str], with_flags: str) -> str:
+            element = nest.body(scope, place(index))
+            assert element is not None
+            return combine_elements(scope, nest.combine, dtype, total, element, with_flags)
+
+        if all(is_literal(n) for n in extents) and _literal_product(extents) <= UNROLLED:
+            total = ""
+            for at in each_index(*(range(int(n)) for n in extents)):
+                element = nest.body(scope, place([str(i) for i in at]))
+                assert element is not None
+                total = combine_elements(scope, nest.combine, dtype, total, element) if total else element
+            return total or identity
+        exact = nest.combine == "add" and dtype.kind == "f"
+        index = ["0"] * len(extents)
+        start = [(type_, identity)] + ([(type_, identity)] if exact else [])
+
+        def level(depth: int, totals: list[str]) -> list[str]:
+            extent = extents[depth]
+            if depth == len(extents) - 1:
+                return innermost(depth, extent, totals)
+
+            def trip(i: str, inner: list[str]) -> list[str]:
+                index[depth] = i
+                after = level(depth + 1, inner)
+                if depth == 0 and not quiet:
+                    self.poll(host, host.scope.index.multiply(host.scope.index.product(extents[1:]), str(weight)))
+                return after
+
+            return counted_loop(host, "0", extent, list(zip((t for t, _ in start), totals, strict=True)), trip)
+
+        def block(low: str, high: str, first: str) -> str:
+            def trip(i: str, inner: list[str]) -> list[str]:
+                index[-1] = i
+                return [combined(inner[0], index, flags)]
+
+            return counted_loop(host, low, high, [(type_, first)], trip)[0]
+
+        def innermost(depth: int, extent: str, totals: list[str]) -> list[str]:
+            short = is_literal(extent) and int(extent) <= BLOCK
+            if short:
+                return _carry(host, dtype_type, totals, block("0", extent, identity)) if exact else [block("0", extent, totals[0])]
+            size = BLOCK if exact else 1 << 16
+
+            def chunk(low: str, high: str, inner: list[str]) -> list[str]:
+                if exact:
+                    return _carry(host, dtype_type, inner, block(low, high, identity))
+                return [block(low, high, inner[0])]
+
+            carried = list(zip((t for t, _ in start), totals, strict=True))
+            return chunks(host, extent, size, weight, None if quiet else self, carried, chunk)
+
+        dtype_type = type_
+        totals = level(0, [operand for _, operand in start])
+        if not exact:
+            return totals[0]
+        corrected = host.text.value(f"fadd {type_} {totals[0]}, {totals[1]}")
+        lost = host.text.value(f"fcmp uno {type_} {totals[1]}, {totals[1]}")  # infinities leave no error to correct
+        return host.text.value(f"select i1 {lost}, {type_} {totals[0]}, {type_} {corrected}")
+
+
+def _carry(host: HostEmitter, type_: str, totals: list[str], block: str) -> list[str]:
+    """Add the sum of a block to (sum, error) without losing the rounding error (Knuth's two-sum)."""
+
+    def do(instruction: str, a: str, b: str) -> str:
+        return host.text.value(f"{instruction} {type_} {a}, {b}")
+
+    total, error = totals
+    added = do("fadd", total, block)
+    part = do("fsub", added, total)
+    lost = do("fadd", do("fsub", total, do("fsub", added, part)), do("fsub", block, part))
+    return [added, do("fadd", error, lost)]
+
+
+def chunks(
+    host: HostEmitter,
+    extent: str,
+    size: int,
+    weight: int,
+    poller: CpuTarget | None,
+    carried: list[tuple[str, str]],
+    chunk: Callable[[str, str, list[str]], list[str]],
+) -> list[str]:
+    """`chunk(low, high, carried)` for consecutive stretches of up to `size` of range(extent)."""
+    text = host.text
+    text.module.declare("llvm.smin", "declare i64 @llvm.smin.i64(i64, i64)")
+    head, inside, done = (text.fresh(n) for n in ("chunks", "chunk", "done"))
+    before = text.block
+    text.branch(head)
+    text.label(head)
+    start = text.phi("i64", "c")
+    start.add("0", before)
+    phis = [text.phi(t) for t, _ in carried]
+    for phi, (_, operand) in zip(phis, carried, strict=True):
+        phi.add(operand, before)
+    text.branch_if(text.value(f"icmp slt i64 {start.name}, {extent}"), inside, done)
+    text.label(inside)
+    end = text.value(f"add nsw i64 {start.name}, {size}")
+    end = text.value(f"call i64 @llvm.smin.i64(i64 {end}, i64 {extent})")
+    following = chunk(start.name, end, [phi.name for phi in phis])
+    if poller is not None:
+        poller.poll(host, str(size * weight))
+    start.add(end, text.block)
+    for phi, operand in zip(phis, following, strict=True):
+        phi.add(operand, text.block)
+    text.branch(head)
+    text.label(done)
+    return [phi.name for phi in phis]
+
+
+def _with(index: list[str], axis: int, i: str, each: Each) -> None:
+    index[axis] = i
+    each(list(index))
+
+
+def _ignore(_: str | None) -> None:
+    return None
+
+
+def _literal_product(extents: Sequence[str]) -> int:
+    total = 1
+    for n in extents:
+        total *= int(n)
+    return total
+
+
+def _parallel_metadata(host: HostEmitter) -> tuple[str, str]:
+    """(what to append to memory accesses, what to append to the latch) to say that iterations are independent."""
+    group = host.module.node("distinct !{}")
+    parallel = host.module.node(f'!{{!"llvm.loop.parallel_accesses", {group}}}')
+    loop = host.module.node(f"!{{self, {parallel}}}")
+    return f", !llvm.access.group {group}", f"!llvm.loop {loop}"

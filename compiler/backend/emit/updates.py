@@ -1,0 +1,147 @@
+"""`update`, `accumulate`, their slices, `grow` and `pack`: stores into the buffer that the plan gives the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wengert.compiler.backend.emit.host import EMIT, HostEmitter
+from wengert.compiler.backend.emit.nest import Elements, address, combine_elements, fill_body, load, store
+from wengert.compiler.backend.emit.scope import Buffer, Scope
+from wengert.compiler.backend.emit.text import memory_type
+from wengert.compiler.ir.core import Op, Value
+
+
+def _target_buffer(host: HostEmitter, op: Op, overwritten: bool = False) -> Buffer:
+    """The result's buffer, holding operand 0's elements (unless all are going to be overwritten)."""
+    base = host.scope.buffer(op.operands[0])
+    if (op, 0) in host.plan.taken:
+        return base
+    made = host.allocate_for(host.plan.storage[op.result].find(), op.result, base.extents)
+    if not overwritten:
+        host.copy(base, made)
+    return made
+
+
+def _element(host: HostEmitter, op: Op) -> None:
+    _, value, *index = op.operands
+    buffer = _target_buffer(host, op)
+    where = address(host.scope, buffer, [host.scope.scalar(i) for i in index])
+    _put(host.scope, buffer, where, host.scope.scalar(value), op.name == "accumulate")
+    host.scope.buffers[op.result] = buffer
+
+
+def _put(scope: Scope, buffer: Buffer, where: str, element: str, accumulate: bool) -> None:
+    if accumulate:
+        if scope.dialect.atomic_add(scope.text, buffer.dtype, where, element):
+            return
+        element = combine_elements(scope, "add", buffer.dtype, load(scope, buffer, where), element)
+    store(scope, buffer, where, element)
+
+
+def _slice(host: HostEmitter, op: Op) -> None:
+    """Writes a region; where the value reads other elements of the same buffer, it is computed to a temporary first."""
+    _, value, *starts = op.operands
+    accumulate = op.name == "accumulate_slice"
+    buffer = _target_buffer(host, op, not accumulate and _covers(host, op))
+    extents = host.scope.extents(value)
+    source = _temporary(host, value, extents) if op in host.plan.through_temporary else None
+    steps, drop = op.attrs["steps"], op.attrs["drop"]
+
+    def body(scope: Scope, index: list[str]) -> None:
+        e, rest = scope.index, iter(index)
+        place = [
+            scope.scalar(start) if k in drop else e.add(scope.scalar(start), e.scale(next(rest), step))
+            for k, (start, step) in enumerate(zip(starts, steps, strict=True))
+        ]
+        if source is None:
+            element = Elements(scope).at(value, index)
+        else:
+            own = scope.outer_buffer(source)
+            element = load(scope, own, address(scope, own, index))
+        target = scope.outer_buffer(buffer)
+        _put(scope, target, address(scope, target, place), element, accumulate)
+
+    host.run_map(extents, body, host.weight(value))
+    if source is not None and source.pointer not in host.stack.values() and not value.type.is_static:
+        host.target.free(host, source.pointer)
+    host.scope.buffers[op.result] = buffer
+
+
+def _covers(host: HostEmitter, op: Op) -> bool:
+    """Whether the region is the whole array."""
+    places, (base, value, *starts) = host.plan.places, op.operands
+    whole = not op.attrs["drop"] and all(s == 1 for s in op.attrs["steps"])
+    return whole and all(places.scalar(s) == 0 for s in starts) and places.shape(base) == places.shape(value)
+
+
+def _temporary(host: HostEmitter, value: Value, extents: Sequence[str]) -> Buffer:
+    """The elements of a value in memory of their own."""
+    if value.type.is_static:
+        count = host.scope.index.product(extents)
+        if int(count) <= 4096:
+            pointer = host.text.alloca(f"[{count} x {memory_type(value.type.dtype)}]", "temporary", 16)
+            made = Buffer(value.type.dtype, pointer, tuple(extents))
+            host.run_map(extents, fill_body(made, value), host.weight(value))
+            return made
+    made = Buffer(value.type.dtype, host.allocate_pointer(value, extents), tuple(extents))
+    host.run_map(extents, fill_body(made, value), host.weight(value))
+    return made
+
+
+def _grow(host: HostEmitter, op: Op) -> None:
+    """A longer buffer where there is not room enough: the old one is copied to it and freed."""
+    text, e = host.text, host.scope.index
+    array, count = op.operands
+    base, needed = host.scope.buffer(array), host.scope.scalar(count)
+    if (op, 0) not in host.plan.taken:
+        base = host.copied(base, array)
+    text.module.declare("llvm.smax", "declare i64 @llvm.smax.i64(i64, i64)")
+    fits = text.value(f"icmp sle i64 {needed}, {base.extents[0]}")
+    kept, grown, joined = text.block, text.fresh("grow"), text.fresh("grown")
+    text.branch_if(fits, joined, grown)
+    text.label(grown)
+    doubled = e.multiply(base.extents[0], "2")
+    larger = text.value(f"call i64 @llvm.smax.i64(i64 {needed}, i64 {doubled})")
+    extents = (larger, *base.extents[1:])
+    made = Buffer(base.dtype, host.allocate_pointer(op.result, extents), extents)
+    host.target.copy(host, base, made)
+    host.target.free(host, base.pointer)
+    after = text.block
+    text.branch(joined)
+    text.label(joined)
+    pointer, extent = text.phi("ptr"), text.phi("i64")
+    for phi, old, new in ((pointer, base.pointer, made.pointer), (extent, base.extents[0], larger)):
+        phi.add(old, kept)
+        phi.add(new, after)
+    host.scope.buffers[op.result] = Buffer(
+        base.dtype, pointer.name, (extent.name, *base.extents[1:]), None, host.alias_of(op.result)
+    )
+
+
+def _pack(host: HostEmitter, op: Op) -> None:
+    buffer = host.allocate(op.result)
+    for k, v in enumerate(op.operands):
+        index = _index_at(k, op.result.type.shape)
+        store(host.scope, buffer, address(host.scope, buffer, index), host.scope.scalar(v))
+    host.scope.buffers[op.result] = buffer
+
+
+def _index_at(position: int, shape: Sequence[int | None]) -> list[str]:
+    index: list[str] = []
+    for n in reversed(shape):
+        assert n is not None
+        index.append(str(position % n))
+        position //= n
+    return index[::-1]
+
+
+EMIT.update(
+    {
+        "update": _element,
+        "accumulate": _element,
+        "update_slice": _slice,
+        "accumulate_slice": _slice,
+        "grow": _grow,
+        "pack": _pack,
+    }
+)

@@ -1,0 +1,49 @@
+"""Extents of arrays in a canonical form: a number, the i64 value that holds it, or an axis of an array that is stored."""
+
+from __future__ import annotations
+
+from wengert.compiler.ir.core import Function, Op, Value, constant_of
+from wengert.compiler.passes.optimise.extents import Finder
+
+Extent = int | Value | tuple[Value, int]
+
+
+class Places:
+    """`of(value, axis)` is equal for two axes only if their extents are (the reverse need not be known)."""
+
+    def __init__(self, function: Function):
+        carried: dict[Value, Op] = {}
+        for op in function.walk():
+            if op.name in ("for", "while"):
+                for region in op.regions:
+                    carried.update((p, op) for p in (region.params[1:] if op.name == "for" else region.params))
+        self._finder = Finder(carried)
+        self._known: dict[tuple[Value, int], Extent] = {}
+
+    def of(self, value: Value, axis: int) -> Extent:
+        key = (value, axis)
+        if key not in self._known:
+            self._known[key] = self._find(value, axis)
+        return self._known[key]
+
+    def shape(self, value: Value) -> tuple[Extent, ...]:
+        return tuple(self.of(value, axis) for axis in range(value.type.rank))
+
+    def scalar(self, value: Value) -> Extent:
+        """The canonical form of an i64 value."""
+        constant = constant_of(value)
+        if constant is not None:
+            return int(constant)
+        op = value.owner
+        return self.of(op.operands[0], op.attrs["axis"]) if op is not None and op.name == "dim" else value
+
+    def _find(self, value: Value, axis: int) -> Extent:
+        static = value.type.shape[axis]
+        if static is not None:
+            return static
+        found = self._finder.outermost((value, axis))
+        if isinstance(found, Value):
+            return self.scalar(found)
+        if found == (value, axis):
+            return found
+        return self.of(*found)

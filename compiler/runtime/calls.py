@@ -1,0 +1,97 @@
+"""Making compiled functions callable: the descriptor that `wg_call` reads (see support.py), and the function object.
+
+    header   kernel, frame words, parameters, results, fault handler, written arrays, options (1: a bare result), words per parameter
+    array    0, type number, another, rank, slot, flags needed, written?, item size, then each extent (-1: any but 1)
+    scalar   1, exact type, another type, how to read the other, slot, size
+    result   kind, type number, rank, slot, item size, dtype object (scalars)
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from wengert.compiler.backend.emit.host import FrameLayout
+from wengert.compiler.ir.core import Function
+from wengert.compiler.ir.types import Type
+from wengert.compiler.runtime.support import ARRAY, FIXED_WORDS, FROM_BOOL, FROM_INT, RAW, SCALAR, support
+
+_C_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
+_SAME_AS = {np.dtype(np.int64).num: np.dtype(np.longlong).num, np.dtype(np.uint64).num: np.dtype(np.ulonglong).num}
+"""Type numbers that mean the same on this platform."""
+METH_FASTCALL = 0x80
+
+
+class _MethodDef(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("meth", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p)]
+
+
+_new_function = ctypes.pythonapi.PyCFunction_NewEx
+_new_function.restype = ctypes.py_object
+_new_function.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """A function object over a kernel, with what must live as long as it."""
+
+    call: Callable[..., Any]
+    kept: tuple[Any, ...]
+
+
+def make_native(
+    function: Function,
+    layout: FrameLayout,
+    kernel: int,
+    contiguous: Sequence[bool],
+    fault: Callable[[int, int, int], None],
+    single: bool = False,
+    check_overlap: bool = True,
+) -> Native:
+    """The Python-callable for a kernel compiled for arguments of these layouts.
+
+    single: return a sole result itself (None where there is none) instead of a tuple.
+    check_overlap: False where the caller has proved that written arrays overlap no other.
+    """
+    written = {w for w in function.written if w is not None}
+    arrays = [p.type.rank for p in function.params if p.type.is_array]
+    stride = FIXED_WORDS + max(arrays, default=0)
+    results = [k for k, w in enumerate(function.written) if w is None]
+    pairs = len(written) if check_overlap and len(arrays) > 1 else 0
+    words = [kernel, layout.words, len(function.params), len(results), id(fault), pairs, int(single), stride]
+    for k, p in enumerate(function.params):
+        record = _array(p.type, k in written, contiguous[k]) if p.type.is_array else _scalar(p.type)
+        record[4] = layout.params[k]
+        words += record + [0] * (stride - len(record))
+    for k in results:
+        type_ = function.results[k].type
+        numpy = type_.dtype.numpy
+        kind = SCALAR if type_.is_scalar else ARRAY
+        words += [kind, numpy.num, type_.rank, layout.results[k], numpy.itemsize, id(numpy)]
+    descriptor = struct.pack(f"{len(words)}q", *words)
+    name = function.name.encode()
+    method = _MethodDef(name, support().entry, METH_FASTCALL, None)
+    call = _new_function(ctypes.byref(method), descriptor, None)
+    return Native(call, (method, name, descriptor, fault, [function.results[k].type.dtype.numpy for k in results]))
+
+
+def _array(type_: Type, written: bool, contiguous: bool) -> list[int]:
+    numpy = type_.dtype.numpy
+    flags = _ALIGNED | (_WRITEABLE if written else 0) | (_C_CONTIGUOUS if contiguous else 0)
+    extents = [-1 if n is None else n for n in type_.shape]
+    return [ARRAY, numpy.num, _SAME_AS.get(numpy.num, numpy.num), type_.rank, 0, flags, int(written), numpy.itemsize, *extents]
+
+
+def _scalar(type_: Type) -> list[int]:
+    numpy = type_.dtype.numpy
+    other, mode = {
+        "f64": (float, RAW),
+        "c128": (complex, RAW),
+        "i64": (int, FROM_INT),
+        "bool": (bool, FROM_BOOL),
+    }.get(type_.dtype.name, (numpy.type, RAW))
+    return [SCALAR, id(numpy.type), id(other), mode, 0, numpy.itemsize, 0, 0]

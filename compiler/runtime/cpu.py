@@ -1,0 +1,249 @@
+"""Compiled functions on the CPU: `load` makes an `Executable` from IR; calling it checks, runs, and raises located faults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from wengert.compiler.backend import target
+from wengert.compiler.backend.bufferise import Plan, bufferise
+from wengert.compiler.backend.emit import families
+from wengert.compiler.backend.emit.cpu import CpuTarget
+from wengert.compiler.backend.emit.host import Fault, HostEmitter, Statistics, symbol
+from wengert.compiler.backend.emit.scalars import Dialect
+from wengert.compiler.backend.emit.text import Module
+from wengert.compiler.backend.lower import lower
+from wengert.compiler.backend.memory import plan_memory
+from wengert.compiler.diag.errors import FAULTS, TypeMismatch, ValueFault
+from wengert.compiler.diag.span import Source
+from wengert.compiler.ir.core import Function, Value
+from wengert.compiler.ir.interpret import Trap
+from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.verify import verify
+from wengert.compiler.runtime.calls import Native, make_native
+from wengert.compiler.runtime.support import support
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """level: LLVM's optimisation level. count: count copies and allocations while running (`Executable.counters`)."""
+
+    level: int = 2
+    count: bool = False
+
+
+def load(function: Function, *, source: Source | None = None, options: Options = Options()) -> Executable:
+    """Compile for C-contiguous arguments; other layouts are compiled when they come.
+
+    Raises MemoryError and whatever LLVM raises, never a user error: the IR is valid.
+    """
+    return Executable(function, options)
+
+
+@dataclass(slots=True)
+class _Code:
+    """The function compiled for one combination of argument layouts."""
+
+    module: Any
+    before: str
+    loaded: target.Loaded
+    kernel: int
+    faults: list[Fault]
+    statistics: Statistics
+    native: Native
+    unchecked: Native | None = None
+
+
+class Executable:
+    """A compiled function. `call` takes one argument per parameter and returns its results as a tuple.
+
+    times: milliseconds of each stage of the compilation.
+    """
+
+    def __init__(self, function: Function, options: Options):
+        self.function, self.options = function, options
+        self.times: dict[str, float] = {}
+        self._variants: dict[tuple[bool, ...], _Code] = {}
+        start = perf_counter()
+        self.lowered = verify(lower(function), "lower")
+        self._lap("lower", start)
+        support()
+        self._contiguous = (True,) * len(function.params)
+        self._code = self._variant(self._contiguous)
+        self._call = self._code.native.call
+        self.entry = self._native(self._code, single=True).call
+        """As `call`, returning a sole result itself; NotImplemented where the arguments are not exactly of the types."""
+
+    def _lap(self, stage: str, start: float) -> float:
+        now = perf_counter()
+        self.times[stage] = self.times.get(stage, 0.0) + (now - start) * 1e3
+        return now
+
+    # -- compilation
+
+    def _variant(self, layouts: tuple[bool, ...]) -> _Code:
+        """The code for parameters that are (True) or are not contiguous."""
+        if layouts not in self._variants:
+            self._variants[layouts] = self._compile(layouts)
+        return self._variants[layouts]
+
+    def _compile(self, layouts: tuple[bool, ...]) -> _Code:
+        start = perf_counter()
+        plan: Plan = plan_memory(bufferise(self.lowered))
+        start = self._lap("bufferise", start)
+        module = Module(target.triple(), target.data_layout())
+        emitter = HostEmitter(
+            plan, module, CpuTarget(Dialect(target.vector_variants), families.contract), layouts, self.options.count
+        )
+        emitter.emit()
+        text = str(module)
+        start = self._lap("emit", start)
+        parsed = target.parse(text)
+        start = self._lap("parse", start)
+        target.optimise(parsed, self.options.level)
+        start = self._lap("optimise", start)
+        image = target.object_code(parsed)
+        start = self._lap("machine code", start)
+        name = symbol(self.function)
+        loaded = target.link(image, [name], support().imports | families.blas_addresses(module))
+        self._lap("link", start)
+        code = _Code(parsed, text, loaded, loaded[name], emitter.faults, emitter.statistics, Native(len, ()))
+        self.layout = emitter.layout
+        code.native = self._native(code, layouts=layouts)
+        return code
+
+    def _native(
+        self, code: _Code, single: bool = False, layouts: tuple[bool, ...] | None = None, check: bool = True
+    ) -> Native:
+        def fault(number: int, a: int, b: int) -> None:
+            _raise(code.faults[number - 1], a, b)
+
+        return make_native(
+            self.function, self.layout, code.kernel, layouts or self._contiguous, fault, single, check
+        )
+
+    # -- views
+
+    @property
+    def llvm_before(self) -> str:
+        """The LLVM text as it was emitted."""
+        return self._code.before
+
+    @property
+    def llvm(self) -> str:
+        """The LLVM text after optimisation."""
+        return str(self._code.module)
+
+    @property
+    def assembly(self) -> str:
+        return target.assembly(self._code.module)
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """Copies and allocations in the code: `copies`, `allocations`, and of these `copies_in_loops`, `allocations_in_loops`."""
+        own = self._code.statistics
+        return {
+            "copies": own.number("copy"),
+            "copies_in_loops": own.number("copy", in_loops=True),
+            "allocations": own.number("allocation"),
+            "allocations_in_loops": own.number("allocation", in_loops=True),
+        }
+
+    # -- calls
+
+    def call(self, *leaves: Any) -> tuple[Any, ...]:
+        """The results for one argument per parameter: NumPy arrays (new ones) and NumPy scalars.
+
+        Results written back are in the caller's arrays. Raises TypeMismatch where an argument is not of its
+        parameter's dtype, rank or static extents, ValueFault where a written array overlaps another argument, and the
+        faults of the program.
+        """
+        results = self._call(*leaves)
+        if results is NotImplemented:
+            return self._call_carefully(leaves)
+        return results  # type: ignore[no-any-return]
+
+    def _call_carefully(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """Convert what can be, compile for other layouts, or say what does not fit."""
+        if len(leaves) != len(self.function.params):
+            raise TypeMismatch(f"{self.function.name} takes {len(self.function.params)} arguments, not {len(leaves)}")
+        written = {w for w in self.function.written if w is not None}
+        arguments = [
+            _convert(leaf, p, k, k in written) for k, (leaf, p) in enumerate(zip(leaves, self.function.params, strict=True))
+        ]
+        layouts = tuple(not isinstance(a, np.ndarray) or a.flags.c_contiguous for a in arguments)
+        code = self._variant(layouts)
+        self._refuse_overlap(arguments, written)
+        if code.unchecked is None:
+            code.unchecked = self._native(code, layouts=layouts, check=False)
+        results = code.unchecked.call(*arguments)
+        assert results is not NotImplemented, "arguments were converted but still do not fit"
+        return results  # type: ignore[no-any-return]
+
+    def _refuse_overlap(self, arguments: Sequence[Any], written: set[int]) -> None:
+        for k in sorted(written):
+            for j, other in enumerate(arguments):
+                if j != k and isinstance(other, np.ndarray) and np.shares_memory(arguments[k], other):
+                    names = [self.function.params[n].hint or f"argument {n + 1}" for n in (k, j)]
+                    raise ValueFault(
+                        f"{names[0]} is written and overlaps {names[1]}", help=f"pass a copy: {names[1]}.copy()"
+                    )
+
+
+def _convert(leaf: Any, parameter: Value, position: int, written: bool) -> Any:
+    """The argument in the form that `wg_call` takes: an aligned array in native byte order, or an exact scalar."""
+    type_ = parameter.type
+    name = parameter.hint or f"argument {position + 1}"
+    given = np.asarray(leaf)
+    if type_.is_scalar:
+        if given.ndim or (given.dtype != type_.dtype.numpy and not isinstance(leaf, (bool, int, float, complex))):
+            raise TypeMismatch(f"{name} must be {type_}, not {_described(given)}")
+        if not np.can_cast(given.dtype, type_.dtype.numpy, "same_kind"):
+            raise TypeMismatch(f"{name} must be {type_}, not {_described(given)}")
+        return type_.dtype.numpy.type(leaf)
+    native = given.dtype.newbyteorder("=")
+    if native != type_.dtype.numpy or given.ndim != type_.rank:
+        raise TypeMismatch(f"{name} must be {type_}, not {_described(given)}")
+    for axis, (n, expected) in enumerate(zip(given.shape, type_.shape, strict=True)):
+        if expected is not None and n != expected or expected is None and n == 1:
+            wanted = "other than 1" if expected is None else str(expected)
+            raise TypeMismatch(f"{name} must have extent {wanted} in axis {axis}, not {n}")
+    if written:
+        if not isinstance(leaf, np.ndarray):
+            raise TypeMismatch(f"{name} is written: it must be an array, not {type(leaf).__name__}")
+        if not given.flags.writeable:
+            raise ValueFault(f"{name} is written but read-only")
+        if not given.flags.aligned or given.dtype != native or _has_odd_strides(given):
+            raise TypeMismatch(f"{name} is written: it must be aligned and in native byte order")
+        return given
+    if not given.flags.aligned or given.dtype != native or _has_odd_strides(given):
+        return np.array(given, dtype=native, order="C")
+    return given
+
+
+def _has_odd_strides(array: np.ndarray) -> bool:
+    return any(n > 1 and s % array.itemsize for n, s in zip(array.shape, array.strides, strict=True))
+
+
+def _described(array: np.ndarray) -> str:
+    return f"{array.dtype}{list(array.shape)}" if array.ndim else str(array.dtype)
+
+
+def _raise(fault: Fault, a: int, b: int) -> None:
+    """Raise the located error of a fault; its message is the one the op's reference gives."""
+    op = fault.op
+    span = op.span if op is not None else None
+    if fault.kind == "memory":
+        raise FAULTS["memory"](f"no memory for {a} elements of {b} bytes", span)
+    if op is None:
+        raise FAULTS[fault.kind](f"an array that is written to has extent {b}, its new value {a}", span)
+    evaluate = REGISTRY[op.name].evaluate
+    assert evaluate is not None
+    try:
+        evaluate(*([a, b] if len(op.operands) == 2 else [False]), **op.attrs)
+    except Trap as trap:
+        raise FAULTS[trap.fault](trap.message, span) from None
+    raise AssertionError(f"{op!r} trapped in compiled code but not in its reference, for {a}, {b}")
