@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ class Kernel:
         self.manager, self.client = manager, client
 
     def send(self, text: str) -> str:
-        return self.client.execute(inspect.cleandoc(text))
+        return self.client.execute(textwrap.dedent(text).strip())
 
     def run(self, text: str, timeout: float = 60) -> Answer:
         return self.wait(self.send(text), timeout)
