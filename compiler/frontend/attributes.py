@@ -69,6 +69,8 @@ def of_structure(tracer: Tracer, owner: Tuple, name: str, node: ast.AST) -> Obje
     if owner.kind is list and name in ("append", "extend", "insert", "pop", "sort", "remove", "reverse"):
         tracer.refuse("list_mutation", node)
     defined = getattr(owner.kind, name, None) if owner.kind not in (tuple, list, dict) else None
+    if name == "_replace" and hasattr(owner.kind, "_fields"):
+        return Method(owner, replaced, name)
     if isinstance(defined, property):
         return PROPERTY(tracer, defined.fget, owner)
     if isinstance(defined, types.FunctionType) and not isinstance(vars(owner.kind).get(name), staticmethod):
@@ -79,8 +81,6 @@ def of_structure(tracer: Tracer, owner: Tuple, name: str, node: ast.AST) -> Obje
         return tracer.lift(defined, name)
     if isinstance(defined, types.FunctionType):
         return Static(defined)
-    if name == "_replace" and hasattr(owner.kind, "_fields"):
-        return Method(owner, replaced, name)
     tracer.refuse("attribute", node, what=describe(owner), name=name)
 
 

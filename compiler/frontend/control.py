@@ -173,8 +173,8 @@ def assert_statement(tracer: Tracer, node: ast.Assert) -> None:
 # -- loops
 
 
-def loop_names(tracer: Tracer, node: ast.For | ast.While, exits: bool) -> frozenset[str]:
-    names = liveness.assigned(node.body) | carried_flags(tracer, exits)
+def loop_names(tracer: Tracer, node: ast.For | ast.While) -> frozenset[str]:
+    names = liveness.assigned(node.body) | carried_flags(tracer, *liveness.loop_exits(node))
     return names | (liveness.assigned([node.target]) if isinstance(node, ast.For) else frozenset())
 
 
@@ -204,7 +204,7 @@ def run_body(tracer: Tracer, body: Body) -> None:
 def while_statement(tracer: Tracer, node: ast.While) -> None:
     live = tracer.frame.live
     loop = Loop(live.head[node], live.after[node])
-    names = loop_names(tracer, node, liveness.loop_exits(node))
+    names = loop_names(tracer, node)
     forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
 
     def test() -> Value:
@@ -254,8 +254,8 @@ def for_statement(tracer: Tracer, node: ast.For) -> None:
     if iteration.items is not None:
         unroll(tracer, node, iteration, loop)
     else:
-        exits = liveness.loop_exits(node)
-        names = loop_names(tracer, node, exits)
+        exits = any(liveness.loop_exits(node))
+        names = loop_names(tracer, node)
         (early_for if exits else counted_for)(tracer, node, iteration, loop, names)
     tracer.names.pop(held, None)
     run_else(tracer, node)

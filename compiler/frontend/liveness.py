@@ -106,9 +106,9 @@ def _returns(node: ast.AST) -> bool:
     return any(_returns(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
 
 
-def loop_exits(loop: ast.For | ast.While) -> bool:
-    """Whether the loop may end otherwise than by its condition (or go on early)."""
-    return any(_returns(s) or _breaks(s) for s in loop.body)
+def loop_exits(loop: ast.For | ast.While) -> tuple[bool, bool]:
+    """Whether the loop may be left by `break`, and by `return`."""
+    return any(_breaks(s) for s in loop.body), any(_returns(s) for s in loop.body)
 
 
 @lru_cache(maxsize=65536)

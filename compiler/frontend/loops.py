@@ -42,7 +42,7 @@ from wengert.compiler.frontend.objects import (
     is_number,
     same_object,
 )
-from wengert.compiler.frontend.tracer import BREAK, CONTINUE, RESULT, RETURN, Loop, State, Tracer
+from wengert.compiler.frontend.tracer import BREAK, RESULT, RETURN, Loop, State, Tracer
 from wengert.compiler.ir.core import Block, Value
 from wengert.compiler.ir.types import BOOL, DType, Type
 
@@ -530,13 +530,12 @@ def run_loop(tracer: Tracer, node: ast.AST, names: frozenset[str], loop: Loop, f
     LoopTracer(tracer, node, names, loop, form, runs).run()
 
 
-def carried_flags(tracer: Tracer, exits: bool) -> frozenset[str]:
+def carried_flags(tracer: Tracer, breaks: bool, returns: bool) -> frozenset[str]:
     """Names of the flags a loop carries, set to False."""
-    if not exits:
-        return frozenset()
-    for flag in (BREAK, CONTINUE, RETURN):
+    names = ({BREAK} if breaks else set()) | ({RETURN, RESULT} if returns else set())
+    for flag in names - {RESULT}:
         tracer.names[flag] = FALSE
-    return frozenset((BREAK, RETURN, RESULT))
+    return frozenset(names)
 
 
 def flag_value(tracer: Tracer, flag: str) -> Value | None:

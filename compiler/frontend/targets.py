@@ -111,9 +111,9 @@ class Masked:
 
 
 def masked_store(tracer: Tracer, base: Array, mask: Array, item: Tuple, node: ast.AST) -> None:
-    source, other = item.items
-    assert isinstance(source, Array) and isinstance(other, Array)
-    if tracer.read(mask).value is not tracer.read(other).value:
+    (source,) = item.items
+    assert isinstance(source, Array)
+    if source.rank != base.rank:
         tracer.refuse("mask_store", node)
     store_masked_part(tracer, base, mask, source)
 
@@ -129,7 +129,7 @@ def assign_statement(tracer: Tracer, node: ast.Assign) -> None:
 
 
 def masked_value(tracer: Tracer, node: ast.Assign) -> Object | None:
-    """`y[mask]` on the right of `x[mask] = `."""
+    """`y[mask]` on the right of `x[mask] = `, the mask written the same way on both sides."""
     target, value = node.targets[0], node.value
     if len(node.targets) > 1 or not isinstance(target, ast.Subscript) or not isinstance(value, ast.Subscript):
         return None
@@ -139,7 +139,7 @@ def masked_value(tracer: Tracer, node: ast.Assign) -> Object | None:
     source = tracer.evaluate(value.value)
     if not is_mask(mask) or not isinstance(source, Array):
         return None
-    return Tuple(Masked, (tracer.fresh(tracer.read(source)), mask))
+    return Tuple(Masked, (tracer.fresh(tracer.read(source)),))
 
 
 @handles(STATEMENTS, ast.AnnAssign)
