@@ -168,6 +168,12 @@ class KernelBuilder(Site):
         operands = [self.array(v) if v.type.is_array else self.scalar(v) for v in op.operands]
         return self.builder.emit(op.name, *operands, **op.attrs)
 
+    def iteration_function(self, name: str) -> Function:
+        """One iteration: (i, outputs..., inputs...) -> outputs. What is compiled; the rest of the kernel counts threads."""
+        params = [*self.body.params, *self.captured.values()]
+        written = tuple(range(1, 1 + len(self.outputs)))
+        return Function(name, Block(params, self.body.ops, self.body.results), written)
+
     def finish(self, name: str, results: Sequence[Value], span: Span | None) -> tuple[Function, list[Value]]:
         """The kernel, and the operands on the host that it takes after count and outputs."""
         self.body.results = list(results)

@@ -30,13 +30,18 @@ from wengert.compiler.ir.verify import verify
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One kernel. function: (count, outputs..., inputs...) -> outputs. one_thread: its loop has to run in order."""
+    """One kernel. function: (count, outputs..., inputs...) -> outputs; iteration: (i, outputs..., inputs...) -> outputs.
+
+    one_thread: its loop has to run in order. shared: several iterations may add to the same element.
+    """
 
     name: str
     function: Function
+    iteration: Function
     outputs: int
     span: Span | None
     one_thread: bool = False
+    shared: bool = False
 
 
 @dataclass(slots=True)
@@ -108,13 +113,15 @@ class Outliner:
         outputs: Sequence[Value],
         write: Callable[[KernelBuilder], Sequence[Value]],
         one_thread: bool = False,
+        shared: bool = False,
     ) -> list[Value]:
         """A kernel of `count` iterations whose body `write` writes; returns the outputs after it."""
         kernel = KernelBuilder(self, outputs)
         kernel.builder.span, kernel.builder.role = self.host.span, self.host.role
         name = f"{label}_{len(self.kernels)}"
         function, inputs = kernel.finish(name, write(kernel), self.host.span)
-        self.kernels.append(Kernel(name, function, len(outputs), self.host.span, one_thread))
+        iteration = kernel.iteration_function(name)
+        self.kernels.append(Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared))
         op = self.host.op(
             "launch", (count, *outputs, *inputs), hint=[v.hint for v in outputs], kernel=function,
             outputs=len(outputs), threads="one" if one_thread else "many",

@@ -119,7 +119,8 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
             results.append(kernel.builder.emit("update", out, mapping[body.results[k]], kernel.iteration))
         return results
 
-    made = outliner.launch("for", count, outputs, write)
+    shared = any(o.name in ("accumulate", "accumulate_slice") for o in body.walk())
+    made = outliner.launch("for", count, outputs, write, shared=shared)
     values = dict(zip(arrays, made, strict=False))
     for k, partial in zip(scalars, made[len(arrays) :], strict=True):
         dtype, init = op.results[k].type.dtype, outliner.values[op.operands[3 + k]]

@@ -11,6 +11,7 @@ DEVICE_BIT = 1 << 62
 """Set in every simulated device address; the kernels' entries and the copies clear it. With it set, an address cannot
 be read on any 64-bit processor there is."""
 
+# Kernels and launcher are compiled apart, as on a real GPU.
 LAUNCHER = """
 define i32 @launch(ptr %kernel, i32 %blocks, i32 %by, i32 %bz, i32 %threads, i32 %ty, i32 %tz, i32 %shared, ptr %stream,
                    ptr %params, ptr %extra) {

@@ -47,6 +47,10 @@ class Accelerator(Protocol):
         still running not counted."""
         ...
 
+    def read(self, source: int, address: int, size: int) -> float:
+        """As `download`, for a few bytes, to a host address."""
+        ...
+
     def copy(self, source: int, target: int, size: int) -> None:
         """Copy within the device."""
         ...

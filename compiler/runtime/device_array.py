@@ -23,8 +23,6 @@ _FROM_NUMPY = frozenset((
 """What is passed on to the array brought home: only what reads."""
 
 _READ_ONLY = "a device array is written by offloaded functions only; y.get() is a NumPy array that can be changed here"
-    "a device array is written by offloaded functions only; y.get() gives a NumPy array that can be changed here"
-)
 
 
 class DeviceArray(NDArrayOperatorsMixin):
@@ -88,9 +86,9 @@ class DeviceArray(NDArrayOperatorsMixin):
             self._home = home
         return self._home
 
-    def written(self) -> None:
-        """Its memory was written on the device: what was fetched before no longer holds."""
-        self._home = None
+    def replaced(self, memory: Memory) -> None:
+        """An offloaded function wrote it: its elements are now in `memory`, what was fetched before no longer holds."""
+        self._memory, self._home = memory, None
 
     def get(self) -> np.ndarray:
         """A NumPy array of one's own with its elements."""

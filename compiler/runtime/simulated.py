@@ -59,6 +59,9 @@ class SimulatedAccelerator:
     def download(self, source: int, target: np.ndarray) -> float:
         return _move(target.ctypes.data, source & ~DEVICE_BIT, target.nbytes)
 
+    def read(self, source: int, address: int, size: int) -> float:
+        return _move(address, source & ~DEVICE_BIT, size)
+
     def copy(self, source: int, target: int, size: int) -> None:
         _move(target & ~DEVICE_BIT, source & ~DEVICE_BIT, size)
 

@@ -173,8 +173,9 @@ def test_the_copy_at_home_cannot_be_written_a_copy_of_ones_own_can(array):
 
 def test_after_a_write_on_the_device_it_is_fetched_anew(array, gpu, moved):
     np.asarray(array)
-    gpu.upload(np.zeros(6), array.pointer)
-    array.written()
+    memory = gpu.allocate(48)
+    gpu.upload(np.zeros(6), memory.pointer)
+    array.replaced(memory)
     assert not np.asarray(array).any()
     assert len(moved()) == 2
 

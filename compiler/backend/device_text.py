@@ -1,0 +1,280 @@
+"""Kernels as LLVM text, for NVPTX and for the simulated GPU. Both wrap the same function, one iteration, that the CPU's
+emitter writes (emit/host.py): its frame is filled here, on the thread's stack, where it dissolves into registers.
+
+    define ptx_kernel void @k(i64 %count, ptr addrspace(1) %errors, ptr addrspace(1) %out, i64 %n, ...)
+        for i in range(thread, count, threads): fill the frame; call @wg_k; record the first fault of all threads
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wengert.compiler.backend import nvptx
+from wengert.compiler.backend.bufferise import Plan, bufferise
+from wengert.compiler.backend.device_outline import Kernel
+from wengert.compiler.backend.device_thread import ThreadTarget
+from wengert.compiler.backend.emit import families  # noqa: F401  (it fills EMIT)
+from wengert.compiler.backend.emit.host import Fault, HostEmitter, symbol
+from wengert.compiler.backend.emit.scalars import Dialect
+from wengert.compiler.backend.emit.text import Module, Text, memory_type, part_type
+from wengert.compiler.backend.lower import lower
+from wengert.compiler.backend.memory import plan_memory
+from wengert.compiler.backend.simulator import DEVICE_BIT
+from wengert.compiler.diag.errors import UnsupportedError
+from wengert.compiler.ir.core import Value
+from wengert.compiler.ir.types import DType
+from wengert.compiler.ir.verify import verify
+
+ERROR_WORDS = 4
+"""Of the error record: kernel number * 2**32 + fault number (0: none), and the two operands of its message."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelText:
+    """text: an LLVM module with every kernel. faults[k][f - 1]: what fault f of kernel k is."""
+
+    text: str
+    names: tuple[str, ...]
+    faults: tuple[tuple[Fault, ...], ...]
+
+
+def kernels_for_nvptx(kernels: Sequence[Kernel]) -> KernelText:
+    module = Module(nvptx.TRIPLE, nvptx.DATA_LAYOUT)
+    made = _write(kernels, module, NvptxEntry(), NvptxDialect)
+    return KernelText(_with_libdevice_fmod(made.text), made.names, made.faults)
+
+
+def kernels_for_simulator(kernels: Sequence[Kernel]) -> KernelText:
+    return _write(kernels, Module(), SimulatedEntry(), lambda shared: Dialect())
+
+
+def _write(kernels: Sequence[Kernel], module: Module, entry: Entry, dialect) -> KernelText:  # type: ignore[no-untyped-def]
+    faults = []
+    for number, kernel in enumerate(kernels):
+        faults.append(_kernel(number, kernel, module, entry, dialect(kernel.shared)))
+    return KernelText(str(module), tuple(k.name for k in kernels), tuple(faults))
+
+
+def _kernel(number: int, kernel: Kernel, module: Module, entry: Entry, dialect: Dialect) -> tuple[Fault, ...]:
+    function = verify(lower(kernel.iteration), "lower of a kernel")
+    plan = plan_memory(bufferise(function))
+    _check_in_place(plan, kernel)
+    target = ThreadTarget(dialect)
+    emitter = HostEmitter(plan, module, target, [True] * len(function.params))
+    target.outputs = function.params[1 : 1 + kernel.outputs]
+    emitter.text.header = f"define internal i32 @{symbol(function)}(ptr noalias %frame) nounwind alwaysinline"
+    emitter.emit()
+    target.finish(module)
+    places = emitter.layout.params
+    module.functions.append(_entry(number, kernel, module, entry, function.params, places, emitter.layout.words))
+    return tuple(emitter.faults)
+
+
+def _check_in_place(plan: Plan, kernel: Kernel) -> None:
+    """Threads share the outputs: a thread with a copy of its own would write the others' elements back too."""
+    body = plan.function.body
+    for k, v in enumerate(body.results):
+        storage = plan.storage[v].find()
+        if (body, k) in plan.taken and storage.parameter == plan.function.written[k]:
+            continue
+        raise UnsupportedError(
+            f"an iteration of this loop needs a copy of the whole array '{v.hint or 'result'}'",
+            kernel.span,
+            help="write elements in place, into the array that the loop began with",
+        )
+
+
+# -- the entry
+
+
+class Entry:
+    """How a kernel begins on a target: its header, its arguments, its thread."""
+
+    def header(self, name: str, types: Sequence[str]) -> str:
+        raise NotImplementedError
+
+    def arguments(self, text: Text, types: Sequence[str]) -> list[str]:
+        """Operands for the arguments; addresses as plain `ptr`."""
+        raise NotImplementedError
+
+    def thread(self, text: Text) -> tuple[str, str]:
+        """(number of this thread among all, number of all) as i64."""
+        raise NotImplementedError
+
+    def record(self, text: Text, errors: str, code: str) -> str:
+        """Put the code into the error record if it is the first; returns an i1, whether it was."""
+        raise NotImplementedError
+
+
+class NvptxEntry(Entry):
+    def header(self, name: str, types: Sequence[str]) -> str:
+        shown = ["ptr addrspace(1)" if t == "ptr" else t for t in types]
+        return f"define ptx_kernel void @{name}({', '.join(f'{t} %a{k}' for k, t in enumerate(shown))})"
+
+    def arguments(self, text: Text, types: Sequence[str]) -> list[str]:
+        return [
+            text.value(f"addrspacecast ptr addrspace(1) %a{k} to ptr") if t == "ptr" else f"%a{k}"
+            for k, t in enumerate(types)
+        ]
+
+    def thread(self, text: Text) -> tuple[str, str]:
+        tid, block, width, blocks = (self._register(text, r) for r in ("tid", "ctaid", "ntid", "nctaid"))
+        first = text.value(f"add i64 {text.value(f'mul i64 {block}, {width}')}, {tid}")
+        return first, text.value(f"mul i64 {blocks}, {width}")
+
+    def _register(self, text: Text, name: str) -> str:
+        intrinsic = f"llvm.nvvm.read.ptx.sreg.{name}.x"
+        text.module.declare(intrinsic, f"declare i32 @{intrinsic}()")
+        return text.value(f"zext i32 {text.value(f'call i32 @{intrinsic}()')} to i64")
+
+    def record(self, text: Text, errors: str, code: str) -> str:
+        pair = text.value(f"cmpxchg ptr {errors}, i64 0, i64 {code} monotonic monotonic")
+        return text.value(f"extractvalue {{ i64, i1 }} {pair}, 1")
+
+
+class SimulatedEntry(Entry):
+    def header(self, name: str, types: Sequence[str]) -> str:
+        return f"define void @{name}(ptr %params, i32 %block, i32 %thread, i32 %blocks, i32 %threads)"
+
+    def arguments(self, text: Text, types: Sequence[str]) -> list[str]:
+        made = []
+        for k, type_ in enumerate(types):
+            where = text.value(f"load ptr, ptr {text.value(f'getelementptr ptr, ptr %params, i64 {k}')}")
+            if type_ != "ptr":
+                made.append(text.value(f"load {type_}, ptr {where}"))
+                continue
+            bits = text.value(f"and i64 {text.value(f'load i64, ptr {where}')}, {~DEVICE_BIT}")
+            made.append(text.value(f"inttoptr i64 {bits} to ptr"))
+        return made
+
+    def thread(self, text: Text) -> tuple[str, str]:
+        thread, block, width, blocks = (
+            text.value(f"zext i32 %{name} to i64") for name in ("thread", "block", "threads", "blocks")
+        )
+        first = text.value(f"add i64 {text.value(f'mul i64 {block}, {width}')}, {thread}")
+        return first, text.value(f"mul i64 {blocks}, {width}")
+
+    def record(self, text: Text, errors: str, code: str) -> str:
+        first = text.value(f"icmp eq i64 {text.value(f'load i64, ptr {errors}')}, 0")
+        chosen = text.value(f"select i1 {first}, i64 {code}, i64 {text.value(f'load i64, ptr {errors}')}")
+        text.do(f"store i64 {chosen}, ptr {errors}")
+        return first
+
+
+def parameters(v: Value) -> list[str]:
+    """The LLVM types of the arguments a value is passed by."""
+    if v.type.is_array:
+        return ["ptr", *["i64"] * v.type.rank]
+    if v.type.dtype.kind == "c":
+        return [part_type(v.type.dtype)] * 2
+    return [memory_type(v.type.dtype)]
+
+
+def _entry(
+    number: int,
+    kernel: Kernel,
+    module: Module,
+    entry: Entry,
+    params: Sequence[Value],
+    places: Sequence[int],
+    words: int,
+) -> str:
+    types = ["i64", "ptr", *(t for v in params[1:] for t in parameters(v))]
+    text = Text(module, entry.header(kernel.name, types))
+    text.begin()
+    count, errors, *rest = entry.arguments(text, types)
+    frame = text.alloca(f"[{words} x i64]", "frame", 16)
+    position = 0
+    for v, at in zip(params[1:], places[1:], strict=True):
+        for k, type_ in enumerate(parameters(v)):
+            where = text.value(f"getelementptr i64, ptr {frame}, i64 {at + k}")
+            if v.type.is_scalar and k:  # the imaginary part follows the real one
+                where = text.value(f"getelementptr {type_}, ptr {frame_word(text, frame, at)}, i64 1")
+            text.do(f"store {type_} {rest[position]}, ptr {where}")
+            position = position + 1
+    first, step = entry.thread(text)
+    head, body, failed, mine, following, done = (
+        text.fresh(n) for n in ("head", "body", "failed", "mine", "next", "done")
+    )
+    before = text.block
+    text.branch(head)
+    text.label(head)
+    i = text.phi("i64", "i")
+    i.add(first, before)
+    text.branch_if(text.value(f"icmp slt i64 {i.name}, {count}"), body, done)
+    text.label(body)
+    text.do(f"store i64 {i.name}, ptr {frame_word(text, frame, places[0])}")
+    status = text.value(f"call i32 @{symbol(kernel.iteration)}(ptr {frame})")
+    text.branch_if(text.value(f"icmp eq i32 {status}, 0"), following, failed)
+    text.label(failed)
+    fault = text.value(f"load i64, ptr {frame}")
+    is_first = entry.record(text, errors, text.value(f"add i64 {fault}, {number << 32}"))
+    text.branch_if(is_first, mine, done)
+    text.label(mine)
+    for word in (1, 2):
+        operand = text.value(f"load i64, ptr {frame_word(text, frame, word)}")
+        text.do(f"store i64 {operand}, ptr {frame_word(text, errors, word)}")
+    text.branch(done)
+    text.label(following)
+    i.add(text.value(f"add i64 {i.name}, {step}"), text.block)
+    text.branch(head)
+    text.label(done)
+    text.do("ret void")
+    return str(text)
+
+
+def frame_word(text: Text, frame: str, word: int) -> str:
+    return text.value(f"getelementptr i64, ptr {frame}, i64 {word}")
+
+
+# -- NVPTX's own
+
+
+class NvptxDialect(Dialect):
+    """libdevice's functions, and atomic additions where iterations may meet in an element."""
+
+    def __init__(self, shared: bool):
+        super().__init__()
+        self.shared = shared
+
+    def call(self, text: Text, names: tuple[str, str], dtype: DType, operands: Sequence[str]) -> str:
+        if names[1] in _LLVM_DOES:
+            return super().call(text, names, dtype, operands)
+        type_ = {32: "float", 64: "double"}[dtype.bits]
+        name = names[1] + ("f" if dtype.bits == 32 else "")
+        arguments = ", ".join(f"{type_} {o}" for o in operands)
+        text.module.declare(name, f"declare {type_} @{name}({', '.join([type_] * len(operands))})")
+        return text.value(f"call {type_} @{name}({arguments})")
+
+    def atomic_add(self, text: Text, dtype: DType, pointer: str, value: str) -> bool:
+        if not self.shared:
+            return False
+        if dtype.kind == "c":
+            part, size = part_type(dtype), dtype.bits // 16
+            for k in (0, 1):
+                half = text.value(f"extractvalue {{ {part}, {part} }} {value}, {k}")
+                where = text.value(f"getelementptr {part}, ptr {pointer}, i64 {k}")
+                text.do(f"atomicrmw fadd ptr {where}, {part} {half} monotonic, align {size}")
+            return True
+        operation = "fadd" if dtype.is_float else "add"
+        text.do(f"atomicrmw {operation} ptr {pointer}, {memory_type(dtype)} {value} monotonic, align {dtype.bits // 8}")
+        return True
+
+
+_LLVM_DOES = {"__nv_sqrt", "__nv_fabs", "__nv_floor", "__nv_ceil", "__nv_trunc", "__nv_rint", "__nv_copysign"}
+"""Rounded correctly by LLVM's own instructions, whereas libdevice's sqrtf is approximate here (see nvptx.py)."""
+
+_FREM = re.compile(r"= frem (double|float) (\S+), (\S+)")
+
+
+def _with_libdevice_fmod(text: str) -> str:
+    """`frem` is exact only by libdevice: LLVM expands it to x - y * trunc(x / y)."""
+    if not _FREM.search(text):
+        return text
+    text = _FREM.sub(
+        lambda m: f"= call {m[1]} @__nv_fmod{'f' if m[1] == 'float' else ''}({m[1]} {m[2]}, {m[1]} {m[3]})", text
+    )
+    declarations = [f"declare {t} @{n}({t}, {t})" for t, n in (("double", "__nv_fmod"), ("float", "__nv_fmodf"))]
+    return text + "".join(f"{d}\n" for d in declarations if d not in text)

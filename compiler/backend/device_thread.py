@@ -1,0 +1,166 @@
+"""What one thread of a kernel does by itself: loops over elements in order, and memory of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from wengert.compiler.backend.emit.control import counted_loop
+from wengert.compiler.backend.emit.host import HostEmitter
+from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, store
+from wengert.compiler.backend.emit.scalars import Dialect
+from wengert.compiler.backend.emit.scope import Buffer
+from wengert.compiler.backend.emit.text import Module, register_type
+from wengert.compiler.ir.core import Op, Value
+
+ON_STACK = 8192
+"""Bytes of an array of static extents that lies on the thread's stack (local memory)."""
+
+
+class ThreadTarget:
+    """The target of code inside a kernel."""
+
+    def __init__(self, dialect: Dialect):
+        self.dialect = dialect
+        self.outputs: Sequence[Value] = ()
+        self.allocates = False
+
+    def run(self, host: HostEmitter, nest: Nest) -> str | None:
+        if not nest.reduced:
+            _loops(
+                host, nest.extents, range(len(nest.extents)), [], lambda index, _: [nest.body(host.scope, index)] and []
+            )
+            return None
+        if nest.into is None:
+            return _reduction(host, nest, {})
+        into = nest.into
+
+        def kept(index: list[str], _: list[str]) -> list[str]:
+            at = dict(zip(nest.kept, index, strict=True))
+            total = _reduction(host, nest, at)
+            store(host.scope, into, address(host.scope, into, index), total)
+            return []
+
+        _loops(host, [nest.extents[k] for k in nest.kept], range(len(nest.kept)), [], kept)
+        return None
+
+    def run_parallel(self, host: HostEmitter, op: Op) -> bool:
+        return False
+
+    def contract(self, host: HostEmitter, op: Op) -> bool:
+        return False
+
+    def allocate(self, host: HostEmitter, count: str, item_bytes: int) -> str:
+        if count.isdigit() and int(count) * item_bytes <= ON_STACK and host.depth == 0:
+            return host.text.alloca(f"[{int(count) * item_bytes} x i8]", "local", 16)
+        self.allocates = True
+        size = host.scope.index.multiply(count, str(item_bytes))
+        return host.text.value(f"call ptr @wg_thread_allocate(ptr %live, i64 {size})")
+
+    def free(self, host: HostEmitter, pointer: str) -> None:
+        self.allocates = True
+        host.text.do(f"call void @wg_thread_free(ptr %live, ptr {pointer})")
+
+    def copy(self, host: HostEmitter, source: Buffer, target: Buffer) -> None:
+        size = host.scope.index.multiply(host.scope.index.product(source.extents), str(source.dtype.bits // 8))
+        host.module.declare("llvm.memcpy", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+        host.text.do(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {target.pointer}, ptr {source.pointer}, i64 {size}, i1 false)"
+        )
+
+    def poll(self, host: HostEmitter, work: str) -> None:
+        pass
+
+    def finish(self, module: Module) -> None:
+        """Define what the emitter only declares."""
+        if "wg_free_all" in module.declarations or self.allocates:
+            module.declarations["wg_free_all"] = MEMORY
+            module.declarations.pop("wg_thread_allocate", None)
+
+
+def _loops(
+    host: HostEmitter,
+    extents: Sequence[str],
+    axes: Sequence[int],
+    carried: list[tuple[str, str]],
+    body: Callable[[list[str], list[str]], list[str]],
+) -> list[str]:
+    """Nested loops over `extents`, the first axis outermost."""
+
+    def nest(index: list[str], operands: list[str]) -> list[str]:
+        if len(index) == len(extents):
+            return body(index, operands)
+        types = [t for t, _ in carried]
+        inner = list(zip(types, operands, strict=True))
+        return counted_loop(host, "0", extents[len(index)], inner, lambda k, o: nest([*index, k], o))
+
+    return nest([], [operand for _, operand in carried])
+
+
+def _reduction(host: HostEmitter, nest: Nest, at: dict[int, str]) -> str:
+    """The elements over the reduced axes combined in order; `at` holds the indices of the kept axes."""
+    assert nest.dtype is not None
+    dtype = nest.dtype
+    start = [(register_type(dtype), identity_of(nest.combine, dtype))]
+
+    def body(reduced: list[str], operands: list[str]) -> list[str]:
+        index = at | dict(zip(nest.reduced, reduced, strict=True))
+        element = nest.body(host.scope, [index[k] for k in range(len(nest.extents))])
+        assert element is not None
+        return [combine_elements(host.scope, nest.combine, dtype, operands[0], element)]
+
+    return _loops(host, [nest.extents[k] for k in nest.reduced], nest.reduced, start, body)[0]
+
+
+MEMORY = """declare noalias ptr @malloc(i64)
+declare void @free(ptr)
+define internal ptr @wg_thread_allocate(ptr %live, i64 %size) {
+entry:
+  %made = call ptr @malloc(i64 %size)
+  br label %look
+look:
+  %k = phi i64 [ 1, %entry ], [ %next, %look ]
+  %slot = getelementptr ptr, ptr %live, i64 %k
+  %there = load ptr, ptr %slot
+  %next = add i64 %k, 1
+  %empty = icmp eq ptr %there, null
+  br i1 %empty, label %keep, label %look
+keep:
+  store ptr %made, ptr %slot
+  ret ptr %made
+}
+define internal void @wg_thread_free(ptr %live, ptr %p) {
+entry:
+  %slots = load i64, ptr %live
+  br label %look
+look:
+  %k = phi i64 [ 1, %entry ], [ %next, %other ]
+  %slot = getelementptr ptr, ptr %live, i64 %k
+  %there = load ptr, ptr %slot
+  %mine = icmp eq ptr %there, %p
+  br i1 %mine, label %found, label %other
+found:
+  store ptr null, ptr %slot
+  call void @free(ptr %p)
+  ret void
+other:
+  %next = add i64 %k, 1
+  %more = icmp ule i64 %next, %slots
+  br i1 %more, label %look, label %done
+done:
+  ret void
+}
+define internal void @wg_free_all(ptr %live) {
+entry:
+  %slots = load i64, ptr %live
+  br label %look
+look:
+  %k = phi i64 [ 1, %entry ], [ %next, %look ]
+  %slot = getelementptr ptr, ptr %live, i64 %k
+  %there = load ptr, ptr %slot
+  call void @free(ptr %there)
+  %next = add i64 %k, 1
+  %more = icmp ule i64 %next, %slots
+  br i1 %more, label %look, label %done
+done:
+  ret void
+}"""
