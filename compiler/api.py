@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from wengert.compiler.diag import errors
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
@@ -49,7 +49,16 @@ __all__ = [
     "vmap",
 ]
 
+Maker = TypeVar("Maker", bound=Callable[..., Any])
 
+
+def _transform(make: Maker) -> Maker:
+    """Marks what may be called inside compiled functions, too, on functions known there."""
+    make.__wengert_transform__ = True  # type: ignore[attr-defined]
+    return make
+
+
+@_transform
 def jit(f: Callable[..., Any]) -> Compiled:
     """Compile a function of numbers and NumPy arrays.
 
@@ -63,6 +72,7 @@ def jit(f: Callable[..., Any]) -> Compiled:
     return Jit(f)
 
 
+@_transform
 def grad(f: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False) -> Compiled:
     """The gradient of a function that returns one float scalar, by reverse mode.
 
@@ -73,11 +83,13 @@ def grad(f: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False) -> Compiled
     return Grad(f, wrt, has_aux)
 
 
+@_transform
 def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0) -> Compiled:
     """As `grad`, returning (value, gradient); the value costs nothing extra."""
     return Grad(f, wrt, value=True)
 
 
+@_transform
 def jvp(f: Callable[..., Any]) -> Compiled:
     """Forward mode: `jvp(f)(args, tangents) -> (out, out_tangent)`.
 
@@ -87,6 +99,7 @@ def jvp(f: Callable[..., Any]) -> Compiled:
     return Jvp(f, f"jvp_{getattr(f, '__name__', 'f')}")
 
 
+@_transform
 def vjp(f: Callable[..., Any]) -> Compiled:
     """Reverse mode: `vjp(f)(args, cotangent) -> (out, cotangents)`.
 
@@ -96,6 +109,7 @@ def vjp(f: Callable[..., Any]) -> Compiled:
     return Vjp(f, f"vjp_{getattr(f, '__name__', 'f')}")
 
 
+@_transform
 def jacobian(f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto") -> Compiled:
     """All partial derivatives, of shape out.shape + in.shape.
 
@@ -105,16 +119,19 @@ def jacobian(f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto") -> Compile
     return Jacobian(f, wrt, mode)
 
 
+@_transform
 def hessian(f: Callable[..., Any], wrt: Wrt = 0) -> Compiled:
     """Second derivatives of a function that returns one float, of shape in.shape + in.shape; forward over reverse."""
     return Hessian(f, wrt)
 
 
+@_transform
 def hvp(f: Callable[..., Any], wrt: int | str = 0) -> Compiled:
     """`hvp(f)(args, v)`: the Hessian times v, without the Hessian; v has the structure of the argument."""
     return Hvp(f, wrt)
 
 
+@_transform
 def batch(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Compiled:
     """One fused call for N calls of f.
 

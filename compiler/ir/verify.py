@@ -42,21 +42,28 @@ def _block(block: Block, visible: set[Value]) -> None:
     for op in block.ops:
         _op(op, visible)
     for v in block.results:
-        _check(v in visible, f"{v!r} is not defined where it is a block's result")
+        if v not in visible:
+            raise _Invalid(f"{v!r} is not defined where it is a block's result")
 
 
 def _op(op: Op, visible: set[Value]) -> None:
-    _check(op.name in REGISTRY, f"no row for op {op.name}")
-    _check(op.role in ROLES, f"{op!r} has role {op.role}")
+    if op.name not in REGISTRY:
+        raise _Invalid(f"no row for op {op.name}")
+    if op.role not in ROLES:
+        raise _Invalid(f"{op!r} has role {op.role}")
     for v in op.operands:
-        _check(v in visible, f"{op!r} uses {v!r}, which is not defined there")
+        if v not in visible:
+            raise _Invalid(f"{op!r} uses {v!r}, which is not defined there")
     for region in op.regions:
         inner = visible | set(region.params)
-        _check(not visible & set(region.params), f"a parameter of a region of {op!r} is already defined")
+        if visible & set(region.params):
+            raise _Invalid(f"a parameter of a region of {op!r} is already defined")
         _block(region, inner)
     for v in op.results:
-        _check(v.owner is op, f"{v!r} has another owner than the op it results from")
-        _check(v not in visible, f"{v!r} is defined twice")
+        if v.owner is not op:
+            raise _Invalid(f"{v!r} has another owner than the op it results from")
+        if v in visible:
+            raise _Invalid(f"{v!r} is defined twice")
     if op.name in _CONTROL:
         _CONTROL[op.name](op)
     else:
@@ -69,43 +76,58 @@ def _inferred(op: Op) -> None:
         types = REGISTRY[op.name].infer(op.operands, dict(op.attrs))
     except InferenceError as error:
         raise _Invalid(f"{op!r}: {error}") from None
-    _check(len(types) == len(op.results), f"{op!r} has {len(op.results)} results, its row says {len(types)}")
+    if len(types) != len(op.results):
+        raise _Invalid(f"{op!r} has {len(op.results)} results, its row says {len(types)}")
     for v, t in zip(op.results, types, strict=True):
-        _check(v.type.accepts(t), f"{op!r} is declared {v.type}, its row infers {t}")
+        if not v.type.accepts(t):
+            raise _Invalid(f"{op!r} is declared {v.type}, its row infers {t}")
 
 
 def _carries(op: Op, params: list[Value], inits: tuple[Value, ...], yields: list[Value]) -> None:
     count = len(op.results)
-    _check(len(params) == len(inits) == len(yields) == count, f"{op!r} carries different numbers of values")
+    if not len(params) == len(inits) == len(yields) == count:
+        raise _Invalid(f"{op!r} carries different numbers of values")
     for p, i, y, r in zip(params, inits, yields, op.results, strict=True):
-        _check(p.type.accepts(i.type), f"{op!r} carries {p!r} but starts with {i!r}")
-        _check(p.type.accepts(y.type), f"{op!r} carries {p!r} but yields {y!r}")
-        _check(r.type.accepts(p.type), f"{op!r} carries {p!r} but results in {r!r}")
+        if not p.type.accepts(i.type):
+            raise _Invalid(f"{op!r} carries {p!r} but starts with {i!r}")
+        if not p.type.accepts(y.type):
+            raise _Invalid(f"{op!r} carries {p!r} but yields {y!r}")
+        if not r.type.accepts(p.type):
+            raise _Invalid(f"{op!r} carries {p!r} but results in {r!r}")
 
 
 def _for(op: Op) -> None:
-    _check(len(op.regions) == 1 and len(op.operands) >= 3, f"{op!r} is not of the form of a `for`")
+    if len(op.regions) != 1 or len(op.operands) < 3:
+        raise _Invalid(f"{op!r} is not of the form of a `for`")
     body = op.regions[0]
-    _check(all(v.type == Type(I64) for v in (*op.operands[:3], *body.params[:1])), f"{op!r} needs i64 bounds and index")
+    if any(v.type != Type(I64) for v in (*op.operands[:3], *body.params[:1])):
+        raise _Invalid(f"{op!r} needs i64 bounds and index")
     _carries(op, body.params[1:], op.operands[3:], body.results)
 
 
 def _while(op: Op) -> None:
-    _check(len(op.regions) == 2, f"{op!r} is not of the form of a `while`")
+    if len(op.regions) != 2:
+        raise _Invalid(f"{op!r} is not of the form of a `while`")
     condition, body = op.regions
-    _check([v.type for v in condition.results] == [Type(BOOL)], f"{op!r} needs one bool from its condition")
+    if [v.type for v in condition.results] != [Type(BOOL)]:
+        raise _Invalid(f"{op!r} needs one bool from its condition")
     _carries(op, condition.params, op.operands, body.results)
     _carries(op, body.params, op.operands, body.results)
 
 
 def _if(op: Op) -> None:
-    _check(len(op.regions) == 2 and len(op.operands) == 1, f"{op!r} is not of the form of an `if`")
-    _check(op.operands[0].type == Type(BOOL), f"{op!r} needs a bool")
+    if len(op.regions) != 2 or len(op.operands) != 1:
+        raise _Invalid(f"{op!r} is not of the form of an `if`")
+    if op.operands[0].type != Type(BOOL):
+        raise _Invalid(f"{op!r} needs a bool")
     for region in op.regions:
-        _check(not region.params, f"a branch of {op!r} has parameters")
-        _check(len(region.results) == len(op.results), f"branches of {op!r} result in different numbers of values")
+        if region.params:
+            raise _Invalid(f"a branch of {op!r} has parameters")
+        if len(region.results) != len(op.results):
+            raise _Invalid(f"branches of {op!r} result in different numbers of values")
         for v, r in zip(region.results, op.results, strict=True):
-            _check(r.type.accepts(v.type), f"{op!r} results in {r!r}, a branch in {v!r}")
+            if not r.type.accepts(v.type):
+                raise _Invalid(f"{op!r} results in {r!r}, a branch in {v!r}")
 
 
 _CONTROL = {"for": _for, "while": _while, "if": _if}

@@ -43,7 +43,7 @@ def _infer_index(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type
     return (Type(I64),)
 
 
-def _wrap(i: Any, n: Any) -> Any:
+def _wrap(i: Any, n: Any, axis: int = 0) -> Any:
     return i + n if i < 0 else i
 
 

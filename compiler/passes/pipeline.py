@@ -65,8 +65,14 @@ def optimise(function: Function, recorder: Recorder | None = None, name: str = "
 
     def run() -> Function:
         result = function
+        last_output: dict[str, Function] = {}
         for label, pass_ in OPTIMISE:
-            result = verify(pass_(result), label)
+            if last_output.get(label) is result:
+                continue  # nothing changed since it ran
+            made = pass_(result)
+            if made is not result:
+                result = verify(made, label)
+            last_output[label] = result
         return result
 
     return (recorder or Recorder()).stage(name, run)

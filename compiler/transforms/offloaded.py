@@ -38,7 +38,7 @@ class Offload(Compiled):
                 raise
             self.device = fallback
             self.notice = f"{device} cannot be used ({error.message}); running on the CPU's cores instead"
-        label = self.device.replace(":", "")
+        label = device.replace(":", "")  # the device that was asked for: a notebook's names are the same everywhere
         super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
 
     def load(self, traced: Traced) -> Any:

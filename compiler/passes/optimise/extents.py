@@ -27,6 +27,8 @@ def resolve_extents(function: Function) -> Function:
             for region in op.regions:
                 for p in region.params[1:] if op.name == "for" else region.params:
                     carried[p] = op
+    if not any(op.name == "dim" and _made_by_control(op.operands[0], carried) for op in function.walk()):
+        return function
     finder = Finder(carried)
     mapping: dict[Value, Value] = {}
 
@@ -43,6 +45,11 @@ def resolve_extents(function: Function) -> Function:
         return [builder.extent(mapping.get(array, array), axis)]
 
     return Function(function.name, copy_block(function.body, mapping, replace), function.written)
+
+
+def _made_by_control(array: Value, carried: dict[Value, Op]) -> bool:
+    """Whether its extents are not resolved yet: `simplify` follows other ops, but neither loops nor branches."""
+    return array in carried or (array.owner is not None and bool(array.owner.regions))
 
 
 class Finder:

@@ -12,18 +12,26 @@ from wengert.compiler.ir.rewrite import copy_block, copy_ops
 MOST_TRIPS, MOST_OPS = 8, 128
 
 
+def _is_small(op: Op) -> bool:
+    """Whether the op is a loop to write out."""
+    if op.name != "for" or op.attrs["parallel"]:
+        return False
+    low, high, step = (constant_of(v) for v in op.operands[:3])
+    if low is None or high is None or step is None:
+        return False
+    trips = len(range(low, high, step))
+    return trips <= MOST_TRIPS and trips * sum(1 for _ in op.regions[0].walk()) <= MOST_OPS
+
+
 def unroll(function: Function) -> Function:
+    if not any(_is_small(op) for op in function.walk()):
+        return function
     mapping: dict[Value, Value] = {}
 
     def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
-        if op.name != "for" or op.attrs["parallel"]:
+        if not _is_small(op):
             return None
-        low, high, step = (constant_of(v) for v in operands[:3])
-        if low is None or high is None or step is None:
-            return None
-        trips, (body,) = range(low, high, step), op.regions
-        if len(trips) > MOST_TRIPS or len(trips) * sum(1 for _ in body.walk()) > MOST_OPS:
-            return None
+        trips, (body,) = range(*(constant_of(v) for v in op.operands[:3])), op.regions  # type: ignore[arg-type]
         carried = operands[3:]
         for i in trips:
             carried = _inline(builder, body, [builder.integer(i), *carried], mapping)
