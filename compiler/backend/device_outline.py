@@ -198,7 +198,8 @@ class Outliner:
         def write(kernel: KernelBuilder) -> list[Value]:
             array = kernel.outputs[0]
             for flat, element in enumerate(op.operands):
-                index, rest = [], flat
+                index: list[Value] = []
+                rest = flat
                 for n in reversed(shape):
                     index.insert(0, kernel.integer(rest % n))
                     rest //= n

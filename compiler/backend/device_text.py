@@ -8,7 +8,7 @@ emitter writes (emit/host.py): its frame is filled here, on the thread's stack, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wengert.compiler.backend import nvptx
@@ -63,7 +63,9 @@ def _kernel(number: int, kernel: Kernel, module: Module, entry: Entry, dialect: 
     _check_in_place(plan, kernel)
     target = ThreadTarget(dialect)
     emitter = HostEmitter(plan, module, target, [True] * len(function.params))
-    target.outputs = function.params[1 : 1 + kernel.outputs]
+    if isinstance(dialect, NvptxDialect):
+        outputs = function.params[1 : 1 + kernel.outputs]
+        dialect.is_shared = lambda base: any(emitter.scope.buffers[p].pointer == base for p in outputs)
     emitter.text.header = f"define internal i32 @{symbol(function)}(ptr noalias %frame) nounwind alwaysinline"
     emitter.emit()
     target.finish(module)
@@ -238,6 +240,7 @@ class NvptxDialect(Dialect):
     def __init__(self, shared: bool):
         super().__init__()
         self.shared = shared
+        self.is_shared: Callable[[str], bool] = lambda base: False
 
     def call(self, text: Text, names: tuple[str, str], dtype: DType, operands: Sequence[str]) -> str:
         if names[1] in _LLVM_DOES:
@@ -248,8 +251,8 @@ class NvptxDialect(Dialect):
         text.module.declare(name, f"declare {type_} @{name}({', '.join([type_] * len(operands))})")
         return text.value(f"call {type_} @{name}({arguments})")
 
-    def atomic_add(self, text: Text, dtype: DType, pointer: str, value: str) -> bool:
-        if not self.shared:
+    def atomic_add(self, text: Text, dtype: DType, base: str, pointer: str, value: str) -> bool:
+        if not self.shared or not self.is_shared(base):
             return False
         if dtype.kind == "c":
             part, size = part_type(dtype), dtype.bits // 16

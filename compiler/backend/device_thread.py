@@ -10,7 +10,7 @@ from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, 
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.scope import Buffer
 from wengert.compiler.backend.emit.text import Module, register_type
-from wengert.compiler.ir.core import Op, Value
+from wengert.compiler.ir.core import Op
 
 ON_STACK = 8192
 """Bytes of an array of static extents that lies on the thread's stack (local memory)."""
@@ -21,14 +21,16 @@ class ThreadTarget:
 
     def __init__(self, dialect: Dialect):
         self.dialect = dialect
-        self.outputs: Sequence[Value] = ()
         self.allocates = False
 
     def run(self, host: HostEmitter, nest: Nest) -> str | None:
         if not nest.reduced:
-            _loops(
-                host, nest.extents, range(len(nest.extents)), [], lambda index, _: [nest.body(host.scope, index)] and []
-            )
+
+            def each(index: list[str], _: list[str]) -> list[str]:
+                nest.body(host.scope, index)
+                return []
+
+            _loops(host, nest.extents, [], each)
             return None
         if nest.into is None:
             return _reduction(host, nest, {})
@@ -40,7 +42,7 @@ class ThreadTarget:
             store(host.scope, into, address(host.scope, into, index), total)
             return []
 
-        _loops(host, [nest.extents[k] for k in nest.kept], range(len(nest.kept)), [], kept)
+        _loops(host, [nest.extents[k] for k in nest.kept], [], kept)
         return None
 
     def run_parallel(self, host: HostEmitter, op: Op) -> bool:
@@ -80,7 +82,6 @@ class ThreadTarget:
 def _loops(
     host: HostEmitter,
     extents: Sequence[str],
-    axes: Sequence[int],
     carried: list[tuple[str, str]],
     body: Callable[[list[str], list[str]], list[str]],
 ) -> list[str]:
@@ -108,7 +109,7 @@ def _reduction(host: HostEmitter, nest: Nest, at: dict[int, str]) -> str:
         assert element is not None
         return [combine_elements(host.scope, nest.combine, dtype, operands[0], element)]
 
-    return _loops(host, [nest.extents[k] for k in nest.reduced], nest.reduced, start, body)[0]
+    return _loops(host, [nest.extents[k] for k in nest.reduced], start, body)[0]
 
 
 MEMORY = """declare noalias ptr @malloc(i64)

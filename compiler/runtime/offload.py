@@ -115,7 +115,7 @@ class DeviceExecutable:
             _ALLOCATE(self._handles.allocate), _FREE(self._handles.free), _READ(self._read), _COPY(self._copy),
         )  # fmt: skip
         for word, callback in zip((Table.ALLOCATE, Table.FREE, Table.READ, Table.COPY), self._callbacks, strict=True):
-            self._table[word] = ctypes.cast(callback, ctypes.c_void_p).value
+            self._table[word] = ctypes.cast(callback, ctypes.c_void_p).value or 0
         self._table[Table.ERRORS] = self._errors.pointer
         self._launch_address = gpu.launch_address
         for k, name in enumerate(program.image.names):

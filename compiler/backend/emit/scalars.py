@@ -50,8 +50,11 @@ class Dialect:
         attributes = f' "vector-function-abi-variant"="{",".join(v for v, _, _ in variants)}"' if variants else ""
         return text.value(f"call {type_} @{name}({arguments}) {PURE}{attributes}")
 
-    def atomic_add(self, text: Text, dtype: DType, pointer: str, value: str) -> bool:
-        """Add to memory that other threads add to at once; False where plain loads and stores do."""
+    def atomic_add(self, text: Text, dtype: DType, base: str, pointer: str, value: str) -> bool:
+        """Add to memory that other threads add to at once; False where plain loads and stores do.
+
+        base: the pointer of the buffer, pointer: that of the element.
+        """
         return False
 
 

@@ -32,7 +32,7 @@ def _element(host: HostEmitter, op: Op) -> None:
 
 def _put(scope: Scope, buffer: Buffer, where: str, element: str, accumulate: bool) -> None:
     if accumulate:
-        if scope.dialect.atomic_add(scope.text, buffer.dtype, where, element):
+        if scope.dialect.atomic_add(scope.text, buffer.dtype, buffer.pointer, where, element):
             return
         element = combine_elements(scope, "add", buffer.dtype, load(scope, buffer, where), element)
     store(scope, buffer, where, element)
