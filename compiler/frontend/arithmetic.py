@@ -69,12 +69,11 @@ def promoted(tracer: Tracer, name: str, items: Sequence[Object]) -> tuple[tuple[
     kinds = [dtype_and_weakness(i) for i in items]
     key = tuple(PYTHON[k[0].kind] if k[1] else k[0] for k in kinds)  # type: ignore[index]
     found = resolve(name, key)
-    types = " and ".join(describe(i) for i in items)
     if found is None:
-        tracer.refuse("operand", name=name, types=types)
+        tracer.refuse("operand", name=name, types=" and ".join(map(describe, items)))
     inputs, output = found
     if output is None or None in inputs:
-        tracer.refuse("operand_result", name=name, types=types, dtype="float16")
+        tracer.refuse("operand_result", name=name, types=" and ".join(map(describe, items)), dtype="float16")
     for item, dtype in zip(items, inputs, strict=True):
         if isinstance(item, Static) and type(item.value) is int and dtype.is_integer:  # type: ignore[union-attr]
             info = np.iinfo(dtype.numpy)  # type: ignore[union-attr]

@@ -43,6 +43,8 @@ from wengert.compiler.ir.tree import NONE as NONE_TREE
 from wengert.compiler.ir.types import Type
 
 Keywords = dict[str, Object]
+DEEPEST = 2
+"""How often a function may be inside itself: `apply(apply, f)` may, recursion may not."""
 
 
 @handles(EXPRESSIONS, ast.Call)
@@ -217,7 +219,7 @@ def inline(
 ) -> Object:
     """Run a function's body in a frame of its own and give what it returns."""
     span = tracer.builder.span
-    if any(f.node is parsed.node for f in tracer.frames):
+    if sum(f.node is parsed.node for f in tracer.frames) > DEEPEST:
         tracer.refuse("recursion", name=name)
     try:
         bound = parameters(parsed.node).bind(*args, **keywords)

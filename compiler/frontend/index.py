@@ -58,6 +58,9 @@ class Affine:
     def __sub__(self, other: Affine | int) -> Affine:
         return self + (-other)
 
+    def __rsub__(self, other: int) -> Affine:
+        return -self + other
+
     def __mul__(self, factor: int) -> Affine:
         if factor == 0:
             return Affine(0)

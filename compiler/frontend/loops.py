@@ -56,6 +56,7 @@ class Guess:
     scalars: dtype and weakness of numbers, by name and position in it. written: cells by identity.
     joined: paths whose array may be one of several. extents: axes of carried arrays whose extent changes.
     born: objects first bound in the body and used after the loop. spoilt: cells poisoned by an earlier iteration.
+    unwritten: cells that were guessed to be written once, and were not.
     """
 
     scalars: dict[Path, tuple[DType, bool]] = field(default_factory=dict)
@@ -64,6 +65,7 @@ class Guess:
     joined: dict[Path, frozenset[Cell]] = field(default_factory=dict)
     born: dict[str, Object] = field(default_factory=dict)
     spoilt: dict[Cell, Poison] = field(default_factory=dict)
+    unwritten: set[Cell] = field(default_factory=set)
     changed: bool = False
 
 
@@ -224,7 +226,9 @@ class LoopTracer:
             parts = [self.general(attempt, (*path, str(k)), part) for k, part in enumerate(item.items)]
             return Tuple(item.kind, tuple(parts), item.names)
         if isinstance(item, Array) and path in self.guess.joined:
+            now, self.tracer.state = self.tracer.state, self.before
             held = self.tracer.read(item)
+            self.tracer.state = now
             cell = Cell(path[0], item.dtype, item.rank, self.tracer.builder.span, contiguous=False)
             cell.alias_of = self.guess.joined[path]
             loose = {k for (key, k) in self.guess.loose if key == path}
@@ -468,6 +472,11 @@ class LoopTracer:
         if cell in attempt.cells:
             at = attempt.cells[cell]
             if yields[at] is None:
+                if end is held and cell in guess.written and cell not in guess.unwritten:
+                    del guess.written[cell]
+                    guess.unwritten.add(cell)
+                    guess.changed = True
+                    return
                 if isinstance(end, Poison):
                     yields[at] = attempt.params[at]
                     return

@@ -261,8 +261,9 @@ class Tracer:
             self.write(cell.parent, ArrayValue(self.reshape(content.value, parent), parent))
             return
         if cell.alias_of:
-            names = " or ".join(sorted({f"`{c.name or 'an array'}`" for c in cell.alias_of}))
-            notes = [(f"`{c.name}` is made here", c.span) for c in sorted(cell.alias_of, key=lambda c: c.name) if c.span]
+            found = sorted({("the argument " if c.position is not None else "") + f"`{c.name}`" for c in cell.alias_of})
+            names = " or ".join(found if len(found) > 1 else [*found, "a new array"])
+            notes = [(f"`{c.name}` is made here", c.span) for c in cell.alias_of if c.span and c.position is None]
             self.refuse("ambiguous_write", name=cell.name, names=names, notes=notes)
         if cell.captured:
             self.refuse("captured_write", name=cell.name)
