@@ -14,13 +14,13 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.ir.core import Block, Op, Value, constant_of, free_values
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import copy_op
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.passes.autodiff.rules import fit
 from wengert.compiler.passes.autodiff.store import Store
-from wengert.compiler.passes.autodiff.structure import LOOPS
+from wengert.compiler.passes.autodiff.structure import LOOPS, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.tape import ForwardSweep, Saved, elements
 
 
@@ -29,11 +29,23 @@ def restore(state: Any, store: Store, sweep: ForwardSweep) -> None:
     _Restore(state, store, sweep).run()
 
 
+class _Falling(dict[Value, Value]):
+    """A mapping that falls back on another: what stands before a loop is seen in it."""
+
+    def __init__(self, own: dict[Value, Value], other: dict[Value, Value]):
+        super().__init__(own)
+        self.other = other
+
+    def __missing__(self, value: Value) -> Value:
+        return self.other[value]
+
+
 class _Restore:
     """`stand_ins`: value of the input -> what holds it in the reverse sweep."""
 
     def __init__(self, state: Any, store: Store, sweep: ForwardSweep):
-        self.state, self.store, self.sweep = state, store, sweep
+        self.state, self.store = state, store
+        self.sweeps: dict[Block, ForwardSweep] = {state.function.body: sweep}
         self.stand_ins: dict[Value, Value] = {}
         self.builder = Builder(Block())
 
@@ -44,6 +56,9 @@ class _Restore:
                 continue
             new = Block()
             with self.builder.inside(new):
+                if block in self.store.again:
+                    self._run_again(block)
+                    self.store.asked[block] = {}
                 for value in sorted(self.store.asked.get(block, ()), key=order.__getitem__):
                     self._get(value)
             reversed_ = state.blocks[block]
@@ -64,12 +79,24 @@ class _Restore:
 
     def _get(self, value: Value) -> Value:
         if self.store.is_there(value):
-            return self.sweep.mapping[value]
+            return self.sweeps[self.state.structure.home[value]].mapping[value]
         found = self.stand_ins.get(value)
         if found is None:
             saved = self.store.saved.get(value)
             found = self.stand_ins[value] = self._recompute(value) if saved is None else self._read(saved)
         return found
+
+    def _run_again(self, body: Block) -> None:
+        """The trip of a parallel loop once more, from where the loop started."""
+        loop, outer = self.store.again[body], self.sweeps[self.state.function.body].mapping
+        mapping = {v: outer[v] for v in free_values(body)}
+        for param, init in zip(carried_params(loop), carried_inits(loop), strict=True):
+            mapping[param] = outer[init]
+        index = body.params[0]
+        with self.builder.at(loop.span, "adjoint"):
+            mapping[index] = self._index(index, loop.operands[0], loop.operands[2])
+        sweep = self.sweeps[body] = ForwardSweep(self.state, self.store, body, _Falling(mapping, outer))
+        sweep.run_again(self.builder)
 
     # -- recomputing
 
@@ -116,7 +143,7 @@ class _Restore:
     # -- reading tapes
 
     def _read(self, saved: Saved) -> Value:
-        builder, value, tape = self.builder, saved.value, self.sweep.tapes[saved]
+        builder, value, tape = self.builder, saved.value, self.sweeps[saved.base].tapes[saved]
         span = value.owner.span if value.owner is not None else saved.path[-1][0].span
         with builder.at(span, "tape"):
             if saved.scheme == "result":
@@ -138,11 +165,11 @@ class _Restore:
 
     def _pop(self, saved: Saved) -> Value:
         """Take the value from the top of its stack, and hand the position through the reversed ops around it."""
-        builder, value, tape = self.builder, saved.value, self.sweep.tapes[saved]
+        builder, value, tape = self.builder, saved.value, self.sweeps[saved.base].tapes[saved]
         around = [(op, region) for op, region in saved.path]
         first = next(k for k, (op, _) in enumerate(around) if op is saved.outermost)
         entered: list[Value] = []
-        top = self.sweep.tops[saved]
+        top = self.sweeps[saved.base].tops[saved]
         for op, region in around[first:]:
             entered.append(top)
             if op.name in LOOPS:

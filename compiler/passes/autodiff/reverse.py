@@ -52,7 +52,7 @@ def reverse_with_plan(function: Function, active: Sequence[bool]) -> tuple[Funct
     state = _Reverse(function, active)
     seeds = state.build()
     store = decide(state)
-    sweep = ForwardSweep(state, store)
+    sweep = ForwardSweep(state, store, function.body)
     body = sweep.function_body()
     body.params += seeds
     restore(state, store, sweep)

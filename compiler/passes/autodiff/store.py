@@ -24,8 +24,10 @@ from typing import Any, Literal
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import I64, Type
+from wengert.compiler.passes.autodiff.parallel import are_sums
 from wengert.compiler.passes.autodiff.plan import Kept, Plan, Recomputed
-from wengert.compiler.passes.autodiff.tape import Saved
+from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_inits, carried_params
+from wengert.compiler.passes.autodiff.tape import Outside, Saved
 
 GUESS = 64
 """Assumed for extents and trip counts that are not known: any number makes arrays dearer than scalars."""
@@ -54,7 +56,8 @@ def is_cheap(op: Op) -> bool:
 @dataclass(slots=True)
 class Store:
     """The decisions. asked: block -> the values at home there that the adjoint reads, or that are needed for those.
-    dims: (array, axis) -> the value that stands for this extent; `places` the other way round. saved: value -> how."""
+    dims: (array, axis) -> the value that stands for this extent; `places` the other way round. saved: value -> how.
+    again: body -> loop, for parallel loops whose trips the reverse sweep runs once more (see `runs_again`)."""
 
     state: Any
     asked: dict[Block, dict[Value, None]] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class Store:
     decided: dict[Value, Decision] = field(default_factory=dict)
     saved: dict[Value, Saved] = field(default_factory=dict)
     costs: dict[Value, float] = field(default_factory=dict)
+    again: dict[Block, Op] = field(default_factory=dict)
 
     def extent(self, array: Value, axis: int) -> int | Value:
         """An extent of an array of the input, as a constant or as a value of the input (or one that stands for it)."""
@@ -80,7 +84,17 @@ class Store:
         self.asked.setdefault(self.state.structure.home[value], {})[value] = None
 
     def is_there(self, value: Value) -> bool:
-        return self.state.structure.home[value] is self.state.function.body
+        """Whether the value need not be kept: it is at home in a block that a sweep starts from."""
+        block = self.state.structure.home[value]
+        return block is self.state.function.body or block in self.again
+
+    def path(self, block: Block) -> tuple[Block, tuple[tuple[Op, Block], ...]]:
+        """The block that the sweep through `block` starts from, and the ops with regions from there to `block`."""
+        path = self.state.structure.path(block)
+        for k in range(len(path) - 1, -1, -1):
+            if path[k][1] in self.again:
+                return path[k][1], path[k + 1 :]
+        return self.state.function.body, path
 
     def bounds_of_index(self, value: Value) -> tuple[Value, Value] | None:
         """(low, step) if `value` is the index of a `for`."""
@@ -118,7 +132,7 @@ class Store:
 
     def _save(self, value: Value) -> None:
         self.decided[value] = "save"
-        saved = self.saved[value] = Saved.plan(self.state, value)
+        saved = self.saved[value] = Saved.plan(self.state, value, *self.path(self.state.structure.home[value]))
         if saved.scheme != "stack":
             return
         for loop in saved.loops:
@@ -252,12 +266,56 @@ def known_trips(loop: Op) -> int | None:
 def decide(state: Any) -> Store:
     """Step 2 of reverse.py: look up what the reversed blocks read, and decide, innermost blocks first."""
     store = Store(state)
+    store.again.update((body_of(op), op) for op in state.ops if runs_again(state, op))
     _look_up(store, state.blocks[state.function.body])
     paths = state.structure.paths
     for block in sorted(state.blocks, key=lambda b: -len(paths[b])):
-        if block is not state.function.body:
+        if block is not state.function.body and block not in store.again:
             store.decide_block(block)
     return store
+
+
+def runs_again(state: Any, loop: Op) -> bool:
+    """Whether the reverse sweep runs the trips of a parallel loop once more, instead of reading what they saved.
+
+    A loop inside that runs for a varying number of trips needs a stack, which one trip cannot share with another: so
+    that the reversed loop stays parallel, each of its trips runs forward, saves on its own stack, and goes back. Only
+    at function level, where what the trip reads is still there, and where it only writes the arrays it carries.
+    """
+    if not loop.attrs.get("parallel") or loop in state.sequential:
+        return False
+    if state.structure.standing[loop] is not state.function.body:
+        return False
+    outside = Outside(state.structure, state.extents, loop)
+    inner = [op for op in body_of(loop).walk() if op.name in LOOPS and op in state.ops]
+    return any(not outside.has_trips(op) for op in inner) and _only_writes(loop)
+
+
+def _only_writes(loop: Op) -> bool:
+    """Whether no trip reads what the loop carries, but for adding to a sum."""
+    params = carried_params(loop)
+    if not are_sums(params, body_of(loop).results):
+        return False
+    carried = set(params)
+
+    def visit(block: Block) -> bool:
+        for op in block.ops:
+            if op.name in LOOPS:
+                pairs = list(zip(carried_params(op), carried_inits(op), op.results, strict=True))
+                carried.update(v for p, init, r in pairs if init in carried for v in (p, r))
+            if not all(visit(region) for region in op.regions):
+                return False
+            if op.name == "if":
+                carried.update(r for k, r in enumerate(op.results) if any(e.results[k] in carried for e in op.regions))
+            found = [k for k, v in enumerate(op.operands) if v in carried]
+            if op.regions or not found or op.name == "dim":
+                continue
+            if not op.operands[found[0]].type.is_scalar and (found != [0] or REGISTRY[op.name].kind != "update"):
+                return False
+            carried.update(op.results)
+        return True
+
+    return visit(body_of(loop))
 
 
 def _look_up(store: Store, block: Block) -> None:

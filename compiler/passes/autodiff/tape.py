@@ -64,6 +64,14 @@ class Outside:
             return False
         return all(self.has(v) for v in op.operands)
 
+    def has_trips(self, loop: Op) -> bool:
+        """Whether the trip count of a loop inside can be had before the loop."""
+        return (
+            loop.name == "for"
+            and constant_of(loop.operands[2]) is not None
+            and all(self.has(v) for v in loop.operands[:2])
+        )
+
     def has_extent(self, array: Value, axis: int) -> bool:
         root = self.extents.root(array, axis)
         if isinstance(root, tuple):
@@ -98,11 +106,12 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How a value is saved. loops: those around it, outermost first; path: all ops with regions around it, from the
-    outermost, each with the region that leads to the value."""
+    """How a value is saved. base: the block whose sweep saves it (see `ForwardSweep`); path: the ops with regions around
+    it within the base, outermost first, each with the region that leads to the value; loops: the loops among them."""
 
     value: Value
     scheme: str
+    base: Block
     loops: tuple[Op, ...]
     path: tuple[tuple[Op, Block], ...]
     outside: Outside | None
@@ -112,31 +121,26 @@ class Saved:
         return self.loops[0] if self.loops else None
 
     @staticmethod
-    def plan(state: Any, value: Value) -> Saved:
-        structure = state.structure
-        block = structure.home[value]
-        loops, path = tuple(structure.loops(block)), structure.path(block)
+    def plan(state: Any, value: Value, base: Block, path: tuple[tuple[Op, Block], ...]) -> Saved:
+        loops = tuple(op for op, _ in path if op.name in LOOPS)
         if not loops:
-            return Saved(value, "result", loops, path, None)
-        outside = Outside(structure, state.extents, loops[0])
-        fixed = all(
-            loop.name == "for"
-            and constant_of(loop.operands[2]) is not None
-            and all(outside.has(v) for v in loop.operands[:2])
-            for loop in loops[1:]
-        ) and all(outside.has_extent(value, k) for k in range(value.type.rank))
-        if not fixed:
-            return Saved(value, "stack", loops, path, outside)
-        return Saved(value, "array" if loops[0].name == "for" else "growing", loops, path, outside)
+            return Saved(value, "result", base, loops, path, None)
+        outside = Outside(state.structure, state.extents, loops[0])
+        fixed = all(outside.has_trips(loop) for loop in loops[1:])
+        if not fixed or not all(outside.has_extent(value, k) for k in range(value.type.rank)):
+            return Saved(value, "stack", base, loops, path, outside)
+        return Saved(value, "array" if loops[0].name == "for" else "growing", base, loops, path, outside)
 
 
 class ForwardSweep:
-    """Emits the forward sweep. `mapping`: value of the input -> its copy. `tapes`, `tops`: the current array (and, for
-    a stack, the position) of each saved value; afterwards the final ones."""
+    """Emits the forward sweep of `base`: the input's body; or, again and without its checks, the body of a loop that is
+    run once more in the reverse sweep. `mapping`: value of the input -> its copy. `tapes`, `tops`: the current array
+    (and, for a stack, the position) of each saved value; afterwards the final ones."""
 
-    def __init__(self, state: Any, store: Any):
-        self.state, self.store = state, store
-        self.mapping: dict[Value, Value] = {}
+    def __init__(self, state: Any, store: Any, base: Block, mapping: dict[Value, Value] | None = None):
+        self.state, self.store, self.base = state, store, base
+        self.again = mapping is not None
+        self.mapping: dict[Value, Value] = {} if mapping is None else mapping
         self.tapes: dict[Saved, Value] = {}
         self.tops: dict[Saved, Value] = {}
         self.trips: dict[Op, Value] = {}
@@ -144,7 +148,7 @@ class ForwardSweep:
         self.through: dict[Op, list[Saved]] = {}
         self.extents_of: dict[Value, list[tuple[int, Value]]] = {}
         for saved in store.saved.values():
-            for op, _ in saved.path:
+            for op, _ in saved.path if saved.base is base else ():
                 self.through.setdefault(op, []).append(saved)
         for value, (array, axis) in store.places.items():
             self.extents_of.setdefault(array, []).append((axis, value))
@@ -157,6 +161,12 @@ class ForwardSweep:
         self._block(function.body)
         body.results = [self.mapping[v] for v in function.results]
         return body
+
+    def run_again(self, builder: Builder) -> None:
+        """Append the ops of the base at `builder`'s place; `mapping` has its parameters and what it sees from outside."""
+        self.builder = builder
+        with builder.at(role="adjoint"):
+            self._block(self.base)
 
     def _params(self, block: Block) -> list[Value]:
         params = [clone_value(p) for p in block.params]
@@ -172,11 +182,23 @@ class ForwardSweep:
             elif op.name == "if":
                 self._if(op)
             else:
-                made = copy_op(self.builder, op, [self.mapping[v] for v in op.operands])
-                self.mapping.update(zip(op.results, made.results, strict=True))
+                self._copy(op)
             with self.builder.at(op.span):
                 for v in op.results:
                     self._defined(v)
+
+    def _copy(self, op: Op) -> None:
+        operands, row = [self.mapping[v] for v in op.operands], REGISTRY[op.name]
+        if not self.again:
+            made = copy_op(self.builder, op, operands)
+            self.mapping.update(zip(op.results, made.results, strict=True))
+        elif row.untrapped is not None:
+            with self.builder.at(op.span):
+                self.mapping[op.result] = row.untrapped(self.builder, op, operands)
+        elif not row.traps:
+            made = copy_op(self.builder, op, operands)
+            made.role = "adjoint"
+            self.mapping.update(zip(op.results, made.results, strict=True))
 
     def _defined(self, value: Value) -> None:
         """Keep what is to be kept of a value that has just been made."""
@@ -191,7 +213,7 @@ class ForwardSweep:
 
     def _save(self, value: Value) -> None:
         saved = self.store.saved.get(value)
-        if saved is None:
+        if saved is None or saved.base is not self.base:
             return
         copy = self.mapping[value]
         if saved.scheme == "result":
@@ -285,7 +307,7 @@ class ForwardSweep:
             attrs["parallel"] = False
         types = [v.type for v in op.results] + [v.type for v in starts]
         hints = [v.hint for v in op.results] + [v.hint for v in starts]
-        with self.builder.at(op.span, op.role):
+        with self.builder.at(op.span, self._role(op)):
             made = self.builder.op(op.name, [self.mapping[v] for v in op.operands] + starts, regions, hints, types, **attrs)
         self.mapping.update(zip(op.results, made.results, strict=False))
         self._take(through, stacks, made.results[len(op.results) :])
@@ -359,11 +381,14 @@ class ForwardSweep:
             block.results += [tapes_[s] for s in through] + [tops[s] for s in stacks]
         types = [v.type for v in op.results] + tapes + [Type(I64)] * len(stacks)
         hints = [v.hint for v in op.results] + [ends[0][0][s].hint for s in through] + ["top"] * len(stacks)
-        with self.builder.at(op.span, op.role):
+        with self.builder.at(op.span, self._role(op)):
             made = self.builder.op("if", [self.mapping[op.operands[0]]], blocks, hints, types, **op.attrs)
         self.mapping.update(zip(op.results, made.results, strict=False))
         self.tapes, self.tops = before
         self._take(through, stacks, made.results[len(op.results) :])
+
+    def _role(self, op: Op) -> str:
+        return "adjoint" if self.again else op.role
 
     def _nothing(self, like: Type) -> Value:
         """What a branch hands out for a value that only the other one has."""

@@ -391,6 +391,80 @@ program("parallel with a while inside", [X, 0.4], """func @f(%x: f64[?], %s: f64
     } : f64[?]
     return %r
 }""")
+program("parallel matrix", [A, 0.4], """func @f(%x: f64[?,?], %s: f64) {
+    %n = dim %x {axis = 0} : i64
+    %m = dim %x {axis = 1} : i64
+    %z = constant {value = 0.0, dtype = 'f64'} : f64
+    %y = broadcast %z, %n {axes = ()} : f64[?]
+    %t, %r = for #0, %n, #1, %y, %s {parallel = True} (%i: i64, %u: f64[?], %c: f64) {
+        %q = for #0, %m, #1, %s {parallel = False} (%j: i64, %a: f64) {
+            %e = load %x, %i, %j : f64
+            %g = load %x, %j, %i : f64
+            %h = multiply %a, %e : f64
+            %k = sin %h : f64
+            %l = add %k, %g : f64
+            yield %l
+        } : f64
+        %v = update %u, %q, %i : f64[?]
+        %row = slice %x, %i, #0, #1, %m {steps = (1, 1), drop = (0,)} : f64[?]
+        %w = exp %row : f64[?]
+        %p = sum %w {axes = (0,)} : f64
+        %d = add %c, %p : f64
+        yield %v, %d
+    } : f64[?], f64
+    return %t, %r
+}""")
+program("parallel histogram", [X, 0.45], """func @f(%x: f64[?], %s: f64) {
+    %n = dim %x {axis = 0} : i64
+    %z = constant {value = 0.0, dtype = 'f64'} : f64
+    %y = broadcast %z, #2 {axes = ()} : f64[2]
+    %r = for #0, %n, #1, %y {parallel = True} (%i: i64, %u: f64[2]) {
+        %e = load %x, %i : f64
+        %b = less %e, %s : bool
+        %k = cast %b {dtype = 'i64'} : i64
+        %q = multiply %e, %e : f64
+        %w = multiply %q, %s : f64
+        %v = accumulate %u, %w, %k : f64[2]
+        yield %v
+    } : f64[2]
+    return %r
+}""")
+program("parallel triangle", [X, 0.4], """func @f(%x: f64[?], %s: f64) {
+    %n = dim %x {axis = 0} : i64
+    %z = constant {value = 0.0, dtype = 'f64'} : f64
+    %y = broadcast %z, %n {axes = ()} : f64[?]
+    %r = for #0, %n, #1, %y {parallel = True} (%i: i64, %u: f64[?]) {
+        %q = for #0, %i, #1, %s {parallel = False} (%j: i64, %a: f64) {
+            %e = load %x, %j : f64
+            %h = multiply %a, %e : f64
+            %k = sin %h : f64
+            yield %k
+        } : f64
+        %b = less %q, %s : bool
+        %o = if %b () {
+            %v = update %u, %q, %i : f64[?]
+            yield %v
+        } () {
+            yield %u
+        } : f64[?]
+        yield %o
+    } : f64[?]
+    return %r
+}""")
+program("parallel triangle that reads what it writes", [X, 0.4], """func @f(%x: f64[?], %s: f64) {
+    %n = dim %x {axis = 0} : i64
+    %r = for #0, %n, #1, %x {parallel = True} (%i: i64, %u: f64[?]) {
+        %q = for #0, %i, #1, %u {parallel = False} (%j: i64, %a: f64[?]) {
+            %e = load %a, %i : f64
+            %h = multiply %s, %e : f64
+            %k = sin %h : f64
+            %v = update %a, %k, %i : f64[?]
+            yield %v
+        } : f64[?]
+        yield %q
+    } : f64[?]
+    return %r
+}""")
 program("parallel maximum", [X, 0.4], """func @f(%x: f64[?], %s: f64) {
     %n = dim %x {axis = 0} : i64
     %r = for #0, %n, #1, %s {parallel = True} (%l: i64, %y: f64) {
