@@ -151,6 +151,8 @@ class _Bufferiser:
             kind = REGISTRY[op.name].kind
             if kind == "control":
                 (self._if if op.name == "if" else self._loop)(op)
+            elif op.name == "grow":
+                self._grow(op)
             elif kind == "update":
                 self._update(op)
             else:
@@ -170,6 +172,14 @@ class _Bufferiser:
                 self.plan.through_temporary.add(op)
         else:
             self.plan.storage[result] = self.fresh(result)
+
+    def _grow(self, op: Op) -> None:
+        """The result's buffer is the operand's or a new one: as if it moved."""
+        base, storage = op.operands[0], Storage("heap", moved=True)
+        self.plan.storage[op.result] = storage
+        if self.can_take(base, (op, 0)) and self.plan.storage[base].find().kind in ("heap", "slot"):
+            self.take(base, (op, 0))
+            self.moves(base, storage)
 
     # -- taking
 
@@ -224,15 +234,27 @@ class _Bufferiser:
         base, value = op.operands[:2]
         storage = self.plan.storage[base].find()
 
+        known: dict[Value, bool] = {}
+
         def reads(v: Value) -> bool:
             if v in self.plan.stored:
                 return self.plan.storage[v].find() is storage
-            return v.owner is not None and any(reads(o) for o in v.owner.operands if o.type.is_array)
+            if v not in known:
+                known[v] = v.owner is not None and any(reads(o) for o in v.owner.operands if o.type.is_array)
+            return known[v]
+
+        fine: dict[Value, bool] = {}
 
         def harmless(v: Value) -> bool:
             """Elements of v at an index of the region are read at that element of the base, or not from it."""
             if not reads(v):
                 return True
+            if v in fine:
+                return fine[v]
+            fine[v] = harmless_owner(v)
+            return fine[v]
+
+        def harmless_owner(v: Value) -> bool:
             owner = v.owner
             if v in self.plan.stored or owner is None:
                 return self._covers_from_start(op)
@@ -263,7 +285,8 @@ class _Bufferiser:
         arrays = [k for k, p in enumerate(params) if p.type.is_array]
         slots = {}
         for k in arrays:
-            slots[k] = Storage("stack" if is_small(params[k].type) else "slot")
+            small = is_small(params[k].type) and not self._in_callers_memory(op.operands[first + k])
+            slots[k] = Storage("stack" if small else "slot")
             self.plan.storage[params[k]] = slots[k]
             if op.name == "while":
                 seen = Storage("slot", writable=False)
@@ -274,6 +297,12 @@ class _Bufferiser:
         self._block(body)
         for k in arrays:
             self._resolve_slot(op, k, first + k, params[k], body.results[k], slots[k])
+
+    def _in_callers_memory(self, value: Value) -> bool:
+        """Whether a loop begins with an array that the caller gave to be written: then it is written there and then.
+        (The threads of a kernel share it, so that a copy of each on its stack would be wrong.)"""
+        storage = self.plan.storage[value].find()
+        return storage.kind == "slot" or storage.kind == "parameter" and storage.writable
 
     def _resolve_slot(self, op: Op, k: int, operand: int, param: Value, yielded: Value, storage: Storage) -> None:
         init, result = op.operands[operand], op.results[k]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,27 +34,22 @@ _new_function.restype = ctypes.py_object
 _new_function.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
 
 
-@dataclass(frozen=True, slots=True)
-class Native:
-    """A function object over a kernel, with what must live as long as it."""
-
-    call: Callable[..., Any]
-    kept: tuple[Any, ...]
-
-
 def make_native(
     function: Function,
     layout: FrameLayout,
     kernel: int,
+    code: object,
     contiguous: Sequence[bool],
     fault: Callable[[int, int, int], None],
     single: bool = False,
     check_overlap: bool = True,
-) -> Native:
+) -> Callable[..., Any]:
     """The Python-callable for a kernel compiled for arguments of these layouts.
 
     single: return a sole result itself (None where there is none) instead of a tuple.
     check_overlap: False where the caller has proved that written arrays overlap no other.
+    code: what keeps the kernel loaded. It and all else that the call reads are held by the function object's `self`:
+    freeing a function object reads its method definition (PyCFunction_GET_CLASS), which must not be gone by then.
     """
     written = {w for w in function.written if w is not None}
     arrays = [p.type.rank for p in function.params if p.type.is_array]
@@ -75,8 +69,8 @@ def make_native(
     descriptor = struct.pack(f"{len(words)}q", *words)
     name = function.name.encode()
     method = _MethodDef(name, support().entry, METH_FASTCALL, None)
-    call = _new_function(ctypes.byref(method), descriptor, None)
-    return Native(call, (method, name, descriptor, fault, [function.results[k].type.dtype.numpy for k in results]))
+    dtypes = [function.results[k].type.dtype.numpy for k in results]
+    return _new_function(ctypes.byref(method), (descriptor, method, name, fault, dtypes, code), None)  # type: ignore[no-any-return]
 
 
 def _array(type_: Type, written: bool, contiguous: bool) -> list[int]:

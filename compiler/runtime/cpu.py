@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -23,7 +23,7 @@ from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.interpret import Trap
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.verify import verify
-from wengert.compiler.runtime.calls import Native, make_native
+from wengert.compiler.runtime.calls import make_native
 from wengert.compiler.runtime.support import support
 
 
@@ -53,8 +53,8 @@ class _Code:
     kernel: int
     faults: list[Fault]
     statistics: Statistics
-    native: Native
-    unchecked: Native | None = None
+    native: Callable[..., Any] | None = None
+    unchecked: Callable[..., Any] | None = None
 
 
 class Executable:
@@ -73,8 +73,8 @@ class Executable:
         support()
         self._contiguous = (True,) * len(function.params)
         self._code = self._variant(self._contiguous)
-        self._call = self._code.native.call
-        self.entry = self._native(self._code, single=True).call
+        self._call = self._code.native
+        self.entry = self._native(self._code, single=True)
         """As `call`, returning a sole result itself; NotImplemented where the arguments are not exactly of the types."""
 
     def _lap(self, stage: str, start: float) -> float:
@@ -110,19 +110,21 @@ class Executable:
         name = symbol(self.function)
         loaded = target.link(image, [name], support().imports | families.blas_addresses(module))
         self._lap("link", start)
-        code = _Code(parsed, text, loaded, loaded[name], emitter.faults, emitter.statistics, Native(len, ()))
+        code = _Code(parsed, text, loaded, loaded[name], emitter.faults, emitter.statistics)
         self.layout = emitter.layout
         code.native = self._native(code, layouts=layouts)
         return code
 
     def _native(
         self, code: _Code, single: bool = False, layouts: tuple[bool, ...] | None = None, check: bool = True
-    ) -> Native:
+    ) -> Callable[..., Any]:
+        faults = code.faults
+
         def fault(number: int, a: int, b: int) -> None:
-            _raise(code.faults[number - 1], a, b)
+            _raise(faults[number - 1], a, b)
 
         return make_native(
-            self.function, self.layout, code.kernel, layouts or self._contiguous, fault, single, check
+            self.function, self.layout, code.kernel, code.loaded, layouts or self._contiguous, fault, single, check
         )
 
     # -- views
@@ -179,7 +181,7 @@ class Executable:
         self._refuse_overlap(arguments, written)
         if code.unchecked is None:
             code.unchecked = self._native(code, layouts=layouts, check=False)
-        results = code.unchecked.call(*arguments)
+        results = code.unchecked(*arguments)
         assert results is not NotImplemented, "arguments were converted but still do not fit"
         return results  # type: ignore[no-any-return]
 

@@ -1,7 +1,7 @@
 """The machine code that every compiled function shares: memory, interrupts, and the call from Python.
 
-`wg_call` is a METH_FASTCALL function. Its `self` is a bytes object holding a *descriptor* (see calls.py): the kernel's
-address and what each argument must be. It checks and unpacks the arguments into the frame, runs the kernel, wraps the
+`wg_call` is a METH_FASTCALL function. Its `self` is a tuple whose first item, a bytes object, holds a *descriptor* (see
+calls.py): the kernel's address and what each argument must be. It checks and unpacks the arguments into the frame, runs the kernel, wraps the
 results. It never converts: what does not fit exactly makes it return NotImplemented, and Python decides what to do.
 
 Arrays are read by the fields of NumPy's array object, whose layout is part of its ABI (numpy/ndarraytypes.h:
@@ -372,7 +372,9 @@ error:
 
 define ptr @wg_call(ptr %self, ptr %args, i64 %n) {
 entry:
-  %d = getelementptr i8, ptr %self, i64 32
+  %item_at = getelementptr i8, ptr %self, i64 24
+  %bytes = load ptr, ptr %item_at
+  %d = getelementptr i8, ptr %bytes, i64 32
   %params = call i64 @word(ptr %d, i64 2)
   %arity = icmp eq i64 %params, %n
   br i1 %arity, label %start, label %refuse

@@ -40,7 +40,7 @@ class Module:
 
     def declare(self, name: str, declaration: str) -> None:
         """Declare an external function once."""
-        self.declarations.setdefault(name, declaration)
+        self.declarations.setdefault(declaration.partition("@")[2].partition("(")[0], declaration)
 
     def node(self, content: str) -> str:
         """A metadata node; `self` in the content stands for the node."""

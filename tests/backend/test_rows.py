@@ -1,0 +1,229 @@
+"""Every op row, compiled against its NumPy reference, on all dtypes, ranks and layouts it takes."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import wengert.compiler.ops  # noqa: F401  fills the registry
+from wengert.compiler.ir.builder import Builder
+from wengert.compiler.ir.core import Block, Function, Value
+from wengert.compiler.ir.interpret import interpret
+from wengert.compiler.ir.opdef import REGISTRY, InferenceError, OpDef
+from wengert.compiler.ir.types import BOOL, DTYPES, F64, I64, DType, Type
+from wengert.compiler.ir.verify import verify
+from wengert.compiler.runtime import cpu
+
+SHAPES: list[tuple[int, ...]] = [(), (7,), (3, 5), (2, 3, 4), (0, 3)]
+LAYOUTS = ["C", "F", "reversed", "strided"]
+
+
+def laid_out(array: np.ndarray, layout: str) -> np.ndarray:
+    """The same elements in other memory."""
+    if not array.ndim or layout == "C":
+        return array
+    if layout == "F":
+        return np.asfortranarray(array)
+    if layout == "reversed":
+        return np.ascontiguousarray(array[::-1])[::-1]
+    room = np.empty(tuple(2 * n for n in array.shape), array.dtype)
+    view = room[tuple(slice(None, 2 * n, 2) for n in array.shape)]
+    view[...] = array
+    return view
+
+
+def sample(row: OpDef, dtype: DType, shape: tuple[int, ...], position: int, rng: np.random.Generator) -> np.ndarray:
+    values = row.domain.sample(rng, position, shape)
+    if dtype.kind == "b":
+        return rng.random(shape) < 0.5
+    if dtype.kind == "c":
+        return (values + 1j * row.domain.sample(rng, position, shape)).astype(dtype.numpy)
+    if dtype.kind == "u":
+        values = np.abs(values)
+    if dtype.is_integer:
+        values = np.round(values * 3 if row.name not in ("left_shift", "right_shift", "truncated_divide") else values)
+    return np.asarray(values).astype(dtype.numpy)
+
+
+def element_wise(row: OpDef, types: list[Type], **attrs: Any) -> Function | None:
+    body = Block([Value(t, "x") for t in types])
+    try:
+        result = Builder(body).emit(row.name, *body.params, **attrs)
+    except InferenceError:
+        return None
+    body.results = [result]
+    return verify(Function("f", body))
+
+
+def arity(row: OpDef) -> int:
+    import inspect
+
+    assert row.partials is not None or row.expand is not None or row.instruction is not None
+    for count in (1, 2, 3):
+        types = [Type(F64)] * count if row.name not in ("where",) else []
+        for dtype in (F64, I64, BOOL):
+            try:
+                row.infer([Value(Type(dtype))] * count, {"dtype": "f64"})
+                if count == 1 and row.name in BINARY:
+                    continue
+                return count
+            except (InferenceError, ValueError, IndexError):
+                continue
+    del types
+    return len(inspect.signature(row.infer).parameters)
+
+
+BINARY = {
+    "add", "subtract", "multiply", "divide", "truncated_divide", "fmod", "floor_divide", "remainder", "power", "minimum",
+    "maximum", "copysign", "arctan2", "hypot", "logaddexp", "equal", "not_equal", "less", "less_equal", "greater",
+    "greater_equal", "bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift",
+}  # fmt: skip
+ELEMENTWISE = [r for r in REGISTRY.values() if r.kind == "elementwise" and r.name not in ("where", "cast")]
+
+
+def close(actual: Any, expected: Any) -> None:
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.dtype == expected.dtype
+    assert actual.shape == expected.shape
+    if actual.dtype.kind in "fc":
+        tolerance = 1e-5 if actual.dtype.itemsize <= 4 or actual.dtype == np.complex64 else 1e-13
+        np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
+    else:
+        np.testing.assert_array_equal(actual, expected)
+
+
+def check(function: Function, arguments: list[Any]) -> None:
+    """Compiled results equal the interpreter's."""
+    expected = interpret(function, arguments)
+    for got, want in zip(cpu.load(function).call(*arguments), expected, strict=True):
+        close(got, want)
+
+
+@pytest.mark.parametrize("dtype", list(DTYPES.values()), ids=str)
+@pytest.mark.parametrize("row", ELEMENTWISE, ids=lambda r: r.name)
+def test_element_wise(row: OpDef, dtype: DType) -> None:
+    count = 2 if row.name in BINARY else 1
+    rng = np.random.default_rng(0)
+    for rank in (0, 1, 2, 3):
+        function = element_wise(row, [Type(dtype, (None,) * rank)] * count)
+        if function is None:
+            return
+        executable = cpu.load(function)
+        for shape, layout in product([s for s in SHAPES if len(s) == rank], LAYOUTS if rank == 2 else ["C"]):
+            arguments = [laid_out(sample(row, dtype, shape, k, rng), layout) for k in range(count)]
+            expected = interpret(function, arguments)
+            close(executable.call(*arguments)[0], expected[0])
+
+
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 0.5, np.inf, -np.inf, np.nan, 1e300, -1e-310, 4.0, 3.0])
+
+
+@pytest.mark.parametrize("row", ELEMENTWISE, ids=lambda r: r.name)
+def test_special_values(row: OpDef) -> None:
+    """Zeros, infinities, NaN, ties: as NumPy."""
+    count = 2 if row.name in BINARY else 1
+    function = element_wise(row, [Type(F64, (None,))] * count)
+    if function is None:
+        return
+    if count == 1:
+        check(function, [SPECIAL])
+    else:
+        x, y = (a.ravel().copy() for a in np.meshgrid(SPECIAL, SPECIAL))
+        check(function, [x, y])
+
+
+@pytest.mark.parametrize("source", list(DTYPES.values()), ids=str)
+def test_cast(source: DType) -> None:
+    rng = np.random.default_rng(1)
+    row = REGISTRY["cast"]
+    for target in DTYPES.values():
+        if source.kind == "c" and target.kind != "c":
+            continue
+        for shape in [(), (9,)]:
+            function = element_wise(row, [Type(source, (None,) * len(shape))], dtype=target.name)
+            assert function is not None
+            values = sample(row, source, shape, 0, rng)
+            if source.kind in "fi" and target.kind == "u":
+                values = np.abs(values)
+            check(function, [values])
+
+
+@pytest.mark.parametrize("dtype", list(DTYPES.values()), ids=str)
+def test_where(dtype: DType) -> None:
+    rng = np.random.default_rng(2)
+    row = REGISTRY["where"]
+    t = Type(dtype, (None, None))
+    for types in ([Type(BOOL, (None, None)), t, t], [Type(BOOL), t, t], [Type(BOOL, (None, None)), Type(dtype), t]):
+        function = element_wise(row, types)
+        assert function is not None
+        shapes = [(4, 3) if x.rank else () for x in types]
+        condition = rng.random(shapes[0]) < 0.5
+        check(function, [condition, *(sample(row, dtype, s, 0, rng) for s in shapes[1:])])
+
+
+@pytest.mark.parametrize("dtype", list(DTYPES.values()), ids=str)
+@pytest.mark.parametrize("name", ["sum", "prod", "max", "min", "any", "all"])
+def test_reduce(name: str, dtype: DType) -> None:
+    rng = np.random.default_rng(3)
+    row = REGISTRY[name]
+    for rank, axes in [(1, (0,)), (2, (0,)), (2, (1,)), (2, (0, 1)), (3, (1,)), (3, (0, 2)), (3, (2,)), (3, (0, 1))]:
+        function = element_wise(row, [Type(dtype, (None,) * rank)], axes=axes)
+        if function is None:
+            return
+        executable = cpu.load(function)
+        for shape in [(7, 5, 3)[:rank], (70, 2, 40)[:rank]]:
+            for layout in LAYOUTS if rank == 2 else ["C"]:
+                values = sample(row, dtype, shape, 0, rng)
+                if name == "prod" and dtype.kind == "f":
+                    values = np.exp(0.1 * (values - 1)).astype(dtype.numpy)
+                array = laid_out(values, layout)
+                close(executable.call(array)[0], interpret(function, [array])[0])
+
+
+def test_sum_is_accurate() -> None:
+    """No worse than NumPy's pairwise sum, on long arrays and matrices."""
+    from math import fsum
+
+    rng = np.random.default_rng(4)
+    x = rng.random(1_000_003) - 0.3
+    function = element_wise(REGISTRY["sum"], [Type(F64, (None,))], axes=(0,))
+    assert function is not None
+    ours, exact = cpu.load(function).call(x)[0], fsum(x)
+    assert abs(ours - exact) <= max(abs(np.sum(x) - exact), 1e-15 * abs(exact))
+    for special in ([np.inf, 1.0], [np.inf, -np.inf], [np.nan, 1.0]):
+        check(function, [np.array(special * 600)])
+
+
+@pytest.mark.parametrize("dtype", [t for t in DTYPES.values() if t.kind in "iufc"], ids=str)
+@pytest.mark.parametrize(
+    "ranks, contract, batch",
+    [
+        ((1, 1), ((0,), (0,)), ((), ())),
+        ((2, 1), ((1,), (0,)), ((), ())),
+        ((1, 2), ((0,), (0,)), ((), ())),
+        ((2, 2), ((1,), (0,)), ((), ())),
+        ((2, 2), ((0,), (0,)), ((), ())),
+        ((2, 2), ((1,), (1,)), ((), ())),
+        ((2, 2), ((0, 1), (0, 1)), ((), ())),
+        ((1, 1), ((), ()), ((), ())),
+        ((3, 3), ((2,), (1,)), ((0,), (0,))),
+    ],
+)
+def test_dot(dtype: DType, ranks: Any, contract: Any, batch: Any) -> None:
+    rng = np.random.default_rng(5)
+    row = REGISTRY["dot_general"]
+    function = element_wise(row, [Type(dtype, (None,) * r) for r in ranks], contract=contract, batch=batch)
+    assert function is not None
+    executable = cpu.load(function)
+    for scale in (1, 9):
+        shapes = [[5 * scale, 4 * scale, 3 * scale][:r] for r in ranks]
+        for p, q in zip((*contract[0], *batch[0]), (*contract[1], *batch[1]), strict=True):
+            shapes[1][q] = shapes[0][p]
+        arguments = [sample(row, dtype, tuple(s), 0, rng) for s in shapes]
+        for layout in LAYOUTS if max(ranks) == 2 else ["C"]:
+            given = [laid_out(a, layout) for a in arguments]
+            got, want = executable.call(*given)[0], interpret(function, given)[0]
+            tolerance = 1e-4 if dtype.name in ("f32", "c64") else 1e-12
+            np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * 10)
