@@ -42,6 +42,8 @@ def operand(tracer: Tracer, item: Object) -> Object:
         return item
     if isinstance(item, Tuple) and item.kind in (tuple, list):
         return AS_ARRAY(tracer, item)
+    if isinstance(item, Static) and item.value is not None and not isinstance(item.value, str | type) and not callable(item.value):
+        tracer.refuse("opaque", kind=type(item.value).__name__)
     tracer.refuse("number_expected", what=describe(item))
 
 

@@ -424,7 +424,7 @@ class LoopTracer:
     def changes_kind(self, path: Path, first: Object, item: Any) -> None:
         name = path[0]
         if isinstance(item, Unset):
-            self.tracer.refuse("unset", self.node, name=name, reason=item.reason, notes=[(f"`{name}`: {item.reason}", item.span)])
+            self.tracer.refuse(item.key, self.node, name=name, reason=item.reason, notes=[("the paths part here", item.span)])
         self.tracer.refuse("loop_type", self.node, name=name, before=describe(first), after=describe(item))
 
     def leave_born(self, name: str, item: Any, attempt: Attempt, yields: list[Any]) -> None:

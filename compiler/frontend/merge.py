@@ -442,8 +442,8 @@ def _merge_name(merger: Merger, name: str, pair: Any, needs: Any, span: Span | N
             return merger.join(name, *((item, None) if side == 0 else (None, item)))
     if any(unset):
         lost = next((x for x in (a, b) if isinstance(x, Unset)), None)
-        where = "the `if` branch" if unset[0] else "the `else` branch, or where no branch is taken"
-        return lambda results: lost or Unset(f"it is not set on {where}", span)
+        where = "where the condition holds" if unset[0] else "where the condition does not hold"
+        return lambda results: lost or Unset(f"it is not set {where}", span)
     try:
         return merger.join(name, a, b)
     except Mismatch:
@@ -456,7 +456,7 @@ def _merge_name(merger: Merger, name: str, pair: Any, needs: Any, span: Span | N
         if name.startswith("$value"):
             merger.tracer.refuse("conditional_types", a=describe(a), b=describe(b))
         text = f"it is {describe(a)} on one path and {describe(b)} on the other"
-        return lambda results: Unset(text, span)
+        return lambda results: Unset(text, span, "differs")
 
 
 def _merge_cells(merger: Merger) -> None:

@@ -31,6 +31,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "undefined": (_C, "name `{name}` is not defined", None),
     "unbound": (_C, "`{name}` is read before anything is assigned to it", "Assign a value first."),
     "unset": (_C, "`{name}` may have no value here: {reason}", "Assign it on every path, for example before the `if` or the loop."),
+    "differs": (_T, "`{name}` cannot be used here: {reason}", "Use two names, or make both the same type."),
     "stale": (_U, "`{name}` {reason}, which was written since", "Take a copy where the two part: `.copy()`."),
     "ambiguous_write": (_U, "writing `{name}`, which may be {names}, depending on the path taken", "Decide first which array it is: make it a new one with `.copy()` before the branch or loop."),
     "captured_write": (_U, "`{name}` belongs to the module or an enclosing function and would be written", "Pass it as an argument."),
@@ -68,8 +69,8 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "static_needed": (_U, "{what} must be known at compile time", "Write it as a constant."),
     "list_mutation": (_U, "lists cannot be changed in compiled code", "Allocate an array with np.zeros and fill it, or build a new tuple."),
     # arrays
-    "axis": (_T, "axis {axis} is out of bounds for an array of {rank} dimensions", None),
-    "too_many_indices": (_T, "{count} indices for an array of {rank} dimensions", None),
+    "axis": (_T, "axis {axis} is out of bounds for an array of rank {rank}", None),
+    "too_many_indices": (_T, "{count} indices for an array of rank {rank}", None),
     "index_type": (_T, "an index must be an integer, not {what}", "Convert it with `int(...)`."),
     "bool_index": (_U, "a single bool cannot be used as an index", "Write an `if`, or use `int(...)`."),
     "slice_step": (_U, "the step of a slice must be known at compile time", "Use a constant step, or loop with `range(start, stop, step)`."),

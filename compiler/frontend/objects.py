@@ -187,8 +187,11 @@ class Iteration:
 
 @dataclass(frozen=True, slots=True)
 class Unset:
+    """key: the message of the catalogue for reading it."""
+
     reason: str
     span: Span | None = None
+    key: str = "unset"
 
 
 Object = Static | Scalar | Array | Tuple | Closure | Method | Partial | Slice | Iteration | Unset

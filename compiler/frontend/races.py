@@ -49,54 +49,56 @@ def check_parallel(tracer: Tracer, loop: Op, node: ast.AST) -> None:
         if body.results[position] is parameter:
             continue
         if parameter.type.is_scalar:
-            _check_reduction(tracer, body, parameter, body.results[position])
+            _check_reduction(loop, body, parameter, body.results[position])
         else:
             _check_array(tracer, loop, body, parameter, body.results[position], index)
 
 
 def _fail(key: str, span: Span | None, note: str, other: Span | None, **fields: Any) -> NoReturn:
-    raise make(key, span, ((note, other),), fields)
+    raise make(key, span, ((note, other),) if other is not None else (), fields)
 
+
+LOOP = "the loop is here"
 
 # -- numbers
 
 _REDUCING = {"add": 2, "multiply": 2, "minimum": 2, "maximum": 2, "subtract": 1, "bitwise_and": 2, "bitwise_or": 2}
 
 
-def _check_reduction(tracer: Tracer, body: Block, parameter: Value, result: Value) -> None:
+def _check_reduction(loop: Op, body: Block, parameter: Value, result: Value) -> None:
     """`s = s + ...` and nothing else may use `s`."""
     chain = {parameter}
     family: set[str] = set()
-    _follow(body, chain, family, parameter)
+    _follow(loop, body, chain, family, parameter)
     families = {"add" if f == "subtract" else f for f in family}
     if result not in chain or len(families) > 1:
         span = result.owner.span if result.owner is not None else None
-        _fail("race_scalar", span, "", None, name=parameter.hint)
+        _fail("race_scalar", span, LOOP, loop.span, name=parameter.hint)
 
 
-def _follow(block: Block, chain: set[Value], family: set[str], parameter: Value) -> None:
+def _follow(loop: Op, block: Block, chain: set[Value], family: set[str], parameter: Value) -> None:
     for op in block.ops:
         used = [k for k, v in enumerate(op.operands) if v in chain]
         if op.name in ("for", "while"):
             first = 3 if op.name == "for" else 0
             for k in used:
                 if k < first:
-                    _fail("race_scalar", op.span, "", None, name=parameter.hint)
+                    _fail("race_scalar", op.span, LOOP, loop.span, name=parameter.hint)
                 for region in op.regions:
                     chain.add(region.params[k - first + (op.name == "for")])
                 chain.add(op.results[k - first])
         elif used:
             if len(used) > 1 or op.name not in _REDUCING or used[0] >= _REDUCING[op.name]:
-                _fail("race_scalar", op.span, "", None, name=parameter.hint)
+                _fail("race_scalar", op.span, LOOP, loop.span, name=parameter.hint)
             family.add(op.name)
             chain.add(op.result)
         for region in op.regions:
-            _follow(region, chain, family, parameter)
+            _follow(loop, region, chain, family, parameter)
         if op.name == "if":
             for k, result in enumerate(op.results):
                 if any(r.results[k] in chain for r in op.regions):
                     if not all(r.results[k] in chain for r in op.regions):
-                        _fail("race_scalar", op.span, "", None, name=parameter.hint)
+                        _fail("race_scalar", op.span, LOOP, loop.span, name=parameter.hint)
                     chain.add(result)
 
 
@@ -109,7 +111,7 @@ def _check_array(tracer: Tracer, loop: Op, body: Block, parameter: Value, result
     _collect(tracer, body, uses)
     writes = [a for a in uses.accesses if a.writes]
     if result not in uses.versions:
-        _fail("race_rebind", loop.span, "", None, name=uses.name)
+        _fail("race_rebind", loop.span, LOOP, None, name=uses.name)
     first = writes[0].op.span if writes else loop.span
     if uses.other is not None:
         _fail("race_read", uses.other.span, "written here", first, name=uses.name)
@@ -122,10 +124,10 @@ def _check_array(tracer: Tracer, loop: Op, body: Block, parameter: Value, result
         differing = next((a for a in uses.accesses if a.index[axis] != at), None)
         if differing is None:
             return
-    _explain(tracer, uses, writes, index)
+    _explain(tracer, loop, uses, writes, index)
 
 
-def _explain(tracer: Tracer, uses: Uses, writes: list[Access], index: Value) -> NoReturn:
+def _explain(tracer: Tracer, loop: Op, uses: Uses, writes: list[Access], index: Value) -> NoReturn:
     """The error for an array whose accesses are not independent: the read or write that is to blame."""
     good = [k for k, at in enumerate(writes[0].index) if at is not None and _is_injective(tracer, at, index)]
     if good:
@@ -138,7 +140,7 @@ def _explain(tracer: Tracer, uses: Uses, writes: list[Access], index: Value) -> 
         f"Index one axis of `{uses.name}` by {some} plus a constant (so that it cannot be negative); use `range`; "
         "or let each iteration have an array of its own."
     )
-    _fail("race_write", writes[0].op.span, "the loop is here", None, name=uses.name, help=help)
+    _fail("race_write", writes[0].op.span, LOOP, loop.span, name=uses.name, help=help)
 
 
 def _is_injective(tracer: Tracer, at: Affine, index: Value) -> bool:

@@ -42,9 +42,9 @@ def assign(tracer: Tracer, target: ast.expr, item: Object) -> None:
 def name_it(tracer: Tracer, name: str, item: Object) -> None:
     """Let IR values and cells carry the name the user gave them first."""
     if isinstance(item, Scalar):
-        if not item.value.hint:
+        if not item.value.hint or item.value.hint.startswith("$"):
             item.value.hint = name
-    elif isinstance(item, Array) and not item.cell.name:
+    elif isinstance(item, Array) and (not item.cell.name or item.cell.name.startswith("$")):
         item.cell.name = name
         held = tracer.state.cells.get(item.cell)
         if type(item.cell) is Cell and isinstance(held, ArrayValue) and not held.value.hint:

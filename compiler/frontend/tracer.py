@@ -171,7 +171,7 @@ class Tracer:
             if found is not None and not isinstance(found, Unset):
                 return found
             if found is not None:
-                self.refuse("unset", node, name=name, reason=found.reason, notes=[(f"`{name}`: {found.reason}", found.span)])
+                self.refuse(found.key, node, name=name, reason=found.reason, notes=[("the paths part here", found.span)])
             if name in frame.live.locals:
                 self.refuse("unbound", node, name=name)
             if frame.parent is None:
@@ -304,7 +304,8 @@ class Tracer:
 
     def error_at_call(self, error: WengertError, callee: str, span: Span | None) -> None:
         """Say in an error inside an inlined function where it was called from."""
-        error.notes = (*error.notes, (f"in `{callee}`, called from here", span))
+        if len(error.notes) < 6:
+            error.notes = (*error.notes, (f"in `{callee}`, called from here", span))
 
     def roots(self) -> list[Array]:
         """Every array reference any frame holds."""
