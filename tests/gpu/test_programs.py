@@ -1,0 +1,392 @@
+"""Offloaded programs against the reference interpreter: on the simulated GPU everywhere, on a real one where there is
+one; and their kernels as PTX through ptxas, for every GPU generation it knows."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import wengert as wg
+from wengert.compiler.backend import nvptx
+from wengert.compiler.backend.device_program import compile_program
+from wengert.compiler.backend.libdevice import find_libdevice
+from wengert.compiler.diag.errors import IndexFault, ValueFault, ZeroDivisionFault
+from wengert.compiler.ir.interpret import interpret
+from wengert.compiler.ir.tree import flatten
+from wengert.compiler.runtime.device_array import DeviceArray
+from wengert.compiler.runtime.devices import devices
+from wengert.compiler.runtime.ledger import LEDGER
+from wengert.compiler.runtime.offload import ptx_of
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+
+def real_gpu():
+    """The skip reason for a machine without a usable GPU, "" with one."""
+    gpus = [d for d in devices() if d.kind == "cuda"]
+    return "" if any(d.available for d in gpus) else (gpus[0].reason if gpus else "only a simulated GPU")
+
+
+DEVICES = [
+    "cuda-sim",
+    pytest.param("cuda:0", marks=[pytest.mark.gpu, pytest.mark.skipif(bool(real_gpu()), reason=real_gpu() or "-")]),
+]
+
+
+# -- the programs
+
+
+def fused(x: Vector, y: Vector, a: float) -> Vector:
+    return np.sin(x) * a + np.where(y > 0.0, y, -y) / (1.0 + x * x)
+
+
+def reused(x: Vector, y: Vector) -> Vector:
+    t = np.exp(x)
+    return t[1:] - t[:-1] + np.sum(t) * y[1:]
+
+
+def functions(x: Vector):
+    p = np.abs(x) + 0.1
+    return np.exp(x) + np.log(p) + np.sqrt(p) + np.cbrt(p) + np.tanh(x) + np.arctan2(x, p) + p**1.5 + np.hypot(x, p), (
+        np.floor(x) + x % 0.7 + np.fmod(x, 0.3) + np.maximum(x, 0.2) + np.minimum(x, 0.1) + np.sign(x)
+    )
+
+
+def singles(x: NDArray[np.float32]):
+    return np.sin(x) * np.float32(2.0) + np.sqrt(np.abs(x)) + x % np.float32(0.5)
+
+
+def integers(k: NDArray[np.int64]):
+    return k // 3 + k % 4, (k * k) ^ 5, k > 2
+
+
+def complexes(z: NDArray[np.complex128]):
+    return z * z + 1.0, np.sum(z)
+
+
+def reductions(a: Matrix):
+    return np.sum(a), np.max(a), np.min(a, axis=0), np.sum(a, axis=1), np.mean(a), np.prod(a[0]), np.any(a > 1.0)
+
+
+def tensor(a: NDArray[np.float64]):
+    return np.sum(a, axis=1), np.max(a, axis=(0, 2)), a.transpose(2, 0, 1) * 2.0
+
+
+def products(a: Matrix, b: Matrix, v: Vector):
+    return a @ b, a @ v, v @ v, np.outer(v, v)
+
+
+def heat(u: Vector, steps: int) -> None:
+    for _ in range(steps):
+        u[1:-1] = u[1:-1] + 0.1 * (u[:-2] - 2.0 * u[1:-1] + u[2:])
+
+
+def heat2(u: Matrix, steps: int) -> float:
+    for _ in range(steps):
+        u[1:-1, 1:-1] += 0.1 * (u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:] - 4.0 * u[1:-1, 1:-1])
+    return np.sum(u)
+
+
+def until(x: Vector, tolerance: float) -> int:
+    n = 0
+    while np.max(np.abs(x)) > tolerance:
+        x[:] = x * 0.5
+        n += 1
+    return n
+
+
+def branches(x: Vector, flag: bool) -> Vector:
+    y = x + 1.0
+    if flag:
+        y[0] = 5.0
+    else:
+        y = x * y
+    return y
+
+
+def sweep(x: Vector) -> Vector:
+    y = np.zeros_like(x)
+    y[0] = x[0]
+    for i in range(1, x.shape[0]):
+        y[i] = 0.5 * y[i - 1] + x[i]
+    return y
+
+
+def all_pairs(x: Vector, out: Vector) -> None:
+    for i in wg.prange(x.shape[0]):
+        total = 0.0
+        for j in range(x.shape[0]):
+            total += np.cos(x[j] - x[i])
+        out[i] = total
+
+
+def parallel_sum(x: Vector) -> float:
+    total = 0.0
+    for i in wg.prange(x.shape[0]):
+        if x[i] > 0.0:
+            total += x[i] * x[i]
+        else:
+            total -= x[i]
+    return total
+
+
+def private_arrays(a: Matrix, out: Vector) -> None:
+    for i in wg.prange(a.shape[0]):
+        row = np.exp(a[i])
+        small = np.zeros(3)
+        for k in range(a.shape[1]):
+            small[k % 3] += row[k]
+        out[i] = np.max(small) + np.sum(row * row)
+
+
+def data_dependent(x: Vector, out: NDArray[np.int64]) -> None:
+    for i in wg.prange(x.shape[0]):
+        v, n = x[i], 0
+        while v * v < 4.0 and n < 50:
+            v = v * v + 0.3
+            n += 1
+        out[i] = n
+
+
+def views(a: Matrix):
+    b = a[::-1, ::2]
+    c = b.T.copy()
+    c[1, :] = 7.0
+    return b + 1.0, c, a[1], a.reshape(-1)[3:8]
+
+
+def loss(x: Vector, y: Vector) -> float:
+    return np.sum(np.tanh(x) * y) + np.max(x * y)
+
+
+def energy(u: Vector, steps: int) -> float:
+    v = u.copy()
+    for _ in range(steps):
+        v[1:-1] = v[1:-1] + 0.1 * (v[:-2] - 2.0 * v[1:-1] + v[2:]) + 0.01 * np.sin(v[1:-1])
+    return np.sum(v * v)
+
+
+def loop_loss(x: Vector) -> float:
+    total = 0.0
+    for i in range(x.shape[0]):
+        if x[i] > 0.0:
+            total += x[i] ** 3
+        else:
+            total -= np.exp(x[i])
+    return total
+
+
+def pair_loss(x: Vector) -> float:
+    out = np.zeros(x.shape[0])
+    for i in wg.prange(x.shape[0]):
+        t = 0.0
+        for j in range(x.shape[0]):
+            t += np.cos(x[j] - x[i])
+        out[i] = t
+    return np.sum(out * out)
+
+
+rng = np.random.default_rng(7)
+x, y = rng.normal(size=37), rng.normal(size=37)
+a, b = rng.normal(size=(9, 6)), rng.normal(size=(6, 5))
+
+CASES = {
+    "fused": (fused, x, y, 2.5),
+    "reused": (reused, x, y),
+    "functions": (functions, x),
+    "singles": (singles, x.astype(np.float32)),
+    "integers": (integers, np.arange(-9, 12)),
+    "complexes": (complexes, x + 1j * y),
+    "reductions": (reductions, a),
+    "tensor": (tensor, rng.normal(size=(3, 4, 5))),
+    "products": (products, a, b, rng.normal(size=6)),
+    "heat": (heat, x, 4),
+    "heat2": (heat2, a, 3),
+    "until": (until, x, 0.01),
+    "branch taken": (branches, x, True),
+    "branch not taken": (branches, x, False),
+    "sweep": (sweep, x),
+    "all pairs": (all_pairs, x, np.zeros(37)),
+    "parallel sum": (parallel_sum, x),
+    "private arrays": (private_arrays, a, np.zeros(9)),
+    "data-dependent trips": (data_dependent, x * 0.3, np.zeros(37, np.int64)),
+    "views": (views, a),
+    "gradient of a fused loss": (wg.grad(loss, wrt=(0, 1)), x, y),
+    "gradient through a time loop": (wg.grad(energy), x, 4),
+    "gradient of a scalar loop": (wg.grad(loop_loss), x),
+    "gradient of a parallel loop": (wg.grad(pair_loss), x),
+    "batch": (wg.batch(loss), np.stack([x, y]), np.stack([y, x])),
+    "batch of gradients": (wg.batch(wg.grad(loss)), np.stack([x, y]), np.stack([y, x])),
+    "batched loop": (wg.batch(loop_loss), np.stack([x, y, x])),
+    "empty": (fused, np.zeros(0), np.zeros(0), 1.0),
+    "sum of nothing": (parallel_sum, np.zeros(0)),
+}
+
+
+def copies(arguments):
+    return [v.copy() if isinstance(v, np.ndarray) else v for v in arguments]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", CASES)
+def test_offloaded_is_what_the_interpreter_says(name, device):
+    function, *arguments = CASES[name]
+    mine = copies(arguments)
+    offloaded = wg.offload(function, device)
+    returned = flatten(offloaded(*mine))[0]
+    traced = offloaded.last.traced.function
+    wanted = interpret(traced, copies(arguments))
+    results = [returned.pop(0) if w is None else mine[w] for w in traced.written]
+    single = any(v.type.dtype.bits == 32 for v in traced.results)
+    for want, got in zip(wanted, results, strict=True):
+        np.testing.assert_allclose(
+            np.asarray(got), want, rtol=1e-5 if single else 1e-10, atol=1e-6 if single else 1e-11
+        )
+
+
+@pytest.mark.skipif(not nvptx.assembler_targets(), reason="ptxas is not on this machine")
+@pytest.mark.skipif(find_libdevice() is None, reason="libdevice.10.bc is not on this machine")
+@pytest.mark.parametrize("name", CASES)
+def test_its_kernels_assemble(name):
+    function, *arguments = CASES[name]
+    offloaded = wg.offload(function, "cuda-sim")
+    offloaded.lower(*arguments)
+    program = compile_program(offloaded.last.traced.function, "cuda")
+    known = [sm for sm in (75, 80, 90, 100) if sm in nvptx.assembler_targets()]
+    for sm in known if name in ("functions", "integers", "private arrays") else known[-2:-1]:
+        assert nvptx.assemble(ptx_of(program, sm), sm)
+
+
+# -- residency: what moves, and why
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    return request.param
+
+
+@pytest.fixture
+def moved():
+    mark = LEDGER.mark
+    return lambda: [(t.array, t.direction, t.why) for t in LEDGER.since(mark)]
+
+
+def test_arrays_are_sent_once_and_results_stay(device, moved):
+    f = wg.offload(fused, device)
+    u, v = x.copy(), y.copy()
+    first = f(u, v, 2.0)
+    assert isinstance(first, DeviceArray)
+    second = f(u, first, 3.0)
+    assert moved() == [("x", "to device", "first use"), ("y", "to device", "first use")]
+    v[0] = 9.0
+    f(u, v, 2.0)
+    assert moved()[2:] == [("y", "to device", "changed since it was sent")]
+    np.asarray(second)
+    assert moved()[3:] == [(second.name, "to host", "read by NumPy")]
+
+
+def test_a_written_array_comes_home_and_need_not_be_sent_again(device, moved):
+    f, u = wg.offload(heat, device), x.copy()
+    f(u, 2)
+    f(u, 2)
+    wanted = x.copy()
+    heat(wanted, 4)
+    np.testing.assert_allclose(u, wanted)
+    assert [m[1] for m in moved()] == ["to device", "to host", "to host"]
+
+
+def test_a_device_array_is_written_where_it_is(device, moved):
+    f = wg.offload(heat, device)
+    u = wg.offload(fused, device)(x, y, 1.0)
+    before = np.array(u)
+    count = len(moved())
+    for _ in range(3):
+        f(u, 1)
+    assert len(moved()) == count
+    heat(before, 3)
+    np.testing.assert_allclose(np.asarray(u), before)
+
+
+def test_a_time_loop_keeps_to_its_buffers(device):
+    f, u = wg.offload(heat, device), x.copy()
+    f(u, 1)
+    executable = f.last.executable
+    asked = []
+    allocate = executable._handles._residency.allocate
+    executable._handles._residency.allocate = lambda size: asked.append(size) or allocate(size)
+    f(u, 50)
+    executable._handles._residency.allocate = allocate
+    assert len(asked) <= 2
+    (kernel,) = executable.placement().kernels
+    assert kernel.launches == 50
+
+
+def test_overlapping_arguments_are_refused(device):
+    u = np.zeros(40)
+    with pytest.raises(ValueFault, match="shares memory"):
+        wg.offload(all_pairs, device)(u[:20], u[10:30])
+
+
+def test_results_outlive_the_call_and_the_function(device):
+    f = wg.offload(fused, device)
+    results = [f(x, y, float(k)) for k in range(5)]
+    del f
+    gc.collect()
+    for k, r in enumerate(results):
+        np.testing.assert_allclose(np.asarray(r), fused(x, y, float(k)), rtol=1e-10)
+
+
+def test_placement_says_where_everything_is(device):
+    f = wg.offload(loss, device)
+    f(x.copy(), y.copy())
+    place = f.lower(x, y).placement
+    assert {p.name for p in place.arrays} == {"x", "y"} and {p.device for p in place.arrays} == {device}
+    assert all(k.launches == 1 and k.line is not None for k in place.kernels)
+    assert "first use" in repr(place) and "<table>" in place._repr_html_()
+
+
+# -- faults
+
+
+def gather(v: Vector, index: NDArray[np.int64], out: Vector) -> None:
+    for i in wg.prange(index.shape[0]):
+        out[i] = v[index[i]]
+
+
+def test_an_index_out_of_bounds_in_a_kernel_names_the_line_and_the_device_lives_on(device):
+    f = wg.offload(gather, device)
+    out = np.zeros(5)
+    with pytest.raises(IndexFault, match="index 99 is out of bounds for axis 0 with size 37") as fault:
+        f(x, np.array([0, 1, 99, 2, 3]), out)
+    assert isinstance(fault.value, IndexError)
+    assert fault.value.line == gather.__code__.co_firstlineno + 2
+    f(x, np.array([0, 1, -1, 2, 3]), out)
+    np.testing.assert_array_equal(out, x[[0, 1, -1, 2, 3]])
+
+
+def test_a_fault_of_the_host_part(device):
+    def quotient(v: Vector, k: int) -> Vector:
+        return v * float(10 // k)
+
+    f = wg.offload(quotient, device)
+    with pytest.raises(ZeroDivisionFault):
+        f(x, 0)
+    np.testing.assert_allclose(np.asarray(f(x, 5)), x * 2.0)
+
+
+def test_loops_in_order_are_noted(device):
+    f = wg.offload(sweep, device)
+    f(x)
+    ((note, span),) = f.last.executable.notes
+    assert "one GPU thread" in note and span.line == sweep.__code__.co_firstlineno + 3
+
+
+def test_profile_gives_each_kernel_its_time(device):
+    f = wg.offload(loss, device)
+    f(x, y)
+    place = f.last.executable.profile(x, y)
+    assert all(k.milliseconds is not None and k.milliseconds >= 0.0 for k in place.kernels)
