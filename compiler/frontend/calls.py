@@ -106,10 +106,10 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
         return Partial(args[0], tuple(args[1:]), dict(keywords))
     if value is dataclasses.replace:
         return attributes.replaced(tracer, args[0], **keywords)
+    if (getattr(value, "__module__", None) or "").startswith("wengert."):
+        return transformed(tracer, value, args, keywords)
     if isinstance(value, type):
         return construct(tracer, value, args, keywords)
-    if getattr(value, "__wengert_transform__", False):
-        return transformed(tracer, value, args, keywords)
     if isinstance(value, types.MethodType):
         return call(tracer, Static(value.__func__), [tracer.lift(value.__self__), *args], keywords)
     plain = unwrap(value)

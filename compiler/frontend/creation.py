@@ -48,13 +48,9 @@ def shape_from(tracer: Tracer, item: Object) -> tuple[Affine, ...]:
             if e.is_constant:
                 tracer.refuse("binding", name="shape", problem="negative dimensions are not allowed")
             value = tracer.index.value(e)
-            tracer.check(
-                tracer.builder.emit("greater_equal", value, tracer.builder.integer(0)), "value", "negative dimensions are not allowed"
-            )
-            tracer.index.natural.add(value)
-            for atom_, c in e.terms:
-                if isinstance(atom_, Value) and e == number(0) + Affine(0, frozenset(((atom_, c),))) and c == 1:
-                    tracer.index.natural.add(atom_)
+            enough = tracer.builder.emit("greater_equal", value, tracer.builder.integer(0))
+            tracer.check(enough, "value", "negative dimensions are not allowed")
+            tracer.index.suppose_natural(value, everywhere=False)
     return extents
 
 

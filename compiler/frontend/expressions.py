@@ -9,13 +9,12 @@ from wengert.compiler.frontend import arithmetic
 from wengert.compiler.frontend.arithmetic import binary, negate
 from wengert.compiler.frontend.attributes import attribute
 from wengert.compiler.frontend.iteration import items_of
-from wengert.compiler.frontend.merge import branch, describe, join_scalars, scalar_type, to_value
+from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, meet, run_side, scalar_type, to_value
 from wengert.compiler.frontend.objects import Object, Scalar, Static, Tuple, is_number, same_object
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.targets import assign, name_it
 from wengert.compiler.frontend.tracer import EXPRESSIONS, STATEMENTS, Tracer, closure_of, handles
-from wengert.compiler.frontend.truth import combine, is_cheap, truth
-from wengert.compiler.ir.core import Block
+from wengert.compiler.frontend.truth import combine, is_cheap, splice, truth
 from wengert.compiler.ir.types import BOOL, I64
 
 
@@ -153,29 +152,19 @@ def conditional(tracer: Tracer, node: ast.IfExp) -> Object:
     condition = truth(tracer, tracer.evaluate(node.test), node.test)
     if isinstance(condition, bool):
         return tracer.evaluate(node.body if condition else node.orelse)
-    builder, before = tracer.builder, tracer.state
-    blocks, items = [], []
-    for part in (node.body, node.orelse):
-        tracer.state = before.copy(tracer.frame.index)
-        block = Block()
-        with builder.region(block, builder.new_scope()):
-            items.append(tracer.evaluate(part))
-        blocks.append(block)
-    tracer.state = before
-    if all(scalar_type(i) is not None for i in items) and all(is_cheap(b) for b in blocks):
-        for block in blocks:
-            builder.block.ops.extend(block.ops)
-            for op in block.ops:
-                builder.home.update(dict.fromkeys(op.results, builder.scope))
+    key, before = f"$value{len(tracer.names)}", tracer.state
+    sides = [run_side(tracer, lambda p=p: tracer.bind(key, tracer.evaluate(p))) for p in (node.body, node.orelse)]  # type: ignore[misc]
+    items = [side.state.frames[tracer.frame.index][key] for side in sides]
+    if all(scalar_type(i) is not None for i in items) and all(is_cheap(s.block) for s in sides):
+        for side in sides:
+            splice(tracer, side.block)
         try:
             dtype, weak = join_scalars(*items)
-        except Exception:  # Mismatch: numbers of different strong types
+        except Mismatch:
             tracer.refuse("conditional_types", node, a=describe(items[0]), b=describe(items[1]))
         values = [to_value(tracer, i, dtype) for i in items]
-        return Scalar(builder.emit("where", condition, *values), weak)
-    key = f"$value{len(tracer.names)}"
-    ways = [lambda p=part: tracer.bind(key, tracer.evaluate(p)) for part in (node.body, node.orelse)]  # type: ignore[misc]
-    branch(tracer, condition, ways[0], ways[1], frozenset(tracer.names) | {key})
+        return Scalar(tracer.builder.emit("where", condition, *values), weak)
+    meet(tracer, condition, (sides[0], sides[1]), before, frozenset(tracer.names) | {key})
     return tracer.names.pop(key)
 
 

@@ -129,7 +129,7 @@ class Indices:
         self.made: dict[int, dict[Affine, Value]] = {}
         self.order: dict[Any, int] = {}
         self.bounds: dict[Value, tuple[Affine, Affine]] = {}
-        self.natural: set[Value] = set()
+        self.natural: dict[Value, int] = {}
         self.wrapped: dict[Value, Affine] = {}
 
     # -- to and from values
@@ -200,6 +200,13 @@ class Indices:
             for item, _ in form.terms
         )
 
+    def suppose_natural(self, value: Value, everywhere: bool = True) -> None:
+        """State that a value is not negative: by its nature, or (not `everywhere`) because a check here has passed."""
+        self.natural.setdefault(value, 0 if everywhere else self.builder.scope)
+
+    def is_natural(self, value: Value) -> bool:
+        return self.natural.get(value, -1) in self.builder.open
+
     # -- forms with a decision in them
 
     def at_least_zero(self, form: Affine) -> Affine:
@@ -251,7 +258,7 @@ class Indices:
         for item, c in form.terms:
             rest = form - atom(item) * c
             if isinstance(item, Value):
-                if c > 0 and item in self.natural and self.proves(rest, depth - 1):
+                if c > 0 and self.is_natural(item) and self.proves(rest, depth - 1):
                     return True
             elif any(self.proves(rest + bound * c, depth - 1) for bound in self._bounds_of(item, c > 0)):
                 return True

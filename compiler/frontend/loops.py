@@ -266,7 +266,10 @@ class LoopTracer:
             tracer.state = head.copy(tracer.frame.index)
             with tracer.builder.region(block, scope):
                 self.settle(tracer.state)
+                names = dict(tracer.names)
                 block.results = [form.condition()]
+            if any(tracer.names.get(n) is not item for n, item in names.items()) or len(names) != len(tracer.names):
+                self.tracer.refuse("call", self.node, name="an assignment in the condition of a loop", help="Assign in the body.")
             if any(tracer.state.cells.get(c) is not held for c, held in start.cells.items() if None not in getattr(held, "extents", ())):
                 self.note_condition_writes(start)
             blocks.append(block)

@@ -9,7 +9,6 @@ otherwise, it becomes a read-only snapshot (`Cell.alias_of`), and writing either
 
 from __future__ import annotations
 
-import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -169,7 +168,7 @@ def unknown_extent(tracer: Tracer, value: Value, axis: int) -> Affine:
     if known is not None:
         return number(known)
     made = tracer.builder.emit("dim", value, axis=axis)
-    tracer.index.natural.add(made)
+    tracer.index.suppose_natural(made)
     return tracer.index.of(made)
 
 
@@ -372,22 +371,29 @@ def branch(
     then: Callable[[], None],
     orelse: Callable[[], None],
     fall: frozenset[str],
-    node: ast.AST | None = None,
 ) -> None:
     """Run `then` and `orelse` on copies of the state and leave the merged state; `fall`: names live where they meet."""
     before = tracer.state
+    sides = (run_side(tracer, then), run_side(tracer, orelse))
+    meet(tracer, condition, sides, before, fall)
+
+
+def run_side(tracer: Tracer, run: Callable[[], None]) -> Side:
+    """Run one path on a copy of the state, into a block of its own."""
+    before, span = tracer.state, tracer.builder.span
+    tracer.state = before.copy(tracer.frame.index)
+    side = Side(Block(), tracer.builder.new_scope(), tracer.state)
+    with side.inside(tracer):
+        run()
+    side.state, tracer.state, tracer.builder.span = tracer.state, before, span
+    return side
+
+
+def meet(tracer: Tracer, condition: Value, sides: tuple[Side, Side], before: State, fall: frozenset[str]) -> None:
+    """Emit the `if` of two paths that were run, and leave the merged state."""
     current, span = tracer.frame.index, tracer.builder.span
-    sides = []
-    for run in (then, orelse):
-        tracer.state = before.copy(current)
-        side = Side(Block(), tracer.builder.new_scope(), tracer.state)
-        with side.inside(tracer):
-            run()
-        side.state = tracer.state
-        sides.append(side)
-    tracer.builder.span = span
     tracer.state = before.copy(current)
-    merger = Merger(tracer, (sides[0], sides[1]), before)
+    merger = Merger(tracer, sides, before)
     made = _merge_names(merger, fall, span)
     _merge_cells(merger)
     results: list[Value] = []

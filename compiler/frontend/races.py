@@ -180,6 +180,20 @@ def _collect(tracer: Tracer, block: Block, uses: Uses) -> None:
             _collect(tracer, region, uses)
         if op.name == "if":
             versions.update(r for k, r in enumerate(op.results) if any(b.results[k] in versions for b in op.regions))
+        _whole_replaced(op, uses)
+
+
+def _whole_replaced(op: Op, uses: Uses) -> None:
+    """A region that yields another array in place of the carried one has written all of it."""
+    first = {"for": 3, "while": 0}.get(op.name)
+    for k, result in enumerate(op.results if op.regions else ()):
+        if result not in uses.versions:
+            continue
+        bodies = op.regions if op.name == "if" else op.regions[-1:]
+        if any(b.results[k] not in uses.versions for b in bodies):
+            uses.other = uses.other or op
+        elif first is not None and op.operands[first + k] not in uses.versions:
+            uses.other = uses.other or op
 
 
 def _access(tracer: Tracer, op: Op, used: list[int], uses: Uses) -> None:

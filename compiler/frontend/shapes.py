@@ -112,7 +112,7 @@ def remaining(tracer: Tracer, own: tuple[Affine, ...], fixed: tuple[Affine, ...]
 
 
 def natural(tracer: Tracer, value: Value) -> Value:
-    tracer.index.natural.add(value)
+    tracer.index.suppose_natural(value)
     return value
 
 

@@ -226,7 +226,7 @@ class Tracer:
             made = builder.integer(known) if known is not None else builder.emit("dim", value, axis=axis)
             extents.append(self.index.of(made))
             if known is None:
-                self.index.natural.add(made)
+                self.index.suppose_natural(made)
         self.entry.ops[self.prologue : self.prologue] = builder.block.ops
         self.prologue += len(builder.block.ops)
         builder.block, builder.scope = before, scope

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from wengert.compiler.frontend.merge import describe, branch
+from wengert.compiler.frontend.merge import describe, meet, run_side
 from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.ir.core import Block, Value
@@ -47,28 +47,23 @@ def combine(tracer: Tracer, nodes: Sequence[ast.expr], is_and: bool) -> Object:
         return combine(tracer, nodes[1:], is_and) if left == is_and else first
     if left.type.dtype != BOOL or not (isinstance(first, Scalar) and first.value.type.dtype == BOOL):
         tracer.refuse("and_or_value", nodes[0])
-    block, scope, before = Block(), tracer.builder.new_scope(), tracer.state
-    tracer.state = before.copy(tracer.frame.index)
-    with tracer.builder.region(block, scope):
-        right = combine(tracer, nodes[1:], is_and)
-    if is_cheap(block) and tracer.state.frames == before.frames:
-        tracer.builder.block.ops.extend(block.ops)
-        for op in block.ops:
-            tracer.builder.home.update(dict.fromkeys(op.results, tracer.builder.scope))
-        tracer.state = before
+    name, before = f"$value{len(tracer.names)}", tracer.state
+    side = run_side(tracer, lambda: tracer.bind(name, combine(tracer, nodes[1:], is_and)))
+    right = side.state.frames[tracer.frame.index].pop(name)
+    if is_cheap(side.block) and side.state.frames == before.frames:
+        splice(tracer, side.block)
         return _joined(tracer, left, right, is_and)
-    tracer.state = before
-    name = f"$value{len(tracer.names)}"
-
-    def evaluate_right() -> None:
-        tracer.bind(name, combine(tracer, nodes[1:], is_and))
-
-    def skip() -> None:
-        tracer.bind(name, Static(not is_and))
-
-    ways = (evaluate_right, skip) if is_and else (skip, evaluate_right)
-    branch(tracer, left, *ways, frozenset(tracer.names) | {name})
+    side.state.frames[tracer.frame.index][name] = right
+    skipped = run_side(tracer, lambda: tracer.bind(name, Static(not is_and)))
+    meet(tracer, left, (side, skipped) if is_and else (skipped, side), before, frozenset(tracer.names) | {name})
     return tracer.names.pop(name)
+
+
+def splice(tracer: Tracer, block: Block) -> None:
+    """Move the ops of a block that was traced apart to where the tracer stands."""
+    tracer.builder.block.ops.extend(block.ops)
+    for op in block.ops:
+        tracer.builder.home.update(dict.fromkeys(op.results, tracer.builder.scope))
 
 
 def _joined(tracer: Tracer, left: Value, right: Object, is_and: bool) -> Object:

@@ -124,7 +124,7 @@ def checked(tracer: Tracer, i: Affine, extent: Affine, axis: int) -> Affine:
         if found is not None:
             return atom(found)
     value = tracer.builder.emit("index", index.value(i), index.value(extent), axis=axis)
-    index.natural.add(value)
+    index.suppose_natural(value)
     index.made.setdefault(tracer.builder.scope, {})[key] = value
     index.wrapped[value] = i
     return index.of(value)
@@ -141,7 +141,7 @@ def clamp(tracer: Tracer, i: Affine, extent: Affine) -> Affine:
     negative = builder.emit("less", value, builder.integer(0))
     counted = builder.emit("where", negative, builder.emit("add", value, size), value)
     made = builder.emit("minimum", builder.emit("maximum", counted, builder.integer(0)), size)
-    index.natural.add(made)
+    index.suppose_natural(made)
     return index.of(made)
 
 

@@ -10,6 +10,7 @@ from wengert.compiler.ir.printer import print_lines
 
 HIDDEN = {"constant", "dim", "index", "wrap_index", "same_extent", "check"}
 """Bookkeeping that a reader of derivatives does not look for; edges pass through it."""
+LONGEST_LABEL = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,16 @@ class Graph:
         return any(n.half == "adjoint" for n in self.nodes)
 
 
+def _place(op: Op) -> tuple[int, ...]:
+    s = op.span
+    return (s.line, s.column, s.end_line, s.end_column) if s is not None else ()
+
+
+def _last_of_each_span(function: Function) -> dict[tuple[int, ...], Op]:
+    """span -> the last primal op made for it: the one that results in the whole expression."""
+    return {_place(op): op for op in function.walk() if op.role == "primal" and not op.regions}
+
+
 def graph_of(function: Function, source: Source, title: str) -> Graph:
     """The graph of a function; ops keep the span of the user's line they come from, which links the halves."""
     return _Grapher(function).graph(source, title)
@@ -71,6 +82,7 @@ class _Grapher:
         self.made_by: dict[Value, frozenset[str]] = {}
         self.primal_at: dict[tuple[str, int, int], str] = {}
         self.count = 0
+        self.whole = _last_of_each_span(function)
 
     def graph(self, source: Source, title: str) -> Graph:
         for p in self.function.params:
@@ -126,10 +138,19 @@ class _Grapher:
                 mirror = self.primal_at.get(key) or self.primal_at.get(("", *key[1:]))
         types = ", ".join(str(r.type) for r in op.results)
         text = self.text.get(id(op), op.name)
-        self.nodes.append(GraphNode(name, op.name, half, parent, mirror, line, column, text, types, op.role))
+        label = self._written(op) if half == "primal" else op.name
+        self.nodes.append(GraphNode(name, label, half, parent, mirror, line, column, text, types, op.role))
         for v in op.operands:
             self._connect(v, name)
         self.made_by.update((r, frozenset([name])) for r in op.results)
+
+    def _written(self, op: Op) -> str:
+        """What the user wrote for it where that is short and the op is the whole of it, else the op's name."""
+        span = op.span
+        if span is None or span.source is None or span.line != span.end_line or self.whole.get(_place(op)) is not op:
+            return op.name
+        text = span.source.line(span.line)[span.column : span.end_column]
+        return text if 0 < len(text) <= LONGEST_LABEL else op.name
 
     def _control(self, op: Op, parent: str | None) -> None:
         """A loop or branch is a region; what goes in connects to its parameters' users, what comes out from its yields."""

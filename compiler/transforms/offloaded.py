@@ -37,7 +37,7 @@ class Offload(Compiled):
             if fallback is None:
                 raise
             self.device = fallback
-            self.notice = f"{device} cannot be used ({error.message}); running on the CPU's cores instead"
+            self.notice = f"{error.message.rstrip('.')}; running on the CPU's cores instead"
         label = device.replace(":", "")  # the device that was asked for: a notebook's names are the same everywhere
         super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
 

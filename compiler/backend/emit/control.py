@@ -17,6 +17,8 @@ Carried = list[tuple[str, str]]
 
 CHUNK = 1 << 16
 """Trips of an innermost loop between two looks for an interrupt."""
+COUNTED = 64
+"""Trips from which on a loop of known length tells the poll for interrupts how much it did."""
 
 
 def counted_loop(
@@ -203,6 +205,8 @@ def _for(host: HostEmitter, op: Op) -> None:
         results = _in_chunks(host, first, trips, carried, body, weight)
     else:
         results = counted_loop(host, first, trips, carried, body)
+        if innermost and int(trips) - int(first) >= COUNTED:  # the loop around it takes its trips for a single op
+            host.target.poll(host, str((int(trips) - int(first)) * weight))
     host.depth -= 1
     slots.leave(results)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
-from wengert.compiler.backend.emit.nest import Elements, FlatElements, Nest, is_flat
+from wengert.compiler.backend.emit.nest import Body, Elements, FlatElements, Nest, address, is_flat, store
 from wengert.compiler.backend.emit.scalars import apply_instruction
-from wengert.compiler.backend.emit.scope import Scope
+from wengert.compiler.backend.emit.scope import Buffer, Scope
 from wengert.compiler.ir.core import Op
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ops.contraction import free_axes
@@ -46,8 +46,20 @@ def _run(host: HostEmitter, op: Op, nest: Nest) -> None:
         host.scope.scalars[op.result] = operand
         return
     buffer = host.allocate(op.result)
-    host.target.run(host, replace(nest, into=buffer))
+    host.target.run(host, replace(nest, into=buffer) if nest.reduced else replace(nest, body=_storing(nest.body, buffer)))
     host.scope.buffers[op.result] = buffer
+
+
+def _storing(element: Body, buffer: Buffer) -> Body:
+    """A product that sums over nothing: each element is stored."""
+
+    def body(scope: Scope, index: list[str]) -> None:
+        value = element(scope, index)
+        assert value is not None
+        own = scope.outer_buffer(buffer)
+        store(scope, own, address(scope, own, index), value)
+
+    return body
 
 
 def _dot_general(host: HostEmitter, op: Op) -> None:

@@ -53,84 +53,88 @@ def _made_by_control(array: Value, carried: dict[Value, Op]) -> bool:
 
 
 class Finder:
-    """Follows an axis from value to value, as far out as it can be proved to keep its extent."""
+    """Follows an axis from value to value, as far out as it can be proved to keep its extent.
+
+    Every carried array is first taken to keep its extents; what one trip through a body then contradicts is given up,
+    until nothing is contradicted any more (so that arrays which change places keep theirs too).
+    """
 
     def __init__(self, carried: dict[Value, Op]):
         self.carried = carried
+        self.changing: set[tuple[Op, int, int]] = set()
+        """(loop, position, axis) of carried arrays whose extent may change from trip to trip."""
         self.known: dict[Place, Place | Value] = {}
+        loops = list(dict.fromkeys(carried.values()))
+        while changed := [key for op in loops for key in self._contradicted(op)]:
+            self.changing.update(changed)
+            self.known.clear()
 
     def outermost(self, place: Place) -> Place | Value:
-        if place not in self.known:
-            self.known[place] = place  # while it is being followed, it stands for itself
-            self.known[place] = self._follow(place)
-        return self.known[place]
+        trail: list[Place] = []
+        found: Place | Value = place
+        while isinstance(found, tuple) and found not in self.known:
+            trail.append(found)
+            step = self._step(found)
+            if step == found:
+                break
+            found = step
+        if isinstance(found, tuple) and found in self.known:
+            found = self.known[found]
+        self.known.update((p, found) for p in trail)
+        return found
 
-    def _follow(self, place: Place) -> Place | Value:
+    def _contradicted(self, op: Op) -> list[tuple[Op, int, int]]:
+        first = 3 if op.name == "for" else 0
+        found = []
+        for position, (init, end) in enumerate(zip(op.operands[first:], op.regions[-1].results, strict=True)):
+            for axis in range(init.type.rank):
+                key = (op, position, axis)
+                if key not in self.changing and not self._agree((init, axis), (end, axis)):
+                    found.append(key)
+        return found
+
+    def _agree(self, a: Place, b: Place) -> bool:
+        known = a[0].type.shape[a[1]]
+        if known is not None and known == b[0].type.shape[b[1]]:
+            return True
+        p, q = self.outermost(a), self.outermost(b)
+        if p == q:
+            return True
+        return isinstance(p, Value) and isinstance(q, Value) and constant_of(p) is not None and constant_of(p) == constant_of(q)
+
+    def _step(self, place: Place) -> Place | Value:
+        """One step outwards; the place itself where there is none."""
         array, axis = place
         op = self.carried.get(array) or array.owner
         if op is None:
             return place
         if op.name in ("for", "while"):
-            return self._loop(op, place)
-        if op.name == "if":
-            a, b = (self.outermost((region.results[op.results.index(array)], axis)) for region in op.regions)
-            outside = _defined_in(op.regions[0]) | _defined_in(op.regions[1])
-            if a == b and (a if isinstance(a, Value) else a[0]) not in outside:
-                return a
-            if isinstance(a, Value) and isinstance(b, Value) and constant_of(a) is not None and constant_of(a) == constant_of(b):
+            position = self._position(op, array)
+            if (op, position, axis) in self.changing:
                 return place
-            return place
+            return op.operands[(3 if op.name == "for" else 0) + position], axis
+        if op.name == "if":
+            return self._branches(op, place)
         rule = REGISTRY[op.name].extent
         found = rule(op, axis) if rule is not None else None
-        if found is None:
-            return place
-        return self.outermost(found) if isinstance(found, tuple) else found
+        if isinstance(found, Value) and found.owner is not None and found.owner.name == "dim":
+            return found.owner.operands[0], found.owner.attrs["axis"]
+        return place if found is None else found  # type: ignore[return-value]
 
-    def _loop(self, op: Op, place: Place) -> Place | Value:
-        """The extent before the loop, if one trip through the body keeps it."""
+    def _position(self, op: Op, array: Value) -> int:
+        if array.owner is op:
+            return next(k for k, v in enumerate(op.results) if v is array)
+        skipped = 1 if op.name == "for" else 0
+        return next(k - skipped for region in op.regions for k, p in enumerate(region.params) if p is array)
+
+    def _branches(self, op: Op, place: Place) -> Place | Value:
         array, axis = place
-        body = op.regions[-1]
-        params = body.params[1:] if op.name == "for" else body.params
-        first = 3 if op.name == "for" else 0
-        if array in op.results:
-            position = list(op.results).index(array)
-        else:
-            position = next(
-                k
-                for region in op.regions
-                for k, p in enumerate(region.params[1:] if op.name == "for" else region.params)
-                if p is array
-            )
-        if params[position].type.shape[axis] is not None:
+        position = next(k for k, v in enumerate(op.results) if v is array)
+        a, b = (self.outermost((region.results[position], axis)) for region in op.regions)
+        if a != b:
             return place
-        param = (params[position], axis)
-        # following the yielded value must lead back to the parameter itself
-        self.known[param] = param
-        end = self._strip((body.results[position], axis), param)
-        del self.known[param]
-        return self.outermost((op.operands[first + position], axis)) if end == param else place
-
-    def _strip(self, place: Place, param: Place) -> Place | Value:
-        while place != param:
-            array, axis = place
-            op = self.carried.get(array) or array.owner
-            if op is None:
-                return place
-            if op.name in ("for", "while", "if"):
-                found = self._follow(place)
-                if isinstance(found, Value) or found == place:
-                    return found
-            else:
-                rule = REGISTRY[op.name].extent
-                extent: Place | Value | None = rule(op, axis) if rule is not None else None
-                if not isinstance(extent, tuple):
-                    if isinstance(extent, Value) and extent.owner is not None and extent.owner.name == "dim":
-                        extent = (extent.owner.operands[0], extent.owner.attrs["axis"])
-                    else:
-                        return place
-                found = extent
-            place = found
-        return place
+        inside = _defined_in(op.regions[0]) | _defined_in(op.regions[1])
+        return place if (a if isinstance(a, Value) else a[0]) in inside else a
 
 
 def _defined_in(block: Block) -> set[Value]:

@@ -17,7 +17,7 @@ from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Function, Op, Value, constant_of
 from wengert.compiler.ir.interpret import Trap
 from wengert.compiler.ir.opdef import REGISTRY
-from wengert.compiler.ir.rewrite import copy_block, copy_ops
+from wengert.compiler.ir.rewrite import copy_block, copy_op, copy_ops
 from wengert.compiler.ir.types import I64
 
 Rule = Callable[[Builder, Op, list[Value]], Value | None]
@@ -26,8 +26,11 @@ Rule = Callable[[Builder, Op, list[Value]], Value | None]
 
 def simplify(function: Function) -> Function:
     mapping: dict[Value, Value] = {}
+    outermost = set(map(id, function.body.ops))
 
     def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
+        if op.name == "same_extent" and id(op) in outermost and operands[0] is not operands[1]:
+            return _equal_from_here_on(builder, op, operands, mapping)
         if op.name == "if":
             return _branch(builder, op, operands, mapping, replace)
         if op.name == "for":
@@ -45,6 +48,22 @@ def simplify(function: Function) -> Function:
         return None if folded is None else [folded]
 
     return Function(function.name, copy_block(function.body, mapping, replace), function.written)
+
+
+def _equal_from_here_on(builder: Builder, op: Op, operands: list[Value], mapping: dict[Value, Value]) -> list[Value]:
+    """After a check at function level that two extents are equal, the rest of the function uses one of them.
+
+        %n = dim %x {axis = 0} : i64
+        %m = same_extent %n, %6 {message = 'declared extent `6`'} : i64      from here on, %n and %m are %6
+    """
+    known = [constant_of(v) for v in operands]
+    if None not in known and known[0] != known[1]:
+        return list(copy_op(builder, op, operands).results)
+    kept = operands[1] if known[1] is not None else operands[0]
+    if None in known:
+        copy_op(builder, op, operands)
+        mapping.update({v: kept for v in op.operands})
+    return [kept]
 
 
 def _branch(builder: Builder, op: Op, operands: list[Value], mapping: Any, replace: Any) -> list[Value] | None:
