@@ -26,7 +26,7 @@ BLOCK, MOST_BLOCKS = 256, 4096
 class Table:
     """Words of the runtime's table, word 3 of the frame: C functions, the stream, the error record, memory to reuse."""
 
-    ALLOCATE, FREE, READ, COPY, LAUNCH, STREAM, ERRORS = range(7)
+    ALLOCATE, FREE, READ, COPY, LAUNCH, STREAM, ERRORS, DOT = range(8)
     HANDLES, SLOTS = 8, 16
     KERNELS = HANDLES + SLOTS  # from here on, for each kernel: its handle, and how often it was launched
 
@@ -87,6 +87,7 @@ class HostWriter:
         self.scalars: dict[Value, str] = {}
         self.arrays: dict[Value, DeviceBuffer] = {}
         self.faults: list[HostFault] = []
+        self.dots: list[Op] = []
         self.scopes: list[Scope] = []
 
     def write(self) -> None:
@@ -378,6 +379,22 @@ def _launch(host: HostWriter, op: Op) -> None:
         host.arrays[v] = buffer
 
 
+def _library_dot(host: HostWriter, op: Op) -> None:
+    """The runtime is told which product (by number), the addresses, and the extents of both operands."""
+    text, (target, a, b) = host.text, op.operands
+    out = host.writable(host.take(target, op), op)
+    x, y = host.arrays[a], host.arrays[b]
+    known = [*x.extents, *y.extents]
+    extents = text.alloca(f"[{len(known)} x i64]", "extents")
+    for k, n in enumerate(known):
+        text.do(f"store i64 {n}, ptr {text.value(f'getelementptr i64, ptr {extents}, i64 {k}')}")
+    host.dots.append(op)
+    pointers = ", ".join(f"ptr {host.address(buffer)}" for buffer in (out, x, y))
+    status = text.value(f"call i32 {host.table_word(Table.DOT)}(i64 {len(host.dots) - 1}, {pointers}, ptr {extents})")
+    host.check(text.value(f"icmp eq i32 {status}, 0"), "device", op, text.value(f"zext i32 {status} to i64"))
+    host.arrays[op.result] = out
+
+
 def _argument(host: HostWriter, v: Value, buffer: DeviceBuffer | None) -> list[tuple[str, str]]:
     """What a kernel takes for a value: see device_text.parameters."""
     if buffer is not None:
@@ -474,7 +491,7 @@ def _feed(phis: Sequence[Sequence], pieces: Sequence[Sequence[tuple[str, str]]],
 
 WRITE: dict[str, Callable[[HostWriter, Op], None]] = {
     "constant": _constant, "dim": _dim, "index": _index, "wrap_index": _wrap_index, "same_extent": _same_extent,
-    "check": _check, "empty": _empty, "reshape": _reshape, "load": _load, "launch": _launch, "if": _if, "for": _for,
+    "check": _check, "empty": _empty, "reshape": _reshape, "load": _load, "launch": _launch, "library_dot": _library_dot, "if": _if, "for": _for,
     "while": _while,
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The two ops that only the host part of an offloaded function has: `empty` memory and a kernel `launch`.
+"""The ops that only the host part of an offloaded function has: `empty` memory, a kernel `launch`, a library's product.
 
     %y = empty %n {dtype = 'f64'}                                            : f64[?]
     %z = launch %count, %y, %x, %a {kernel = <function>, outputs = 1, ...}   : f64[?]
@@ -16,7 +16,7 @@ import numpy as np
 
 from wengert.compiler.ir.core import Function, Op, Value
 from wengert.compiler.ir.interpret import interpret
-from wengert.compiler.ir.opdef import InferenceError, OpDef, register
+from wengert.compiler.ir.opdef import REGISTRY, InferenceError, OpDef, register
 from wengert.compiler.ir.types import DTYPES, I64, Type
 from wengert.compiler.ops.arrays import static
 
@@ -29,6 +29,19 @@ def _evaluate_empty(*extents: Any, dtype: str) -> Any:
     numpy_dtype = DTYPES[dtype].numpy
     poison = np.nan if numpy_dtype.kind in "fc" else 1  # whoever reads it before it is written is found out
     return np.full([int(n) for n in extents], poison, numpy_dtype)
+
+
+def _infer_dot(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
+    (made,) = REGISTRY["dot_general"].infer(operands[1:], attrs)
+    if not operands[0].type.accepts(made) and not made.accepts(operands[0].type):
+        raise InferenceError(f"product {made} into {operands[0].type}")
+    return (operands[0].type,)
+
+
+def _evaluate_dot(out: Any, a: Any, b: Any, contract: Any, batch: Any) -> Any:
+    evaluate = REGISTRY["dot_general"].evaluate
+    assert evaluate is not None
+    return evaluate(a, b, contract=contract, batch=batch)
 
 
 def _infer_launch(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
@@ -58,6 +71,16 @@ register(
         _evaluate_empty,
         extent=lambda op, axis: op.operands[axis],
         doc="an array of the given extents whose elements nobody has written yet. attrs: dtype",
+    )
+)
+register(
+    OpDef(
+        "library_dot",
+        "update",
+        _infer_dot,
+        _evaluate_dot,
+        extent=lambda op, axis: (op.operands[0], axis),
+        doc="`dot_general` of operands 1 and 2 by the device's library, into operand 0; attrs as there",
     )
 )
 register(

@@ -178,6 +178,10 @@ class Outliner:
             op.name, self.extents(value), value.type.dtype, lambda k, index: k.element(value, index), value.hint
         )
 
+    def whole(self, old: Value) -> Value:
+        """An array in memory, on the host. Those that a library reads are stored already (see device_fusion)."""
+        return self.values[old]
+
     def _dim(self, op: Op) -> None:
         self.values[op.result] = self.extent(op.operands[0], op.attrs["axis"])
 

@@ -16,7 +16,7 @@ from wengert.compiler.backend.device_text import KernelText, kernels_for_nvptx, 
 from wengert.compiler.backend.emit.text import Module
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.diag.span import Span
-from wengert.compiler.ir.core import Function
+from wengert.compiler.ir.core import Function, Op
 from wengert.compiler.ir.verify import verify
 
 KERNELS = {"cuda": kernels_for_nvptx, "simulated": kernels_for_simulator}
@@ -33,6 +33,7 @@ class DeviceProgram:
     host: int
     host_text: str
     host_faults: list[HostFault]
+    dots: list[Op]
     kernels: list[Kernel]
     image: KernelText
     notes: list[tuple[str, Span | None]]
@@ -65,6 +66,6 @@ def compile_program(function: Function, kind: str) -> DeviceProgram:
     code = target.link(target.object_code(parsed), ["wg_host"], {})
     lap("host")
     return DeviceProgram(
-        function, outlined.host, writer.layout, code["wg_host"], text, writer.faults, outlined.kernels, image,
+        function, outlined.host, writer.layout, code["wg_host"], text, writer.faults, writer.dots, outlined.kernels, image,
         outlined.notes, times, code,
     )  # fmt: skip

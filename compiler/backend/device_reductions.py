@@ -7,6 +7,7 @@ gives the same bits on every device; no thread waits for another.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 from wengert.compiler.backend.device_kernels import KernelBuilder
@@ -50,11 +51,14 @@ def reduce(outliner: Outliner, op: Op) -> Value:
     )  # neighbouring threads then share one result, else neighbour them
     stages = _Stages(outliner, op.name, combine, op.result.type.dtype, op.result.hint)
     partial, count = stages.first(element, outer, outliner.product(inner), fast)
-    partial, count = stages.again(partial, outer, count, SECOND)
-    total, _ = stages.again(partial, outer, count, 1)
     if not outer:
+        total = stages.rest(partial, outer, count)
         return outliner.host.emit("load", total, outliner.host.integer(0), hint=op.result.hint)
-    return outliner.host.emit("reshape", total, *outer, hint=op.result.hint)
+    host, then, orelse = outliner.host, Block(), Block(results=[partial])
+    with host.inside(then):  # where there are enough outer elements, each is done by one thread, at once
+        then.results = [stages.rest(partial, outer, count)]
+    total = host.if_(host.emit("greater", count, host.integer(1)), then, orelse).result
+    return host.emit("reshape", total, *outer, hint=op.result.hint)
 
 
 def sum_all(outliner: Outliner, partial: Value, combine: str, dtype: DType) -> Value:
@@ -83,6 +87,11 @@ class _Stages:
             room = host.emit("truncated_divide", host.integer(THREADS), self._at_least(width, one))
             parts = self._at_most(self._at_least(room, host.integer(32) if fast else one), length)
         return self._step(element, outer, width, length, parts, fast)
+
+    def rest(self, partial: Value, outer: list[Value], length: Value) -> Value:
+        """The steps after the first."""
+        partial, length = self.again(partial, outer, length, SECOND)
+        return self.again(partial, outer, length, 1)[0]
 
     def again(self, partial: Value, outer: list[Value], length: Value, most: int) -> tuple[Value, Value]:
         """Combine the parts of a former step into at most `most` (exactly one where `most` is 1)."""
@@ -144,12 +153,22 @@ class _Stages:
         return host.emit("where", host.emit("less", a, b), b, a)
 
 
+SMALL_PRODUCT = 1 << 15
+"""Multiplications up to which a kernel of ours beats asking the library."""
+
+
 def contract(outliner: Outliner, op: Op) -> Value:
-    """`dot_general`: one thread for each element of the result, adding up in order."""
+    """`dot_general`: by the library (cuBLAS); small ones by a kernel, one thread for each element of the result."""
     a, b = op.operands
+    if op.result.type.is_array and op.result.type.dtype.kind in "fc" and not _is_small(op):
+        extents = _result_extents(outliner, op)
+        out = outliner.empty(extents, op.result.type.dtype, op.result.hint)
+        return outliner.host.emit(
+            "library_dot", out, outliner.whole(a), outliner.whole(b), hint=op.result.hint, **op.attrs
+        )
     (ca, cb), (ba, bb) = op.attrs["contract"], op.attrs["batch"]
     free_a, free_b = free_axes(a.type.rank, ca, ba), free_axes(b.type.rank, cb, bb)
-    extents = [outliner.extent(a, k) for k in (*ba, *free_a)] + [outliner.extent(b, k) for k in free_b]
+    extents = _result_extents(outliner, op)
     inner, dtype = [outliner.extent(a, k) for k in ca], op.result.type.dtype
     length = outliner.product(inner)
 
@@ -171,6 +190,23 @@ def contract(outliner: Outliner, op: Op) -> Value:
     return _dot_to_scalar(outliner, op, ca, cb, inner)
 
 
+def _is_small(op: Op) -> bool:
+    a, b = (v.type for v in op.operands)
+    if not a.is_static or not b.is_static:
+        return False
+    shared = [n or 0 for n in a.shape] + [
+        b.shape[k] or 0 for k in free_axes(b.rank, op.attrs["contract"][1], op.attrs["batch"][1])
+    ]
+    return prod(shared) <= SMALL_PRODUCT
+
+
+def _result_extents(outliner: Outliner, op: Op) -> list[Value]:
+    a, b = op.operands
+    (ca, cb), (ba, bb) = op.attrs["contract"], op.attrs["batch"]
+    free_a, free_b = free_axes(a.type.rank, ca, ba), free_axes(b.type.rank, cb, bb)
+    return [outliner.extent(a, k) for k in (*ba, *free_a)] + [outliner.extent(b, k) for k in free_b]
+
+
 def _dot_to_scalar(outliner: Outliner, op: Op, ca: Sequence[int], cb: Sequence[int], inner: list[Value]) -> Value:
     a, b = op.operands
     stages = _Stages(outliner, "dot", "add", op.result.type.dtype, op.result.hint)
@@ -181,9 +217,8 @@ def _dot_to_scalar(outliner: Outliner, op: Op, ca: Sequence[int], cb: Sequence[i
         return kernel.builder.emit("multiply", x, kernel.element(b, _placed(b.type.rank, (cb, index))))
 
     partial, count = stages.first(element, [], outliner.product(inner), False)
-    for most in (SECOND, 1):
-        partial, count = stages.again(partial, [], count, most)
-    return outliner.host.emit("load", partial, outliner.host.integer(0), hint=op.result.hint)
+    total = stages.rest(partial, [], count)
+    return outliner.host.emit("load", total, outliner.host.integer(0), hint=op.result.hint)
 
 
 def _placed(rank: int, *parts: tuple[Sequence[int], Sequence[Value]]) -> list[Value]:

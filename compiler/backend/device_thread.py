@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from wengert.compiler.backend.emit.control import counted_loop
-from wengert.compiler.backend.emit.host import HostEmitter
+from wengert.compiler.backend.emit.host import Fault, HostEmitter
 from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, store
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.scope import Buffer
@@ -56,7 +56,9 @@ class ThreadTarget:
             return host.text.alloca(f"[{int(count) * item_bytes} x i8]", "local", 16)
         self.allocates = True
         size = host.scope.index.multiply(count, str(item_bytes))
-        return host.text.value(f"call ptr @wg_thread_allocate(ptr %live, i64 {size})")
+        pointer = host.text.value(f"call ptr @wg_thread_allocate(ptr %live, i64 {size})")
+        host.check(host.text.value(f"icmp ne ptr {pointer}, null"), Fault("memory", host.op), count, str(item_bytes))
+        return pointer
 
     def free(self, host: HostEmitter, pointer: str) -> None:
         self.allocates = True

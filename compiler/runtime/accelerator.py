@@ -63,6 +63,15 @@ class Accelerator(Protocol):
         """Load kernels: PTX for a real GPU, LLVM text for a simulated one."""
         ...
 
+    @property
+    def library(self) -> Any:
+        """NumPy for arrays on this device: CuPy, or NumPy itself."""
+        ...
+
+    def array(self, pointer: int, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+        """The library's array over device memory, row-major; the memory must outlive it."""
+        ...
+
     def current(self) -> AbstractContextManager[object]:
         """Within it, this is the device on which this thread's driver calls act."""
         ...

@@ -25,6 +25,8 @@ from wengert.compiler.runtime.cuda_driver import Driver
 
 _CHUNK = 16 << 20  # bytes of each pinned buffer
 _PIECE = 1 << 20  # bytes from which copying to or from pinned memory is shared by several threads
+_THREAD_HEAP = 2 << 30  # bytes
+_MALLOC_HEAP_SIZE = 2  # cudaLimit
 _TO_DEVICE, _TO_HOST, _WITHIN = 1, 2, 3  # cudaMemcpyKind
 
 
@@ -55,6 +57,18 @@ class CudaAccelerator:
         with self.current():
             self._pinned = [cupy.cuda.alloc_pinned_memory(_CHUNK) for _ in range(2)]
             self._sent = [cupy.cuda.Event(disable_timing=True) for _ in range(2)]
+
+    @property
+    def library(self) -> Any:
+        return self._cupy
+
+    def array(self, pointer: int, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+        size = int(np.prod(shape)) * dtype.itemsize
+        with self.current():
+            if size == 0:
+                return self._cupy.empty(shape, dtype)
+            memory = self._cupy.cuda.UnownedMemory(pointer, size, None, self._device.id)
+            return self._cupy.ndarray(shape, dtype, self._cupy.cuda.MemoryPointer(memory, 0))
 
     def current(self) -> AbstractContextManager[object]:
         """Within it, this is the current device of the thread."""
@@ -87,12 +101,24 @@ class CudaAccelerator:
         """`image` is LLVM text for NVPTX; compiled, or taken from the cache, and loaded."""
         ptx = compile_ptx(image, kernels, self.sm)
         with self.current():
+            if "@malloc" in image:
+                self._make_room_for_threads()
             module = self._cupy.cuda.function.Module()
             try:
                 module.load(ptx.encode())
             except self._cupy.cuda.driver.CUDADriverError as error:
                 raise DeviceError(f"{self.id} does not take the compiled kernels: {error}") from None
             return CudaKernels({name: int(module.get_function(name).ptr) for name in kernels}, module)
+
+    def _make_room_for_threads(self) -> None:
+        """Kernels whose threads allocate arrays take them from a heap of fixed size, 8 MB unless it is enlarged now."""
+        free, _ = self._cupy.cuda.runtime.memGetInfo()
+        wanted = min(_THREAD_HEAP, free // 4)
+        try:
+            if self._cupy.cuda.runtime.deviceGetLimit(_MALLOC_HEAP_SIZE) < wanted:
+                self._cupy.cuda.runtime.deviceSetLimit(_MALLOC_HEAP_SIZE, wanted)
+        except self._cupy.cuda.runtime.CUDARuntimeError:  # it is in use, and cannot be enlarged any more
+            pass
 
     def synchronize(self) -> None:
         with self.current():

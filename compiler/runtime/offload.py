@@ -23,6 +23,7 @@ from wengert.compiler.diag.span import Source, Span
 from wengert.compiler.ir.core import Function, Op
 from wengert.compiler.ir.interpret import Trap
 from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ops.contraction import free_axes
 from wengert.compiler.runtime import cpu
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
 from wengert.compiler.runtime.arguments import Arguments
@@ -38,6 +39,9 @@ _ALLOCATE = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int64)
 _FREE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _READ = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 _COPY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+_DOT = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)
+)
 _HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 _LAUNCH = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, *[ctypes.c_uint] * 7, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
@@ -113,8 +117,10 @@ class DeviceExecutable:
         self._host = _HOST(program.host)
         self._callbacks = (
             _ALLOCATE(self._handles.allocate), _FREE(self._handles.free), _READ(self._read), _COPY(self._copy),
+            _DOT(self._dot),
         )  # fmt: skip
-        for word, callback in zip((Table.ALLOCATE, Table.FREE, Table.READ, Table.COPY), self._callbacks, strict=True):
+        words = (Table.ALLOCATE, Table.FREE, Table.READ, Table.COPY, Table.DOT)
+        for word, callback in zip(words, self._callbacks, strict=True):
             self._table[word] = ctypes.cast(callback, ctypes.c_void_p).value or 0
         self._table[Table.ERRORS] = self._errors.pointer
         self._launch_address = gpu.launch_address
@@ -254,6 +260,17 @@ class DeviceExecutable:
     def _copy(self, target: int, source: int, size: int) -> None:
         self._gpu.copy(source, target, size)
 
+    def _dot(self, number: int, out: int, a: int, b: int, extents: Any) -> int:
+        op = self.program.dots[number]
+        ranks = [v.type.rank for v in op.operands[1:]]
+        shapes = [tuple(extents[: ranks[0]]), tuple(extents[ranks[0] : sum(ranks)])]
+        try:
+            arrays = [self._gpu.array(p, s, op.result.type.dtype.numpy) for p, s in zip((a, b), shapes, strict=True)]
+            multiply_into(self._gpu, out, *arrays, op.attrs["contract"], op.attrs["batch"])
+        except Exception:  # as above
+            return 1
+        return 0
+
     # -- faults
 
     def _host_fault(self) -> WengertError:
@@ -271,6 +288,24 @@ class DeviceExecutable:
         kernel, number = int(record[0]) >> 32, int(record[0]) & 0xFFFFFFFF
         fault = self.program.image.faults[kernel][number - 1]
         raise fault_error(fault.kind, fault.op, int(record[1]), int(record[2]), self.device)
+
+
+def multiply_into(gpu: Accelerator, out: int, a: Any, b: Any, contract: Any, batch: Any) -> None:
+    """`dot_general` by matmul: batch axes first, the free ones of each and the contracted ones each as one axis."""
+    (ca, cb), (ba, bb) = contract, batch
+    fa, fb = free_axes(a.ndim, ca, ba), free_axes(b.ndim, cb, bb)
+    size = [int(np.prod([array.shape[k] for k in axes])) for array, axes in ((a, ba), (a, fa), (a, ca), (b, fb))]
+    left = a.transpose(*ba, *fa, *ca).reshape(size[0], size[1], size[2])
+    right = b.transpose(*bb, *cb, *fb).reshape(size[0], size[2], size[3])
+    target = gpu.array(out, (size[0], size[1], size[3]), a.dtype)
+    if target.size == 0:
+        return
+    if size[2] == 0:
+        target[...] = 0
+    elif size[0] == 1:
+        gpu.library.matmul(left[0], right[0], out=target[0])
+    else:
+        gpu.library.matmul(left, right, out=target)
 
 
 def fault_error(kind: str, op: Op | None, a: int, b: int, device: str) -> WengertError:

@@ -44,7 +44,9 @@ class Placement:
     notes: tuple[str, ...] = ()
 
     def _tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
-        arrays: list[tuple[str, ...]] = [(a.name, str(a.dtype), str(a.shape), readable_bytes(a.bytes), a.device) for a in self.arrays]
+        arrays: list[tuple[str, ...]] = [
+            (a.name, str(a.dtype), str(a.shape), readable_bytes(a.bytes), a.device) for a in self.arrays
+        ]
         kernels: list[tuple[str, ...]] = [
             (k.name, "-" if k.line is None else str(k.line), str(k.launches), "one" if k.one_thread else "many",
              "-" if k.milliseconds is None else f"{k.milliseconds:.3f}")

@@ -72,6 +72,15 @@ class SimulatedAccelerator:
         library = _link(image, kernels)
         return SimulatedKernels({name: library[name] for name in kernels}, library)
 
+    library = np
+
+    def array(self, pointer: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        size = int(np.prod(shape)) * dtype.itemsize
+        if size == 0:
+            return np.empty(shape, dtype)
+        raw = (ctypes.c_uint8 * size).from_address(pointer & ~DEVICE_BIT)
+        return np.frombuffer(raw, dtype).reshape(shape)
+
     def current(self) -> AbstractContextManager[object]:
         return nullcontext()
 
