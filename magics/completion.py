@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from wengert.compiler.api import devices
@@ -10,23 +10,12 @@ from wengert.magics import line
 from wengert.magics.options import PARSERS
 from wengert.magics.session import Session
 
-Completer = Callable[[Any, Any], list[str]]
 
-
-def completers(session: Session) -> dict[str, Completer]:
-    """The completer of each magic, by the word it stands behind."""
-    found: dict[str, Completer] = {f"%%{m}": _bound(cell_words, session, m) for m in PARSERS}
-    found["%wengert"] = lambda shell, event: _rest(line_words(session, _before(event)), event)
-    return found
-
-
-def _bound(words: Callable[[str, str], Iterable[str]], session: Session, magic: str) -> Completer:
-    return lambda shell, event: _rest(words(magic, _before(event)), event)
-
-
-def _before(event: Any) -> str:
-    """The line up to the word that is being completed."""
-    return event.line[: event.line.rfind(" ") + 1]
+def complete(session: Session, word: str, event: Any) -> list[str]:
+    """The completions where the line begins with `word`, "%%autodiff" or "%wengert"."""
+    before = event.line[: event.line.rfind(" ") + 1]
+    words = line_words(session, before) if word == "%wengert" else cell_words(word.removeprefix("%%"), before)
+    return _rest(words, event)
 
 
 def _rest(words: Iterable[str], event: Any) -> list[str]:
@@ -58,7 +47,7 @@ def line_words(session: Session, before: str) -> list[str]:
     if words[-1] == "--devices":
         return usable_devices()
     if words[0] in line.TAKE_FUNCTION and len(words) == 1:
-        return list(session.compiled())
+        return list(line.compiled_functions(session))
     if words[0] == "ir" and len(words) == 2:
         return stage_names(session, words[1])
     return ["--devices"] if words[0] == "bench" else []

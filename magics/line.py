@@ -11,26 +11,15 @@ from IPython.core.error import UsageError
 from wengert.compiler.api import Compiled, Lowered, benchmark, devices, transfers
 from wengert.compiler.diag.errors import OptionError
 from wengert.magics import panel, present
+from wengert.magics.options import LINE_HELP
 from wengert.magics.session import Session
-
-HELP = """\
-%wengert devices                             what can be used here, and why the others cannot
-%wengert ir f [stage]                        the stages of f's compilation, and the IR after one (default: the last)
-%wengert graph f                             the derivative graph
-%wengert transfers                           every byte that moved between host and devices, with its reason
-%wengert bench f(x) [--devices cpu,cuda:0]   steady-state timings, side by side
-%wengert settings [view on|off]              whether %%autodiff, %%batch and %%offload show their panel
-%wengert check f(x)                          (will come) the derivative check and pitfall report
-%wengert tour                                (will come) the guided notebooks
-
-f is a compiled function: of a cell under %%autodiff, %%batch or %%offload, or of wg.jit(f), wg.grad(f), ..."""
 
 
 def run(session: Session, line: str) -> None:
     """Run `%wengert line`. Raises UsageError, in one line, for what is not understood."""
     word, _, rest = line.strip().partition(" ")
     if word in ("", "--help", "help"):
-        print(HELP)
+        print(LINE_HELP)
         return
     command = COMMANDS.get(word)
     if command is None:
@@ -150,10 +139,15 @@ TAKE_FUNCTION = ("ir", "graph", "bench", "check")
 """The subcommands whose first word is a compiled function."""
 
 
+def compiled_functions(session: Session) -> dict[str, Compiled]:
+    """The compiled functions in the user's namespace, by name."""
+    return {n: v for n, v in session.user.items() if isinstance(v, Compiled) and not n.startswith("_")}
+
+
 def _last_program(session: Session, name: str, command: str) -> Lowered:
     function = session.user.get(name)
     if not isinstance(function, Compiled):
-        known = ", ".join(session.compiled()) or "none yet"
+        known = ", ".join(compiled_functions(session)) or "none yet"
         what = f"{name} is not a compiled function" if name else "name a compiled function"
         raise UsageError(f"%wengert {command}: {what}; there are: {known}")
     try:

@@ -1,14 +1,26 @@
-"""The magics themselves: each hands its line and cell on; what IPython shows for `%%autodiff?` is their help."""
+"""The magics themselves: each hands its line and cell on; what IPython shows for `%%autodiff?` is their help.
+
+The compiler takes half a second to import. `%load_ext` does not: what needs it is imported when it is first used.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
-from wengert.magics import cells, line
-from wengert.magics.options import PARSERS
+from wengert.magics.options import LINE_HELP, PARSERS
 from wengert.magics.session import Session
+
+
+def later(module: str, name: str) -> Callable[..., Any]:
+    """The function `name` of a module of this package, which is imported at the first call."""
+    return lambda *arguments: getattr(import_module(f"wengert.magics.{module}"), name)(*arguments)
+
+
+run_cell, run_line = later("cells", "run"), later("line", "run")
 
 
 @magics_class
@@ -22,27 +34,27 @@ class WengertMagics(Magics):
     @no_var_expand
     @cell_magic
     def autodiff(self, options: str, cell: str) -> None:
-        cells.run(self.session, "autodiff", options, cell)
+        run_cell(self.session, "autodiff", options, cell)
 
     @no_var_expand
     @cell_magic
     def batch(self, options: str, cell: str) -> None:
-        cells.run(self.session, "batch", options, cell)
+        run_cell(self.session, "batch", options, cell)
 
     @no_var_expand
     @cell_magic
     def offload(self, options: str, cell: str) -> None:
-        cells.run(self.session, "offload", options, cell)
+        run_cell(self.session, "offload", options, cell)
 
     @no_var_expand
     @line_magic
     def wengert(self, options: str) -> None:
-        line.run(self.session, options)
+        run_line(self.session, options)
 
 
 for _name, _parser in PARSERS.items():
     getattr(WengertMagics, _name).__doc__ = _parser.format_help()
-WengertMagics.wengert.__doc__ = line.HELP
+WengertMagics.wengert.__doc__ = LINE_HELP
 
 NAMES: dict[str, tuple[str, ...]] = {"cell": tuple(PARSERS), "line": ("wengert",)}
 

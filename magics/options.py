@@ -13,6 +13,18 @@ from IPython.core.magic_arguments import MagicArgumentParser
 
 Wrt = int | str | tuple[int | str, ...]
 
+LINE_HELP = """\
+%wengert devices                             what can be used here, and why the others cannot
+%wengert ir f [stage]                        the stages of f's compilation, and the IR after one (default: the last)
+%wengert graph f                             the derivative graph
+%wengert transfers                           every byte that moved between host and devices, with its reason
+%wengert bench f(x) [--devices cpu,cuda:0]   steady-state timings, side by side
+%wengert settings [view on|off]              whether %%autodiff, %%batch and %%offload show their panel
+%wengert check f(x)                          (will come) the derivative check and pitfall report
+%wengert tour                                (will come) the guided notebooks
+
+f is a compiled function: of a cell under %%autodiff, %%batch or %%offload, or of wg.jit(f), wg.grad(f), ..."""
+
 
 @dataclass(frozen=True)
 class Autodiff:

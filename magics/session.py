@@ -7,8 +7,6 @@ from typing import Any
 
 from IPython.display import display
 
-from wengert.compiler.api import Compiled
-
 NAMES = "__wengert_cell__"
 """The variable in the user's namespace by which the compiler learns that a file is a cell, "In[3]"."""
 
@@ -49,10 +47,6 @@ class Session:
     def announce(self, *_: Any) -> None:
         """Tell the compiler how cells are called; before each cell, since `%reset` empties the namespace."""
         self.user[NAMES] = self.names
-
-    def compiled(self) -> dict[str, Compiled]:
-        """The compiled functions in the user's namespace, by name."""
-        return {n: v for n, v in self.user.items() if isinstance(v, Compiled) and not n.startswith("_")}
 
     def show(self, thing: Any) -> None:
         """Show something that has a text and perhaps a view."""

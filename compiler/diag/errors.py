@@ -27,6 +27,11 @@ class WengertError(Exception):
         self.message, self.span, self.help, self.notes = message, span, help, notes
 
     @property
+    def kind(self) -> str:
+        """What the error is called where it is shown."""
+        return type(self).__name__
+
+    @property
     def line(self) -> int | None:
         """The 1-based line in the user's cell or file, None where unknown."""
         return self.span.line if self.span else None
@@ -36,7 +41,7 @@ class WengertError(Exception):
 
     def render(self) -> list[str]:
         """The lines of the message: place, source with caret, what, help."""
-        lines = _excerpt(self.span) + [f"{type(self).__name__}: {self.message}"]
+        lines = _excerpt(self.span) + [f"{self.kind}: {self.message}"]
         for text, span in self.notes:
             lines += [f"  note: {text}"] + ["  " + line for line in _excerpt(span)]
         if self.help:
@@ -89,6 +94,12 @@ class DeviceError(WengertError):
 
 class RuntimeFault(WengertError):
     """Raised by compiled code while it runs; its subclasses are also the Python exceptions NumPy would raise."""
+
+    @property
+    def kind(self) -> str:
+        """The name of Python's exception, which the user knows: "IndexError"."""
+        python = next(c for c in type(self).__mro__ if c.__module__ == "builtins")
+        return type(self).__name__ if python is Exception else python.__name__
 
 
 class IndexFault(RuntimeFault, IndexError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,7 +44,7 @@ def cell(loaded: Any, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str
     """Runs a cell as a notebook would and returns all that it printed, errors included."""
 
     def run(text: str) -> str:
-        loaded.run_cell(inspect.cleandoc(text), store_history=True)
+        loaded.run_cell(textwrap.dedent(text).strip(), store_history=True)
         captured = capsys.readouterr()
         return (captured.out + captured.err).strip()
 

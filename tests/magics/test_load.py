@@ -74,6 +74,7 @@ def test_unloading_leaves_nothing(shell, capsys):
             set(shell.strdispatchers["complete_command"].strs),
             [len(callbacks) for callbacks in shell.events.callbacks.values()],
             dict(shell.display_formatter.mimebundle_formatter.type_printers),
+            dict(shell.display_formatter.mimebundle_formatter.deferred_printers),
             set(shell.user_ns),
         )
 

@@ -26,7 +26,7 @@ def test_the_rest_of_the_cell_runs_as_usual(cell):
         def f(x: float) -> float:
             return helper(x) ** 2
         print("made", type(helper).__name__)
-        slope = grad_f(1.0)
+        slope = float(grad_f(1.0))
         slope
         """
     )
@@ -124,7 +124,7 @@ def test_stack_of_all_three(cell):
 def test_fallback_is_told(cell):
     printed = cell(f"%%offload cuda:7 --fallback cpu\n{SQUARE}")
     assert "f, f_cuda7 compiled for (x: f64)" in printed
-    assert "cuda:7 cannot be used" in printed
+    assert "there is no device 'cuda:7' here" in printed
     assert "running on the CPU's cores instead" in printed
     assert cell.shell.ev("f_cuda7(2.0)") == 8.0
 
@@ -195,9 +195,9 @@ def test_error_of_a_function_of_a_plain_cell_names_the_cell(cell):
 def test_out_of_range_names_the_line(cell):
     cell("%%autodiff\ndef f(x: NDArray[np.float64], i: int) -> float:\n    return x[i] * x[0]")
     printed = cell("grad_f(np.arange(3.0), 7)")
-    assert printed.startswith("Cell In[2], line 3, column 12\n        return x[i] * x[0]\n               ^^^^\n")
+    assert printed.startswith("Cell In[2], line 3, column 12\n        return x[i] * x[0]\n               ^^^^\nIndexError: ")
     assert "File" not in printed
-    assert cell("f(np.arange(3.0) + 1, 2)") == "Out[4]: 3.0"
+    assert cell("float(f(np.arange(3.0) + 1, 2))") == "Out[4]: 3.0"
 
 
 def test_error_of_the_users_own_statement_has_no_frames_of_ours(cell):
@@ -222,7 +222,7 @@ def test_line_numbers_below_another_magic(cell):
 def test_a_cell_that_fails_leaves_the_others_alone(cell):
     cell(f"%%autodiff --no-view\n{SQUARE}")
     cell("%%autodiff\ndef g(x: float) -> float:\n    return x * undefined_name")
-    assert cell("grad_f(2.0)") == "Out[4]: 12.0"
+    assert cell("float(grad_f(2.0))") == "Out[4]: 12.0"
 
 
 def test_not_there_yet_is_one_line(cell, monkeypatch):

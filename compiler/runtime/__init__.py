@@ -1,0 +1,1 @@
+"""Running compiled code: calls, devices and their memory, and the ledger of what moves."""
