@@ -166,6 +166,9 @@ class _Restore:
     def _pop(self, saved: Saved) -> Value:
         """Take the value from the top of its stack, and hand the position through the reversed ops around it."""
         builder, value, tape = self.builder, saved.value, self.sweeps[saved.base].tapes[saved]
+        extents = [self.store.extent(value, k) for k in range(value.type.rank)]
+        # first, for they may be popped themselves, and positions are handed through one after the other
+        sizes = [builder.integer(n) if isinstance(n, int) else self._get(n) for n in extents]
         around = [(op, region) for op, region in saved.path]
         first = next(k for k, (op, _) in enumerate(around) if op is saved.outermost)
         entered: list[Value] = []
@@ -177,8 +180,6 @@ class _Restore:
                 loop.operands = (*loop.operands, top)
                 top = Value(Type(I64), "top")
                 self.state.blocks[region].params.append(top)
-        extents = [self.store.extent(value, k) for k in range(value.type.rank)]
-        sizes = [builder.integer(n) if isinstance(n, int) else self._get(n) for n in extents]
         size = elements(builder, sizes)
         below = builder.emit("subtract", top, size)
         if value.type.is_scalar:
