@@ -19,7 +19,7 @@ import scipy.special
 from wengert.compiler.frontend.index import Affine, Term, atom, number
 from wengert.compiler.frontend.merge import describe, scalar_type, to_value
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple, is_number
-from wengert.compiler.frontend.tracer import WEAK_DTYPES, Tracer
+from wengert.compiler.frontend.tracer import SERVICES, WEAK_DTYPES, Tracer
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.opdef import InferenceError
 from wengert.compiler.ir.types import BOOL, F64, I64, DType, dtype_of
@@ -41,14 +41,16 @@ def operand(tracer: Tracer, item: Object) -> Object:
     if isinstance(item, Scalar | Array) or is_number(item):
         return item
     if isinstance(item, Tuple) and item.kind in (tuple, list):
-        return AS_ARRAY(tracer, item)
+        return as_array(tracer, item)
     if isinstance(item, Static) and item.value is not None and not isinstance(item.value, str | type) and not callable(item.value):
         tracer.refuse("opaque", kind=type(item.value).__name__)
     tracer.refuse("number_expected", what=describe(item))
 
 
-AS_ARRAY: Callable[[Tracer, Object], Array]
-"""Set by creation.py: an array of the elements of a (nested) list."""
+def as_array(tracer: Tracer, item: Object) -> Array:
+    """An array of the elements of a (nested) list."""
+    made: Array = SERVICES["as_array"](tracer, item)
+    return made
 
 
 @functools.lru_cache(maxsize=4096)

@@ -10,8 +10,8 @@ from wengert.compiler.frontend import creation, functions, reductions, shapes
 from wengert.compiler.frontend.arithmetic import convert, dtype_and_weakness
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple
-from wengert.compiler.frontend.tracer import Tracer
-from wengert.compiler.frontend.views import store
+from wengert.compiler.frontend.tracer import SERVICES, Tracer
+from wengert.compiler.frontend.views import element, indexed, store
 
 
 def astype(tracer: Tracer, a: Object, dtype: Object, copy: Object = Static(True)) -> Object:
@@ -30,8 +30,7 @@ def item(tracer: Tracer, a: Object, *index: Object) -> Object:
     assert isinstance(a, Array)
     if len(index) != a.rank:
         tracer.refuse("static_needed", what="which element `.item()` takes")
-    found = functions.UNPACK(tracer, a, None, index)
-    return Scalar(found.value, True)
+    return Scalar(element(tracer, indexed(tracer, a, index)).value, True)
 
 
 ARRAY_METHODS: dict[str, Any] = {
@@ -72,7 +71,8 @@ def of_structure(tracer: Tracer, owner: Tuple, name: str, node: ast.AST) -> Obje
     if name == "_replace" and hasattr(owner.kind, "_fields"):
         return Method(owner, replaced, name)
     if isinstance(defined, property):
-        return PROPERTY(tracer, defined.fget, owner)
+        made: Object = SERVICES["property"](tracer, defined.fget, owner)
+        return made
     if isinstance(defined, types.FunctionType) and not isinstance(vars(owner.kind).get(name), staticmethod):
         return Method(owner, defined, name)
     if owner.kind is dict and name in ("items", "keys", "values"):
@@ -143,7 +143,3 @@ def of_number(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
     if not weak and name in SCALAR_METHODS:
         return Method(owner, ARRAY_METHODS[name], name)
     tracer.refuse("attribute", node, what=describe(owner), name=name)
-
-
-PROPERTY: Any = None
-"""Set by calls.py: calls a function of the program with one argument."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend import attributes, functions
+from wengert.compiler.frontend import attributes
 from wengert.compiler.frontend.arithmetic import to_value
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP
@@ -33,9 +33,7 @@ from wengert.compiler.frontend.objects import (
 )
 from wengert.compiler.frontend.signature import Leaf, Signature
 from wengert.compiler.frontend.source import Parsed, parameters, parse, unwrap
-from wengert.compiler.frontend.targets import parts_of
-from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, Frame, Tracer, handles
-from wengert.compiler.frontend.views import element, indexed
+from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, Frame, Tracer, handles, provides
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.rewrite import copy_ops
 from wengert.compiler.ir.tree import LEAF, Tree, field_names, tuple_of
@@ -106,7 +104,7 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
         return Partial(args[0], tuple(args[1:]), dict(keywords))
     if value is dataclasses.replace:
         return attributes.replaced(tracer, args[0], **keywords)
-    if (getattr(value, "__module__", None) or "").startswith("wengert."):
+    if getattr(value, "__wengert_transform__", False):
         return transformed(tracer, value, args, keywords)
     if isinstance(value, type):
         return construct(tracer, value, args, keywords)
@@ -277,21 +275,11 @@ def run_function(tracer: Tracer, node: ast.FunctionDef | ast.Lambda) -> Object:
     return tracer.names.get(RESULT, NONE)
 
 
-def _property(tracer: Tracer, function: Any, owner: Object) -> Object:
+@provides("property")
+def property_of(tracer: Tracer, function: Any, owner: Object) -> Object:
+    """What the getter of a property returns."""
     return inline_python(tracer, function, [owner], {})
 
-
-attributes.PROPERTY = _property
-
-
-def _unpack(tracer: Tracer, array: Array, count: int | None, index: Any) -> Any:
-    if index is not None:
-        return element(tracer, indexed(tracer, array, index))
-    assert count is not None
-    return parts_of(tracer, array, count, ast.Pass())
-
-
-functions.UNPACK = _unpack
 
 # -- wengert's own transforms inside compiled code
 

@@ -21,7 +21,6 @@ from wengert.compiler.frontend.merge import branch
 from wengert.compiler.frontend.objects import FALSE, TRUE, Iteration, Scalar, Static, arrays_in
 from wengert.compiler.frontend.races import check_parallel
 from wengert.compiler.frontend.targets import assign
-from wengert.compiler.frontend.truth import truth
 from wengert.compiler.frontend.tracer import (
     BREAK,
     CONTINUE,
@@ -34,6 +33,7 @@ from wengert.compiler.frontend.tracer import (
     Tracer,
     handles,
 )
+from wengert.compiler.frontend.truth import truth
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.types import BOOL, I64, Type
 

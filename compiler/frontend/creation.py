@@ -13,7 +13,7 @@ from wengert.compiler.frontend.gather import empty
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
-from wengert.compiler.frontend.tracer import WEAK_DTYPES, Tracer
+from wengert.compiler.frontend.tracer import WEAK_DTYPES, Tracer, provides
 from wengert.compiler.frontend.views import as_index
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import F64, I64, DType, dtype_of
@@ -201,15 +201,13 @@ def from_rows(tracer: Tracer, leaves: list[Object], shape: tuple[int, ...], dtyp
     return tracer.fresh(ArrayValue(made, extents))
 
 
+@provides("as_array")
 def array_only(tracer: Tracer, item: Object) -> Array:
     """An array operand, lists included."""
     made = as_array(tracer, item)
     if not isinstance(made, Array):
         tracer.refuse("number_expected", what=describe(item))
     return made
-
-
-arithmetic.AS_ARRAY = array_only
 
 
 # -- ranges

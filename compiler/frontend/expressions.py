@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 
-
 from wengert.compiler.frontend import arithmetic
 from wengert.compiler.frontend.arithmetic import binary, negate
 from wengert.compiler.frontend.attributes import attribute

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import scipy.special
 
+from wengert.compiler import ops as rows
 from wengert.compiler.frontend import creation, products, reductions, shapes
 from wengert.compiler.frontend.arithmetic import (
     apply,
     binary,
-
     convert,
     dtype_and_weakness,
     emit,
@@ -32,13 +32,13 @@ from wengert.compiler.frontend.creation import array_only, as_array
 from wengert.compiler.frontend.gather import arrays_for_lists, scatter
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 from wengert.compiler.frontend.iteration import enumerate_of, items_of, range_of, reversed_of, zip_of
-from wengert.compiler.frontend.merge import describe, join_scalars, scalar_type, to_value
+from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, scalar_type, to_value
 from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Static, Tuple, is_number
+from wengert.compiler.frontend.targets import parts_of
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.frontend.truth import truth
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import BOOL, F64, I64
-from wengert.compiler import ops as rows
 
 assert rows  # importing it fills the registry
 
@@ -169,18 +169,13 @@ def cross(tracer: Tracer, a: Object, b: Object) -> Object:
     x, y = array_only(tracer, a), array_only(tracer, b)
     if x.rank != 1 or y.rank != 1:
         tracer.refuse("call", name="np.cross of arrays of vectors", help="Write out the components.")
-    p, q = (items_or_three(tracer, v) for v in (x, y))
+    p, q = (parts_of(tracer, v, 3) for v in (x, y))
 
     def component(i: int, j: int) -> Object:
         first = binary(tracer, ast.Mult, p[i], q[j])
         return binary(tracer, ast.Sub, first, binary(tracer, ast.Mult, p[j], q[i]))
 
     return creation.from_list(tracer, Tuple(list, (component(1, 2), component(2, 0), component(0, 1))))
-
-
-def items_or_three(tracer: Tracer, vector: Array) -> list[Object]:
-    from_parts = UNPACK(tracer, vector, 3, None)
-    return list(from_parts)
 
 
 def add_at(tracer: Tracer, a: Object, indices: Object, b: Object) -> Object:
@@ -320,7 +315,7 @@ def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
                 continue
             try:
                 dtype, weak = join_scalars(item, best)
-            except Exception:  # Mismatch
+            except Mismatch:
                 tracer.refuse("conditional_types", a=describe(item), b=describe(best))
             values = [to_value(tracer, i, dtype) for i in (item, best)]
             best = Scalar(tracer.builder.emit("where", better, *values), weak)
@@ -425,9 +420,6 @@ FUNCTIONS |= {
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
     stop_gradient: constant_of_derivatives,
 }  # fmt: skip
-
-UNPACK: Callable[..., Any]
-"""Set by calls.py: the elements of an array that has a known number of them."""
 
 HELP: dict[str, str] = {
     "meshgrid": "Use broadcasting: `x[None, :]` and `y[:, None]`.",

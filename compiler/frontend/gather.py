@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wengert.compiler.frontend import arithmetic
-from wengert.compiler.frontend.arithmetic import broadcast_to, cast, require_same, scalar_value
+from wengert.compiler.frontend.arithmetic import as_array, broadcast_to, cast, require_same, scalar_value
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Slice, Static, Tuple
 from wengert.compiler.frontend.tracer import Tracer
@@ -28,7 +27,7 @@ def is_indices(item: Object) -> bool:
 
 
 def arrays_for_lists(tracer: Tracer, items: Sequence[Object]) -> list[Object]:
-    return [arithmetic.AS_ARRAY(tracer, i) if isinstance(i, Tuple) and i.kind is list else i for i in items]
+    return [as_array(tracer, i) if isinstance(i, Tuple) and i.kind is list else i for i in items]
 
 
 def counted(

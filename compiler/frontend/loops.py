@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from wengert.compiler.frontend import liveness
+from wengert.compiler.frontend.carried import Attempt, BodyEnd, Guess, Path, part_at
 from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.merge import (
-    Mismatch,
-    describe,
     dummy,
-    join_scalars,
     root,
     scalar_type,
     to_value,
@@ -33,40 +31,15 @@ from wengert.compiler.frontend.objects import (
     ArrayValue,
     Cell,
     Object,
-    Poison,
     Scalar,
     Static,
     Tuple,
     Unset,
     arrays_in,
-    is_number,
-    same_object,
 )
 from wengert.compiler.frontend.tracer import BREAK, RESULT, RETURN, Loop, State, Tracer
 from wengert.compiler.ir.core import Block, Value
-from wengert.compiler.ir.types import BOOL, DType, Type
-
-Path = tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Guess:
-    """What a loop carries.
-
-    scalars: dtype and weakness of numbers, by name and position in it. written: cells by identity.
-    joined: paths whose array may be one of several. extents: axes of carried arrays whose extent changes.
-    born: objects first bound in the body and used after the loop. spoilt: cells poisoned by an earlier iteration.
-    unwritten: cells that were guessed to be written once, and were not.
-    """
-
-    scalars: dict[Path, tuple[DType, bool]] = field(default_factory=dict)
-    written: dict[Cell, Type] = field(default_factory=dict)
-    loose: set[tuple[Any, int]] = field(default_factory=set)
-    joined: dict[Path, frozenset[Cell]] = field(default_factory=dict)
-    born: dict[str, Object] = field(default_factory=dict)
-    spoilt: dict[Cell, Poison] = field(default_factory=dict)
-    unwritten: set[Cell] = field(default_factory=set)
-    changed: bool = False
+from wengert.compiler.ir.types import BOOL, Type
 
 
 @dataclass(slots=True)
@@ -81,23 +54,6 @@ class Form:
     emit: Callable[..., Any]
     condition: Callable[[], Value] | None = None
     index: Callable[[], Value] | None = None
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One tracing of the loop: the values carried in, the block parameters, and the state at the head."""
-
-    inits: list[Value] = field(default_factory=list)
-    params: list[Value] = field(default_factory=list)
-    paths: dict[Path, int] = field(default_factory=dict)
-    cells: dict[Cell, int] = field(default_factory=dict)
-    born: dict[Path, int] = field(default_factory=dict)
-    joined: dict[Path, Cell] = field(default_factory=dict)
-
-    def add(self, init: Value, type: Type, hint: str) -> int:
-        self.inits.append(init)
-        self.params.append(Value(type, hint))
-        return len(self.params) - 1
 
 
 class LoopTracer:
@@ -124,7 +80,10 @@ class LoopTracer:
             self.tracer.state = before.copy(tracer.frame.index)
             attempt, head = self.enter(before)
             blocks, scopes, ends = self.trace(attempt, head)
-            yields = self.leave(attempt, head, ends, blocks[-1], scopes)
+            end = BodyEnd(
+                tracer, self.node, self.guess, attempt, self.names, self.live, self.loop, self.runs, before, self.start
+            )
+            yields = end.leave(ends, blocks[-1], scopes[-1])
             if not self.guess.changed:
                 break
         else:
@@ -142,35 +101,23 @@ class LoopTracer:
             for name in liveness.stored(self.node):
                 for array in arrays_in(names.get(name, FALSE)):
                     if not root(array.cell).captured:
-                        self.carry(root(array.cell), before)
+                        self.guess.carry(root(array.cell), before)
             return
         self.guess.scalars = {
             path: wide
             for path, (narrow, wide) in known["scalars"].items()
-            if (found := self.at(names, path)) is not None and scalar_type(found) == narrow
+            if (found := part_at(names, path)) is not None and scalar_type(found) == narrow
         }
         self.guess.born = dict(known["born"])
         for name in known["written"]:
             for array in arrays_in(names.get(name, FALSE)):
-                self.carry(root(array.cell), before)
+                self.guess.carry(root(array.cell), before)
 
     def remember(self, before: State) -> None:
         names = before.frames[self.tracer.frame.index]
-        scalars = {p: (scalar_type(self.at(names, p)), wide) for p, wide in self.guess.scalars.items()}
+        scalars = {p: (scalar_type(part_at(names, p)), wide) for p, wide in self.guess.scalars.items()}
         written = [n for n, item in names.items() if any(root(a.cell) in self.guess.written for a in arrays_in(item))]
         self.tracer.hints[self.key] = {"scalars": scalars, "written": written, "born": self.guess.born}
-
-    def carry(self, cell: Cell, before: State) -> None:
-        held = before.cells.get(cell)
-        if isinstance(held, ArrayValue) and cell not in self.guess.written:
-            self.guess.written[cell] = held.value.type
-            self.guess.changed = True
-
-    def at(self, names: dict[str, Object], path: Path) -> Any:
-        item: Any = names.get(path[0])
-        for step in path[1:]:
-            item = item.items[int(step)] if isinstance(item, Tuple) and int(step) < len(item.items) else None
-        return item
 
     # -- the head
 
@@ -183,7 +130,8 @@ class LoopTracer:
             assert isinstance(held, ArrayValue)
             attempt.cells[cell] = self.add_array(attempt, cell, held, self.guess.written[cell])
         for cell, poison in self.guess.spoilt.items():
-            tracer.state.cells[cell] = poison
+            if isinstance(cell, Cell):
+                tracer.state.cells[cell] = poison
         for name in self.private:
             if name in names:
                 names[name] = Unset("it is set only in the body of the loop", tracer.builder.span)
@@ -226,11 +174,14 @@ class LoopTracer:
             parts = [self.general(attempt, (*path, str(k)), part) for k, part in enumerate(item.items)]
             return Tuple(item.kind, tuple(parts), item.names)
         if isinstance(item, Array) and path in self.guess.joined:
+            cell = Cell(path[0], item.dtype, item.rank, self.tracer.builder.span, contiguous=False)
+            cell.alias_of = self.guess.joined[path]
+            if path in self.guess.spoilt:
+                self.tracer.state.cells[cell] = self.guess.spoilt[path]
+                return Array(cell)
             now, self.tracer.state = self.tracer.state, self.before
             held = self.tracer.read(item)
             self.tracer.state = now
-            cell = Cell(path[0], item.dtype, item.rank, self.tracer.builder.span, contiguous=False)
-            cell.alias_of = self.guess.joined[path]
             loose = {k for (key, k) in self.guess.loose if key == path}
             shape = tuple(None if k in loose else n for k, n in enumerate(held.value.type.shape))
             at = attempt.add(held.value, Type(item.dtype, shape), path[0])
@@ -321,188 +272,6 @@ class LoopTracer:
             for cell, held in state.cells.items()
         }
         return State(state.frames | {current: names}, cells)
-
-    # -- the end of the body
-
-    def leave(self, attempt: Attempt, head: State, end: State, block: Block, scopes: list[int]) -> list[Value]:
-        """The values to carry on, or (guess.changed) what the guess lacks."""
-        tracer, guess = self.tracer, self.guess
-        names = end.frames[tracer.frame.index]
-        start = self.start
-        begin = start.frames[tracer.frame.index]
-        yields: list[Value | None] = [None] * len(attempt.params)
-        tracer.state = end
-        with tracer.builder.region(block, scopes[-1]):
-            moved = self.permutation(begin, names, start)
-            for name in self.names:
-                item, first = names.get(name), begin.get(name)
-                if first is None or isinstance(first, Unset):
-                    self.leave_born(name, item, attempt, yields)
-                else:
-                    self.leave_name((name,), first, item, attempt, yields)
-            for cell, held in start.cells.items():
-                self.leave_cell(cell, held, end.cells.get(moved.get(cell, cell)), attempt, yields)
-        return yields  # type: ignore[return-value]
-
-    def permutation(self, begin: dict[str, Object], names: dict[str, Object], start: State) -> dict[Cell, Cell]:
-        """For each cell of the head the cell that takes its place at the end of the body.
-
-        Names that cannot be explained by cells changing places become joined.
-        """
-        pairs: list[tuple[Path, Array, Array]] = []
-        fixed: set[Cell] = {cell for cell in start.cells if cell.pinned}
-        for index, other in self.tracer.state.frames.items():
-            if index != self.tracer.frame.index:
-                fixed |= {root(a.cell) for item in other.values() for a in arrays_in(item)}
-        for name, first in begin.items():
-            if name not in self.names and (name in self.live or name.startswith("$")):
-                fixed |= {root(a.cell) for a in arrays_in(first)}
-            elif name in self.names and name in names:
-                self.pair((name,), first, names[name], pairs)
-        forward: dict[Cell, set[Cell]] = {cell: {cell} for cell in fixed}
-        backward: dict[Cell, set[Cell]] = {cell: {cell} for cell in fixed}
-        for _, a, b in pairs:
-            forward.setdefault(root(a.cell), set()).add(root(b.cell))
-            backward.setdefault(root(b.cell), set()).add(root(a.cell))
-        moved: dict[Cell, Cell] = {}
-        for path, a, b in pairs:
-            if a == b and len(forward[root(a.cell)]) == 1 == len(backward[root(b.cell)]):
-                continue
-            plain = a.view is None and b.view is None and type(a.cell) is Cell and type(b.cell) is Cell
-            if not plain or len(forward[a.cell]) > 1 or len(backward[b.cell]) > 1 or b.cell.alias_of:
-                if a == b:
-                    continue
-                self.join(path, a, b)
-            else:
-                moved[a.cell] = b.cell
-        return moved
-
-    def pair(self, path: Path, a: Object, b: Object, pairs: list[tuple[Path, Array, Array]]) -> None:
-        if isinstance(a, Array) and isinstance(b, Array) and (a.dtype, a.rank) == (b.dtype, b.rank):
-            pairs.append((path, a, b))
-        elif isinstance(a, Tuple) and isinstance(b, Tuple) and len(a.items) == len(b.items):
-            for k, (p, q) in enumerate(zip(a.items, b.items, strict=True)):
-                self.pair((*path, str(k)), p, q, pairs)
-
-    def join(self, path: Path, a: Array, b: Array) -> None:
-        aliases = {root(c) for x in (a, b) for c in (x.cell, *x.cell.alias_of)}
-        known = self.guess.joined.get(path, frozenset())
-        outside = {c for c in aliases if c in self.before.cells and c not in known and not c.alias_of}
-        if path not in self.guess.joined or outside:
-            self.guess.joined[path] = known | frozenset(outside)
-            self.guess.changed = True
-
-    def leave_name(self, path: Path, first: Object, item: Any, attempt: Attempt, yields: list[Any]) -> None:
-        guess, tracer = self.guess, self.tracer
-        if path in attempt.paths:
-            if item is None or isinstance(item, Unset) or scalar_type(item) is None:
-                self.changes_kind(path, first, item)
-            init, at = self.at(self.before.frames[tracer.frame.index], path), attempt.paths[path]
-            try:  # a constant start gives way to what the body makes of it, where that loses nothing
-                wide = join_scalars(init if guess.scalars[path] == scalar_type(init) else first, item)
-            except Mismatch:
-                self.changes_kind(path, first, item)
-            if wide != guess.scalars[path]:
-                guess.scalars[path] = wide
-                guess.changed = True
-                return
-            yields[at] = to_value(tracer, item, wide[0])
-        elif isinstance(first, Tuple):
-            if not isinstance(item, Tuple) or (item.kind, len(item.items)) != (first.kind, len(first.items)):
-                self.changes_kind(path, first, item)
-            for k, (p, q) in enumerate(zip(first.items, item.items, strict=True)):
-                self.leave_name((*path, str(k)), p, q, attempt, yields)
-        elif isinstance(first, Array):
-            if not isinstance(item, Array) or (item.dtype, item.rank) != (first.dtype, first.rank):
-                self.changes_kind(path, first, item)
-            if path in attempt.joined:
-                cell = attempt.joined[path]
-                if root(item.cell) is not cell and yields[attempt.cells[cell]] is None:
-                    held = tracer.read(item)
-                    yields[attempt.cells[cell]] = held.value
-                    self.compare_extents(path, cell, held)
-        elif item is None or not same_object(first, item):
-            self.changes_kind(path, first, item)
-
-    def changes_kind(self, path: Path, first: Object, item: Any) -> None:
-        name = path[0]
-        if isinstance(item, Unset):
-            self.tracer.refuse(item.key, self.node, name=name, reason=item.reason, notes=[("the paths part here", item.span)])
-        self.tracer.refuse("loop_type", self.node, name=name, before=describe(first), after=describe(item))
-
-    def leave_born(self, name: str, item: Any, attempt: Attempt, yields: list[Any]) -> None:
-        """A name first bound in the body: carried only if the loop surely runs and it is used after."""
-        guess = self.guess
-        if item is None or isinstance(item, Unset) or name not in self.loop.after | {RESULT} or not (self.runs or name == RESULT):
-            return
-        if name not in guess.born:
-            guess.born[name] = item
-            guess.changed = True
-            return
-        self.yield_born((name,), item, guess.born[name], attempt, yields)
-
-    def yield_born(self, path: Path, item: Object, model: Object, attempt: Attempt, yields: list[Any]) -> None:
-        at = attempt.born.get(path)
-        if not self.fits(item, model):
-            self.guess.born[path[0]] = self.tracer.names[path[0]]
-            self.guess.changed = True
-        elif isinstance(item, Tuple):
-            for k, part in enumerate(item.items):
-                self.yield_born((*path, str(k)), part, model.items[k], attempt, yields)  # type: ignore[union-attr]
-        elif at is not None and isinstance(item, Array):
-            yields[at] = self.tracer.read(item).value
-        elif at is not None:
-            yields[at] = to_value(self.tracer, item, attempt.params[at].type.dtype)
-
-    def fits(self, item: Object, model: Object) -> bool:
-        """Whether `item` can be carried where `model` was foreseen."""
-        if isinstance(item, Array) and isinstance(model, Array):
-            return (item.dtype, item.rank) == (model.dtype, model.rank)
-        if isinstance(item, Tuple) and isinstance(model, Tuple):
-            return (item.kind, len(item.items)) == (model.kind, len(model.items))
-        if scalar_type(item) is not None:
-            return scalar_type(item) == scalar_type(model)
-        return same_object(item, model)
-
-    def leave_cell(self, cell: Cell, held: Any, end: Any, attempt: Attempt, yields: list[Any]) -> None:
-        guess = self.guess
-        if isinstance(end, Poison) and not isinstance(held, Poison):
-            if cell in attempt.cells:
-                yields[attempt.cells[cell]] = held.value
-            guess.spoilt[cell] = end
-            guess.changed = True
-            return
-        if cell in attempt.cells:
-            at = attempt.cells[cell]
-            if yields[at] is None:
-                if end is held and cell in guess.written and cell not in guess.unwritten:
-                    del guess.written[cell]
-                    guess.unwritten.add(cell)
-                    guess.changed = True
-                    return
-                if isinstance(end, Poison):
-                    yields[at] = attempt.params[at]
-                    return
-                yields[at] = end.value
-                self.compare_extents(next((p for p, c in attempt.joined.items() if c is cell), cell), cell, end)
-        elif end is not held and not isinstance(end, Poison):
-            self.carry(cell, self.before)
-
-    def compare_extents(self, key: Any, cell: Cell, end: ArrayValue) -> None:
-        """Note extents that differ from one iteration to the next."""
-        start = self.start.cells[cell]
-        assert isinstance(start, ArrayValue)
-        widths = zip(start.value.type.shape, end.value.type.shape, strict=True)
-        wider = [p is not None and p != q for p, q in widths]
-        for axis, (a, b) in enumerate(zip(start.extents, end.extents, strict=True)):
-            if (a != b or wider[axis]) and (cell, axis) not in self.guess.loose:
-                self.guess.loose.add((key, axis))
-                self.guess.loose.add((cell, axis))
-                self.guess.changed = True
-                known = self.guess.written.get(cell)
-                if known is not None:
-                    shape = tuple(None if k == axis else n for k, n in enumerate(known.shape))
-                    self.guess.written[cell] = known.with_shape(shape)
 
     # -- after the loop
 

@@ -10,7 +10,7 @@ otherwise, it becomes a read-only snapshot (`Cell.alias_of`), and writing either
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,8 +104,7 @@ def join_scalars(a: Object, b: Object) -> tuple[DType, bool]:
     if p[0] == q[0]:
         return p[0], False
     if p[1] and q[1]:
-        wider = p if _ORDER.index(p[0].kind) > _ORDER.index(q[0].kind) else q
-        return wider
+        return p if _ORDER.index(p[0].kind) > _ORDER.index(q[0].kind) else q
     if p[1] == q[1]:
         raise Mismatch
     weak, strong = (a, q[0]) if p[1] else (b, p[0])
@@ -220,6 +219,8 @@ class Merger:
             partner = other.cell if isinstance(other, Array) else None
             for array in arrays_in(item):
                 self.partners[side][array.cell].add(partner)
+                if root(array.cell) is not array.cell:  # seen through a reshape: its storage must not move
+                    self.partners[side][root(array.cell)].add(array.cell)
                 if side == 0 or a is not b:
                     self.references[array.cell] += 1
 
@@ -227,9 +228,8 @@ class Merger:
         """How to make what a name is after the merge; None: this path does not need it. Raises Mismatch."""
         if a is None or b is None:
             return self.one_sided(name, 0 if b is None else 1, a if b is None else b)  # type: ignore[arg-type]
-        if same_object(a, b):
-            if not isinstance(a, Array) or a.view is None or self.visible_view(a):
-                return lambda results: a
+        if same_object(a, b) and (not isinstance(a, Array) or self.visible_view(a)):
+            return lambda results: a
         if scalar_type(a) is not None:
             dtype, weak = join_scalars(a, b)
             values = [self.on(k, lambda item=item: to_value(self.tracer, item, dtype)) for k, item in enumerate((a, b))]
@@ -263,6 +263,7 @@ class Merger:
             and type(b.cell) is Cell
             and not a.cell.alias_of
             and not b.cell.alias_of
+            and not any(is_suspected(side.state, x.cell) for side in self.sides for x in (a, b))
         )
         if movable:
             cell = self.cells.get((a.cell, b.cell))
@@ -338,6 +339,11 @@ class Merger:
             self.content_slot(cell, *(ArrayValue(v, content.extents) for v in pair))
             return lambda results: Array(cell)
         return lambda results: item
+
+
+def is_suspected(state: State, cell: Cell) -> bool:
+    """Whether some array may or may not be this one; the suspicion is of the cell, so names must not leave it."""
+    return any(cell in other.alias_of for other in state.cells)
 
 
 def root(cell: Cell) -> Cell:

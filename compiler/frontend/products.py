@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import targets
 from wengert.compiler.frontend.arithmetic import apply, operand, require_same, resolve
 from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple
-from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.tracer import Tracer, provides
 from wengert.compiler.ir.opdef import InferenceError
 from wengert.compiler.ir.types import BOOL, DType
 
@@ -43,6 +42,7 @@ def contract(tracer: Tracer, name: str, a: Array, b: Array, axes: tuple[Axes, Ax
     return tracer.fresh(ArrayValue(made, tuple(extents))) if extents else Scalar(made, False)
 
 
+@provides("matmul")
 def matmul(tracer: Tracer, a: Object, b: Object) -> Object:
     """`a @ b`"""
     a, b = operand(tracer, a), operand(tracer, b)
@@ -104,8 +104,6 @@ def tensordot(tracer: Tracer, a: Object, b: Object, axes: Object = Static(2)) ->
     second = tuple(k.value % y.rank for k in pairs[1])  # type: ignore[union-attr]
     return contract(tracer, "np.tensordot", x, y, (first, second))
 
-
-targets.MATMUL = matmul
 
 PRODUCTS: dict[Any, Any] = {
     np.dot: dot, np.matmul: matmul, np.inner: inner, np.vdot: vdot, np.outer: outer, np.tensordot: tensordot,

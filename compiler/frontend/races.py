@@ -190,9 +190,7 @@ def _whole_replaced(op: Op, uses: Uses) -> None:
         if result not in uses.versions:
             continue
         bodies = op.regions if op.name == "if" else op.regions[-1:]
-        if any(b.results[k] not in uses.versions for b in bodies):
-            uses.other = uses.other or op
-        elif first is not None and op.operands[first + k] not in uses.versions:
+        if any(b.results[k] not in uses.versions for b in bodies) or first is not None and op.operands[first + k] not in uses.versions:
             uses.other = uses.other or op
 
 

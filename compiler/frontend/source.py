@@ -77,9 +77,7 @@ def _matches(node: FunctionNode, code: types.CodeType) -> bool:
     if isinstance(node, ast.Lambda):
         if code.co_name != "<lambda>" or node.lineno != code.co_firstlineno:
             return False
-    elif node.name != code.co_name:
-        return False
-    elif min([node.lineno] + [d.lineno for d in node.decorator_list]) != code.co_firstlineno:
+    elif node.name != code.co_name or min([node.lineno] + [d.lineno for d in node.decorator_list]) != code.co_firstlineno:
         return False
     arguments = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
     return list(code.co_varnames[: len(arguments)]) == arguments

@@ -20,7 +20,7 @@ from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.merge import describe
 from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.subscripts import subscript_items
-from wengert.compiler.frontend.tracer import STATEMENTS, Tracer, handles
+from wengert.compiler.frontend.tracer import SERVICES, STATEMENTS, Tracer, handles
 from wengert.compiler.frontend.views import element, fitted, indexed, store, store_element, write
 
 
@@ -68,7 +68,7 @@ def unpack(tracer: Tracer, target: ast.Tuple | ast.List, item: Object) -> None:
         assign(tracer, element_target, part)
 
 
-def parts_of(tracer: Tracer, item: Object, wanted: int, node: ast.AST) -> list[Object]:
+def parts_of(tracer: Tracer, item: Object, wanted: int, node: ast.AST | None = None) -> list[Object]:
     """The items of a tuple, or the elements (rows) of an array that has `wanted` of them."""
     if isinstance(item, Tuple):
         return list(item.items)
@@ -170,11 +170,8 @@ def augmented_statement(tracer: Tracer, node: ast.AugAssign) -> None:
 
 
 def operate(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object:
-    return MATMUL(tracer, a, b) if kind is ast.MatMult else binary(tracer, kind, a, b)
-
-
-MATMUL = None  # type: ignore[assignment]
-"""Set by products.py."""
+    made: Object = SERVICES["matmul"](tracer, a, b) if kind is ast.MatMult else binary(tracer, kind, a, b)
+    return made
 
 
 def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AST], node: ast.AugAssign) -> None:

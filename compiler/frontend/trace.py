@@ -71,7 +71,7 @@ def trace(python_function: Callable[..., Any], signature: Signature, static: dic
 
 def bind_parameters(tracer: Tracer, function: Any, signature: Signature, static: dict[str, Any]) -> list[Cell | None]:
     """Bind the function's parameters to objects over the leaves; the cell of each leaf that is an array."""
-    names = [p for p in parameters(tracer.frame.node).parameters.values()]
+    names = list(parameters(tracer.frame.node).parameters.values())
     defaults = inspect.signature(function).parameters
     positional = [p.name for p in names if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in static]
     rest = next((p.name for p in names if p.kind is p.VAR_POSITIONAL), None)

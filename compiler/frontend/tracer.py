@@ -42,6 +42,8 @@ from wengert.compiler.ir.types import BOOL, C128, F64, I64, DType, dtype_of
 Handler = Callable[..., Any]
 EXPRESSIONS: dict[type[ast.AST], Handler] = {}
 STATEMENTS: dict[type[ast.AST], Handler] = {}
+SERVICES: dict[str, Handler] = {}
+"""What the lower modules need of the higher ones, by name: as_array, matmul, read, write, property."""
 RETURN, BREAK, CONTINUE, RESULT = "$return", "$break", "$continue", "$result"
 FLAGS = (RETURN, BREAK, CONTINUE)
 DEAD = "$dead"
@@ -53,6 +55,16 @@ def handles(table: dict[type[ast.AST], Handler], *kinds: type[ast.AST]) -> Calla
 
     def add(handler: Handler) -> Handler:
         table.update(dict.fromkeys(kinds, handler))
+        return handler
+
+    return add
+
+
+def provides(name: str) -> Callable[[Handler], Handler]:
+    """Register the decorated function as a service."""
+
+    def add(handler: Handler) -> Handler:
+        SERVICES[name] = handler
         return handler
 
     return add
@@ -281,10 +293,11 @@ class Tracer:
         return self.content(array.cell).extents
 
     def read(self, array: Array) -> ArrayValue:
-        return READ(self, array)
+        content: ArrayValue = SERVICES["read"](self, array)
+        return content
 
     def write(self, array: Array, content: ArrayValue) -> None:
-        WRITE(self, array, content)
+        SERVICES["write"](self, array, content)
 
     def reshape(self, value: Value, extents: tuple[Affine, ...]) -> Value:
         """`value` under other extents, whose product the caller has checked."""
@@ -313,10 +326,6 @@ class Tracer:
 
 
 WEAK_DTYPES: dict[type, DType] = {bool: BOOL, int: I64, float: F64, complex: C128}
-
-# Filled by views.py: reading and writing need the modules that need the tracer.
-READ: Callable[[Tracer, Array], ArrayValue]
-WRITE: Callable[[Tracer, Array, ArrayValue], None]
 
 
 def closure_of(tracer: Tracer, node: ast.FunctionDef | ast.Lambda) -> Closure:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wengert.compiler.frontend import arithmetic, tracer as tracing
-from wengert.compiler.frontend.arithmetic import ONE, broadcast_to, cast, require_same, scalar_value
+from wengert.compiler.frontend.arithmetic import ONE, as_array, broadcast_to, cast, require_same, scalar_value
 from wengert.compiler.frontend.index import Affine, Term, atom, number
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NEW, Array, ArrayValue, Object, Scalar, Slice, Static, Tuple, View
-from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.tracer import Tracer, provides
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import BOOL, I64
 
@@ -39,6 +38,7 @@ def simplified(tracer: Tracer, array: Array) -> Array:
     return Array(array.cell) if trivial and view.order == tuple(range(len(base))) else array
 
 
+@provides("read")
 def read(tracer: Tracer, array: Array) -> ArrayValue:
     """The value of (a part of) an array as it is now."""
     content = tracer.content(array.cell)
@@ -67,6 +67,7 @@ def load(tracer: Tracer, value: Value, index: Sequence[Affine]) -> Value:
     return tracer.builder.emit("load", value, *(tracer.index.value(i) for i in index))
 
 
+@provides("write")
 def write(tracer: Tracer, array: Array, content: ArrayValue, accumulate: bool = False) -> None:
     """Replace (or add to) a part of an array by a value of exactly its shape and dtype."""
     view = array.view
@@ -90,10 +91,6 @@ def write(tracer: Tracer, array: Array, content: ArrayValue, accumulate: bool = 
     drop = tuple(k for k in range(len(view.sizes)) if k not in kept)
     made = tracer.builder.emit(f"{verb}_slice", base.value, value, *starts, steps=view.steps, drop=drop)
     tracer.put(array.cell, ArrayValue(made, base.extents))
-
-
-tracing.READ = read
-tracing.WRITE = write
 
 
 # -- basic indexing
@@ -279,7 +276,7 @@ def store(tracer: Tracer, target: Array, item: Object) -> None:
         return
     extents = tracer.extents(target)
     if isinstance(item, Tuple):
-        item = arithmetic.AS_ARRAY(tracer, item)
+        item = as_array(tracer, item)
     if isinstance(item, Array):
         value = fitted(tracer, tracer.read(item), extents)
         if item.dtype.kind == "c" and target.dtype.kind != "c":
