@@ -1,8 +1,8 @@
 """Operators and element-wise functions: dtype promotion (NEP 50), broadcasting, and the row to emit.
 
-    x32 + 1.0        a Python number gives way: f32
-    u[1:] * w        extents that are not the same affine form get a `same_extent`
-    row + column     static extents of 1 and missing axes get a `broadcast`
+x32 + 1.0        a Python number gives way: f32
+u[1:] * w        extents that are not the same affine form get a `same_extent`
+row + column     static extents of 1 and missing axes get a `broadcast`
 """
 
 from __future__ import annotations
@@ -42,7 +42,12 @@ def operand(tracer: Tracer, item: Object) -> Object:
         return item
     if isinstance(item, Tuple) and item.kind in (tuple, list):
         return as_array(tracer, item)
-    if isinstance(item, Static) and item.value is not None and not isinstance(item.value, str | type) and not callable(item.value):
+    if (
+        isinstance(item, Static)
+        and item.value is not None
+        and not isinstance(item.value, str | type)
+        and not callable(item.value)
+    ):
         tracer.refuse("opaque", kind=type(item.value).__name__)
     tracer.refuse("number_expected", what=describe(item))
 
@@ -59,7 +64,9 @@ def resolve(name: str, operands: tuple[DType | type, ...]) -> tuple[tuple[DType 
     ufunc = getattr(np, name, None) or getattr(scipy.special, name)
     asked: list[Any] = [o.numpy if isinstance(o, DType) else o for o in operands]
     asked = [np.dtype(bool) if o is bool else o for o in asked]
-    if all(o in (int, float, complex) or o == np.dtype(bool) for o in asked) and not any(isinstance(o, DType) for o in operands):
+    if all(o in (int, float, complex) or o == np.dtype(bool) for o in asked) and not any(
+        isinstance(o, DType) for o in operands
+    ):
         asked = [WEAK_DTYPES[o].numpy if isinstance(o, type) else o for o in asked]
     try:
         found = ufunc.resolve_dtypes((*asked, *[None] * (ufunc.nargs - len(asked))))
@@ -169,7 +176,9 @@ def wrap(tracer: Tracer, value: Value, extents: tuple[Affine, ...], weak: bool) 
     return tracer.fresh(ArrayValue(value, extents))
 
 
-def apply(tracer: Tracer, row: str, items: Sequence[Object], name: str | None = None, weak: bool | None = None) -> Object:
+def apply(
+    tracer: Tracer, row: str, items: Sequence[Object], name: str | None = None, weak: bool | None = None
+) -> Object:
     """An element-wise row on objects, with NumPy's promotion for the ufunc `name` (default: the row's name)."""
     items = [operand(tracer, i) for i in items]
     inputs, output = promoted(tracer, name or row, items)
@@ -213,7 +222,12 @@ def binary(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object:
         return Tuple(a.kind, a.items + b.items)
     if isinstance(a, Tuple) and isinstance(b, Static) and kind is ast.Mult and type(b.value) is int:
         return Tuple(a.kind, a.items * b.value)
-    if isinstance(a, Static) and isinstance(b, Static) and kind in (ast.Eq, ast.NotEq) and not (is_number(a) and is_number(b)):
+    if (
+        isinstance(a, Static)
+        and isinstance(b, Static)
+        and kind in (ast.Eq, ast.NotEq)
+        and not (is_number(a) and is_number(b))
+    ):
         return Static(python(a.value, b.value))
     a, b = operand(tracer, a), operand(tracer, b)
     special = SPECIAL.get(row)
@@ -323,7 +337,9 @@ def power(tracer: Tracer, a: Object, b: Object) -> Object:
         elif exponent in (0, 1, 2, 3, 0.5, -1):
             return small_power(tracer, a, exponent)
     if other.kind in "iub" and dtype.kind in "iub":
-        tracer.refuse("call", name="integer ** integer", help="Convert the base: `float(x) ** n`, or use a constant exponent.")
+        tracer.refuse(
+            "call", name="integer ** integer", help="Convert the base: `float(x) ** n`, or use a constant exponent."
+        )
     return apply(tracer, "power", (a, b))
 
 
@@ -429,5 +445,3 @@ def scalar_value(tracer: Tracer, item: Object, dtype: DType) -> Value:
     if item.value.type.dtype.kind == "c" and dtype.kind != "c":
         tracer.refuse("complex_store", target=dtype)
     return cast(tracer, item.value, dtype)
-
-

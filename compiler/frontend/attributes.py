@@ -6,6 +6,8 @@ import ast
 import types
 from typing import Any
 
+import numpy as np
+
 from wengert.compiler.frontend import creation, functions, reductions, shapes
 from wengert.compiler.frontend.arithmetic import convert, dtype_and_weakness
 from wengert.compiler.frontend.merge import describe, scalar_type
@@ -35,7 +37,7 @@ def item(tracer: Tracer, a: Object, *index: Object) -> Object:
 
 ARRAY_METHODS: dict[str, Any] = {
     **reductions.METHODS, **shapes.METHODS, "copy": creation.copy, "astype": astype, "fill": fill, "item": item,
-    "dot": functions.FUNCTIONS[functions.np.dot], "clip": lambda t, a, min=NONE, max=NONE: functions.clip(t, a, min, max),
+    "dot": functions.FUNCTIONS[np.dot], "clip": lambda t, a, min=NONE, max=NONE: functions.clip(t, a, min, max),
     "round": functions.rounded,
 }  # fmt: skip
 SCALAR_METHODS = ("copy", "astype", "item", "sum", "mean", "max", "min", "round", "any", "all", "prod", "clip")
@@ -90,7 +92,9 @@ def replaced(tracer: Tracer, owner: Object, **changes: Object) -> Object:
     unknown = set(changes) - set(owner.names)
     if unknown:
         tracer.refuse("attribute", what=describe(owner), name=min(unknown))
-    return Tuple(owner.kind, tuple(changes.get(n, i) for n, i in zip(owner.names, owner.items, strict=True)), owner.names)
+    return Tuple(
+        owner.kind, tuple(changes.get(n, i) for n, i in zip(owner.names, owner.items, strict=True)), owner.names
+    )
 
 
 def _items(tracer: Tracer, owner: Object) -> Object:
@@ -137,7 +141,8 @@ def of_number(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
     if name in ("real", "imag"):
         return real_part(tracer, owner, name, node)
     if not weak and name in ("shape", "ndim", "size", "dtype"):
-        return {"shape": Tuple(tuple, ()), "ndim": Static(0), "size": Static(1), "dtype": Static(dtype.numpy)}[name]
+        known: dict[str, Object] = {"shape": Tuple(tuple, ()), "ndim": Static(0), "size": Static(1)}
+        return known.get(name, Static(dtype.numpy))
     if not weak and name == "T":
         return owner
     if not weak and name in SCALAR_METHODS:

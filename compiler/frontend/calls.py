@@ -12,12 +12,11 @@ from typing import Any
 
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend import attributes
-from wengert.compiler.frontend.arithmetic import to_value
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP
 from wengert.compiler.frontend.iteration import items_of
 from wengert.compiler.frontend.liveness import analyse, terminates
-from wengert.compiler.frontend.merge import describe, scalar_type, unknown_extent
+from wengert.compiler.frontend.merge import describe, scalar_type, to_value, unknown_extent
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,
@@ -70,12 +69,19 @@ def call(tracer: Tracer, callee: Object, args: Sequence[Object], keywords: Keywo
     """The result of calling an object."""
     if isinstance(callee, Closure):
         owner = tracer.closed_over[callee.frame]
-        defaults = dict(zip(reversed(_positional(callee.node)), reversed(callee.defaults), strict=False)) | callee.keyword_defaults
-        return inline(tracer, Parsed(callee.node, owner.source), callee.name, args, keywords, defaults.get, owner, {}, {})
+        defaults = (
+            dict(zip(reversed(_positional(callee.node)), reversed(callee.defaults), strict=False))
+            | callee.keyword_defaults
+        )
+        return inline(
+            tracer, Parsed(callee.node, owner.source), callee.name, args, keywords, defaults.get, owner, {}, {}
+        )
     if isinstance(callee, Partial):
         return call(tracer, callee.function, [*callee.args, *args], callee.keywords | keywords)
     if isinstance(callee, Method):
-        if isinstance(callee.handler, types.FunctionType) and callee.handler.__module__.startswith("wengert.compiler.frontend"):
+        if isinstance(callee.handler, types.FunctionType) and callee.handler.__module__.startswith(
+            "wengert.compiler.frontend"
+        ):
             return build(tracer, callee.handler, f".{callee.name}", [callee.owner, *args], keywords)
         return inline_python(tracer, callee.handler, [callee.owner, *args], keywords)
     if isinstance(callee, Static):
@@ -99,7 +105,12 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
         return inline_transform(tracer, value, args, keywords)
     if isinstance(value, functools.partial):
         lifted = [tracer.lift(a) for a in value.args]
-        return call(tracer, tracer.lift(value.func), [*lifted, *args], {k: tracer.lift(v) for k, v in value.keywords.items()} | keywords)
+        return call(
+            tracer,
+            tracer.lift(value.func),
+            [*lifted, *args],
+            {k: tracer.lift(v) for k, v in value.keywords.items()} | keywords,
+        )
     if value is functools.partial:
         return Partial(args[0], tuple(args[1:]), dict(keywords))
     if value is dataclasses.replace:
@@ -123,7 +134,9 @@ def readable(value: Any) -> str:
     module = (getattr(value, "__module__", None) or "").partition(".")[0]
     if module == "numpy" or type(value).__module__ == "numpy":
         nested = (getattr(value, "__module__", "") or "").split(".")
-        return f"np.{nested[1]}.{name}" if len(nested) > 1 and nested[1] in ("linalg", "fft", "random") else f"np.{name}"
+        return (
+            f"np.{nested[1]}.{name}" if len(nested) > 1 and nested[1] in ("linalg", "fft", "random") else f"np.{name}"
+        )
     return f"math.{name}" if module == "math" else name
 
 
@@ -147,7 +160,7 @@ def build(tracer: Tracer, builder: Callable[..., Any], name: str, args: Sequence
 # -- structures
 
 
-def construct(tracer: Tracer, cls: type, args: Sequence[Object], keywords: Keywords) -> Object:
+def construct(tracer: Tracer, cls: Any, args: Sequence[Object], keywords: Keywords) -> Object:
     """An instance of a NamedTuple or dataclass."""
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         defaults = {n: (lambda v=v: tracer.lift(v)) for n, v in cls._field_defaults.items()}
@@ -155,7 +168,9 @@ def construct(tracer: Tracer, cls: type, args: Sequence[Object], keywords: Keywo
     if not hasattr(cls, "__dataclass_fields__"):
         tracer.refuse("opaque", kind=cls.__name__)
     if hasattr(cls, "__post_init__") or "__init__" not in vars(cls) or not cls.__dataclass_params__.init:
-        tracer.refuse("call", name=f"{cls.__name__}(...) with code of its own in the constructor", help="Use a plain dataclass.")
+        tracer.refuse(
+            "call", name=f"{cls.__name__}(...) with code of its own in the constructor", help="Use a plain dataclass."
+        )
     defaults = {}
     for f in dataclasses.fields(cls):
         if f.default is not dataclasses.MISSING:
@@ -165,7 +180,9 @@ def construct(tracer: Tracer, cls: type, args: Sequence[Object], keywords: Keywo
     return structure(tracer, cls, field_names(cls), args, keywords, defaults)
 
 
-def structure(tracer: Tracer, cls: type, names: Sequence[str], args: Sequence[Object], keywords: Keywords, defaults: Any) -> Object:
+def structure(
+    tracer: Tracer, cls: type, names: Sequence[str], args: Sequence[Object], keywords: Keywords, defaults: Any
+) -> Object:
     if len(args) > len(names) or set(keywords) - set(names):
         tracer.refuse("binding", name=cls.__name__, problem="unexpected arguments")
     given = dict(zip(names, args, strict=False)) | keywords
@@ -189,7 +206,9 @@ def inline_python(tracer: Tracer, function: Any, args: Sequence[Object], keyword
     def default(name: str) -> Object:
         return tracer.lift(named[name].default, name)
 
-    return inline(tracer, parsed, function.__name__, args, keywords, default, None, function.__globals__, enclosed(function))
+    return inline(
+        tracer, parsed, function.__name__, args, keywords, default, None, function.__globals__, enclosed(function)
+    )
 
 
 def enclosed(function: types.FunctionType) -> dict[str, Any]:
@@ -289,7 +308,9 @@ def transformed(tracer: Tracer, transform: Any, args: Sequence[Object], keywords
     items = [*args, *keywords.values()]
     if any(not isinstance(i, Static | Tuple) for i in items):
         tracer.refuse(
-            "call", name=f"{readable(transform)} of a function defined inside", help="Define the function outside of the compiled one."
+            "call",
+            name=f"{readable(transform)} of a function defined inside",
+            help="Define the function outside of the compiled one.",
         )
     plain = [to_python(tracer, i) for i in args]
     return Static(transform(*plain, **{k: to_python(tracer, v) for k, v in keywords.items()}))
@@ -328,7 +349,9 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
         target = leaves[position]
         assert isinstance(target, Array)
         tracer.write(target, ArrayValue(result, tracer.extents(target)))
-    return object_of(tracer, traced.out, iter([wrapped(tracer, v, w) for v, w in zip(results[:count], weak, strict=True)]))
+    return object_of(
+        tracer, traced.out, iter([wrapped(tracer, v, w) for v, w in zip(results[:count], weak, strict=True)])
+    )
 
 
 def wrapped(tracer: Tracer, value: Value, weak: bool) -> Object:
@@ -378,4 +401,3 @@ def object_of(tracer: Tracer, tree: Tree, leaves: Any) -> Object:
     if tree.kind == "dict":
         return Tuple(dict, items, tree.meta)
     return Tuple(tree.meta, items, tree.names)
-

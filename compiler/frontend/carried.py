@@ -31,8 +31,8 @@ class Guess:
 
     scalars: dtype and weakness of numbers, by name and position in it. written: cells by identity.
     joined: paths whose array may be one of several. extents: axes of carried arrays whose extent changes.
-    born: objects first bound in the body and used after the loop. spoilt: cells (or joined paths) poisoned by an earlier iteration.
-    unwritten: cells that were guessed to be written once, and were not.
+    born: objects first bound in the body and used after the loop. unwritten: cells wrongly guessed to be written.
+    spoilt: cells, or joined paths, poisoned by an earlier iteration.
     """
 
     scalars: dict[Path, tuple[DType, bool]] = field(default_factory=dict)
@@ -204,13 +204,20 @@ class BodyEnd:
     def changes_kind(self, path: Path, first: Object, item: Any) -> None:
         name = path[0]
         if isinstance(item, Unset):
-            self.tracer.refuse(item.key, self.node, name=name, reason=item.reason, notes=[("the paths part here", item.span)])
+            self.tracer.refuse(
+                item.key, self.node, name=name, reason=item.reason, notes=[("the paths part here", item.span)]
+            )
         self.tracer.refuse("loop_type", self.node, name=name, before=describe(first), after=describe(item))
 
     def leave_born(self, name: str, item: Any, attempt: Attempt, yields: list[Any]) -> None:
         """A name first bound in the body: carried only if the loop surely runs and it is used after."""
         guess = self.guess
-        if item is None or isinstance(item, Unset) or name not in self.loop.after | {RESULT} or not (self.runs or name == RESULT):
+        if (
+            item is None
+            or isinstance(item, Unset)
+            or name not in self.loop.after | {RESULT}
+            or not (self.runs or name == RESULT)
+        ):
             return
         if name not in guess.born:
             guess.born[name] = item
@@ -225,7 +232,7 @@ class BodyEnd:
             self.guess.changed = True
         elif isinstance(item, Tuple):
             for k, part in enumerate(item.items):
-                self.yield_born((*path, str(k)), part, model.items[k], attempt, yields)  # type: ignore[union-attr]
+                self.yield_born((*path, str(k)), part, model.items[k], attempt, yields)  # type: ignore[union-attr, index]
         elif at is not None and isinstance(item, Array):
             yields[at] = self.tracer.read(item).value
         elif at is not None:

@@ -102,7 +102,13 @@ def run_if(tracer: Tracer, node: ast.If, rest: Body) -> None:
     elif liveness.terminates(orelse):
         then += rest
     else:
-        branch(tracer, condition, lambda: run_block(tracer, then), lambda: run_block(tracer, orelse), tracer.frame.live.after[node])
+        branch(
+            tracer,
+            condition,
+            lambda: run_block(tracer, then),
+            lambda: run_block(tracer, orelse),
+            tracer.frame.live.after[node],
+        )
         tracer.builder.span = before
         if tracer.exited or not rest:
             return
@@ -238,7 +244,9 @@ def unless_exited(tracer: Tracer, test: Callable[[], Value]) -> Value:
     return tracer.builder.op("if", (exited,), (left, block), "", [Type(BOOL)]).result
 
 
-def emit_while(tracer: Tracer, inits: list[Value], blocks: list[Block], types: list[Type], hints: list[str]) -> Sequence[Value]:
+def emit_while(
+    tracer: Tracer, inits: list[Value], blocks: list[Block], types: list[Type], hints: list[str]
+) -> Sequence[Value]:
     return tracer.builder.op("while", inits, blocks, hints, types).results
 
 

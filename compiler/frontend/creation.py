@@ -248,7 +248,12 @@ def float_range(tracer: Tracer, ends: list[Object], dtype: Object) -> Object:
 
 
 def linspace(
-    tracer: Tracer, start: Object, stop: Object, num: Object = Static(50), endpoint: Object = Static(True), dtype: Object = NONE
+    tracer: Tracer,
+    start: Object,
+    stop: Object,
+    num: Object = Static(50),
+    endpoint: Object = Static(True),
+    dtype: Object = NONE,
 ) -> Object:
     builder, index = tracer.builder, tracer.index
     (size,) = shape_from(tracer, num)
@@ -334,7 +339,9 @@ def concatenate(tracer: Tracer, arrays: Object, axis: Object = Static(0)) -> Obj
             tracer.refuse("shapes", a=f"of {rank} dimensions", b=f"of {len(c.extents)}")
         for k, (p, q) in enumerate(zip(contents[0].extents, c.extents, strict=True)):
             if k != at:
-                require_same(tracer, p, q, "all the input array dimensions except for the concatenation axis must match")
+                require_same(
+                    tracer, p, q, "all the input array dimensions except for the concatenation axis must match"
+                )
         total = total + c.extents[at]
     extents = tuple(total if k == at else e for k, e in enumerate(contents[0].extents))
     made, place = empty(tracer, dtype, extents), number(0)
@@ -376,8 +383,7 @@ def broadcast_array(tracer: Tracer, array: Object, shape: Object) -> Object:
 CREATION: dict[Any, Any] = {
     np.zeros: zeros, np.empty: zeros, np.ones: ones, np.full: full, np.zeros_like: zeros_like, np.empty_like: zeros_like,
     np.ones_like: ones_like, np.full_like: full_like, np.array: new_array, np.asarray: as_array, np.copy: copy,
-    np.ascontiguousarray: copy, np.arange: arange, np.linspace: linspace, np.eye: eye, np.identity: lambda t, n, dtype=NONE: eye(t, n, dtype=dtype),
+    np.arange: arange, np.linspace: linspace, np.eye: eye, np.identity: lambda t, n, dtype=NONE: eye(t, n, dtype=dtype),
     np.stack: stack, np.concatenate: concatenate, np.vstack: vstack, np.hstack: hstack, np.broadcast_to: broadcast_array,
     np.asanyarray: as_array,
 }  # fmt: skip
-

@@ -255,5 +255,3 @@ STATEMENTS.update(dict.fromkeys(_REFUSED, refuse_statement))
 @handles(EXPRESSIONS, ast.Yield, ast.YieldFrom)
 def generator(tracer: Tracer, node: ast.expr) -> Object:
     tracer.refuse("yield", node)
-
-

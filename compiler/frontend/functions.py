@@ -99,11 +99,15 @@ _register_rows()
 
 def where(tracer: Tracer, condition: Object, x: Object = NONE, y: Object = NONE) -> Object:
     if x == NONE or y == NONE:
-        tracer.refuse("data_shape", name="np.where(condition)", help="Use `np.where(condition, x, y)`, or a loop with `if`.")
+        tracer.refuse(
+            "data_shape", name="np.where(condition)", help="Use `np.where(condition, x, y)`, or a loop with `if`."
+        )
     a, b = operand(tracer, x), operand(tracer, y)
     (first, second), _ = promoted(tracer, "maximum", (a, b))
-    values, extents = spread(tracer, (operand(tracer, condition), a, b), (BOOL, first, second)) if _is_bool(tracer, condition) else (
-        spread(tracer, (reductions.truth_of(tracer, operand(tracer, condition)), a, b), (BOOL, first, second))
+    values, extents = (
+        spread(tracer, (operand(tracer, condition), a, b), (BOOL, first, second))
+        if _is_bool(tracer, condition)
+        else (spread(tracer, (reductions.truth_of(tracer, operand(tracer, condition)), a, b), (BOOL, first, second)))
     )
     return wrap(tracer, emit(tracer, "where", values), extents, False)
 
@@ -208,7 +212,16 @@ def size_of(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
 
 def shape_of(tracer: Tracer, a: Object) -> Object:
     item = as_array(tracer, a)
-    return Tuple(tuple, tuple(tracer.integer(e) for e in tracer.extents(item))) if isinstance(item, Array) else Tuple(tuple, ())
+    return (
+        Tuple(tuple, tuple(tracer.integer(e) for e in tracer.extents(item)))
+        if isinstance(item, Array)
+        else Tuple(tuple, ())
+    )
+
+
+def rank_of(tracer: Tracer, a: Object) -> Object:
+    item = as_array(tracer, a)
+    return Static(item.rank if isinstance(item, Array) else 0)
 
 
 def fill_diagonal(tracer: Tracer, a: Object, val: Object) -> Object:
@@ -221,11 +234,28 @@ FUNCTIONS |= {
     np.degrees: scaled(180 / math.pi), np.heaviside: heaviside, np.round: rounded, np.around: rounded,
     np.logical_and: logical("bitwise_and"), np.logical_or: logical("bitwise_or"), np.logical_not: logical("invert"),
     np.logical_xor: logical("bitwise_xor"), np.cross: cross, np.add.at: add_at, np.size: size_of, np.shape: shape_of,
-    np.ndim: lambda t, a: Static(as_array(t, a).rank if isinstance(as_array(t, a), Array) else 0),
+    np.ndim: rank_of,
     np.fill_diagonal: fill_diagonal,
 }  # fmt: skip
 FUNCTIONS |= creation.CREATION | reductions.REDUCTIONS | products.PRODUCTS | shapes.SHAPES
-FUNCTIONS |= {kind: dtype_type(kind) for kind in (np.float64, np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.uint16, np.uint32, np.uint64, np.bool_, np.complex128, np.complex64)}
+FUNCTIONS |= {
+    kind: dtype_type(kind)
+    for kind in (
+        np.float64,
+        np.float32,
+        np.int64,
+        np.int32,
+        np.int16,
+        np.int8,
+        np.uint8,
+        np.uint16,
+        np.uint32,
+        np.uint64,
+        np.bool_,
+        np.complex128,
+        np.complex64,
+    )
+}
 
 # -- math
 
@@ -437,4 +467,3 @@ HELP: dict[str, str] = {
     "open": "Read files before the compiled function.", "isinstance": "Types are known at compile time; write two functions.",
     "sorted": "Sort before the compiled function.", "map": "Write a list comprehension.", "input": "Pass it as an argument.",
 }  # fmt: skip
-

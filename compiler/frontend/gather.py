@@ -1,7 +1,7 @@
 """Advanced indexing, as far as its result has a shape that does not depend on data: integer arrays and masks.
 
-    x[idx]          a parallel loop of loads into a new array
-    x[mask] = v     x replaced by where(mask, v, x)
+x[idx]          a parallel loop of loads into a new array
+x[mask] = v     x replaced by where(mask, v, x)
 """
 
 from __future__ import annotations
@@ -65,18 +65,28 @@ def take(tracer: Tracer, array: Array, items: Sequence[Object]) -> Array:
     vectors = [k for k, i in enumerate(items) if is_indices(i)]
     if any(items[k].rank != 1 for k in vectors):  # type: ignore[union-attr]
         tracer.refuse("fancy")
-    if any(not is_indices(i) and not isinstance(i, Slice) and not (isinstance(i, Static) and i.value is None) for i in items):
+    if any(
+        not is_indices(i) and not isinstance(i, Slice) and not (isinstance(i, Static) and i.value is None)
+        for i in items
+    ):
         return take_elements(tracer, array, items)
     if len(vectors) > 1:
         return take_elements(tracer, array, items)
     (position,) = vectors
     chosen = tracer.read(items[position])  # type: ignore[arg-type]
-    source = tracer.read(indexed(tracer, array, [Slice(None, None, None) if k == position else i for k, i in enumerate(items)]))
+    source = tracer.read(
+        indexed(tracer, array, [Slice(None, None, None) if k == position else i for k, i in enumerate(items)])
+    )
     extents = (*source.extents[:position], chosen.extents[0], *source.extents[position + 1 :])
     index, builder, rank = tracer.index, tracer.builder, len(extents)
 
     def body(k: Value, carried: list[Value]) -> list[Value]:
-        i = checked(tracer, index.of(builder.cast(builder.emit("load", chosen.value, k), I64)), source.extents[position], position)
+        i = checked(
+            tracer,
+            index.of(builder.cast(builder.emit("load", chosen.value, k), I64)),
+            source.extents[position],
+            position,
+        )
         if rank == 1:
             element = builder.emit("load", source.value, index.value(i))
             return [builder.emit("update", carried[0], element, k)]
@@ -92,7 +102,9 @@ def take(tracer: Tracer, array: Array, items: Sequence[Object]) -> Array:
     return tracer.fresh(ArrayValue(made, extents))
 
 
-def element_indices(tracer: Tracer, array: Array, items: Sequence[Object]) -> tuple[Affine, Callable[[Value], list[Affine]]]:
+def element_indices(
+    tracer: Tracer, array: Array, items: Sequence[Object]
+) -> tuple[Affine, Callable[[Value], list[Affine]]]:
     """How many elements integer arrays and integers on every axis pick, and the index of the k-th."""
     if any(isinstance(i, Slice) or (isinstance(i, Static) and i.value is None) for i in items):
         tracer.refuse("fancy")
@@ -186,5 +198,3 @@ def store_masked_part(tracer: Tracer, array: Array, mask: Array, source: Array) 
         require_same(tracer, own, wanted, "boolean index did not match the array, extents differ")
     value = cast(tracer, broadcast_to(tracer, content, tracer.extents(array)), array.dtype)
     replace_masked(tracer, array, mask, value)
-
-

@@ -189,7 +189,9 @@ class Indices:
         if term.kind == "div":
             made = self.builder.emit("floor_divide", left, self.value(term.right))
         else:
-            made = self.builder.emit({"max0": "maximum", "max": "maximum", "min": "minimum"}[term.kind], left, self.value(term.right))
+            made = self.builder.emit(
+                {"max0": "maximum", "max": "maximum", "min": "minimum"}[term.kind], left, self.value(term.right)
+            )
         self.define(made, alone)
         return made
 

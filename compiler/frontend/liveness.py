@@ -167,6 +167,8 @@ class _Backward:
 
     def loop(self, node: ast.For | ast.While, out: Names, broken: Names, continued: Names) -> Names:
         head = self.block(node.orelse, out, broken, continued)
+        if isinstance(node, ast.While) and isinstance(node.test, ast.Constant) and node.test.value:
+            head = NONE  # `while True` is left by `break` and `return` only
         own = frozenset(_bound(node.target)) if isinstance(node, ast.For) else NONE
         head |= NONE if isinstance(node, ast.For) else reads(node.test)
         while True:

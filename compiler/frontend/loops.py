@@ -129,9 +129,9 @@ class LoopTracer:
             held = before.cells[cell]
             assert isinstance(held, ArrayValue)
             attempt.cells[cell] = self.add_array(attempt, cell, held, self.guess.written[cell])
-        for cell, poison in self.guess.spoilt.items():
-            if isinstance(cell, Cell):
-                tracer.state.cells[cell] = poison
+        for spoilt, poison in self.guess.spoilt.items():
+            if isinstance(spoilt, Cell):
+                tracer.state.cells[spoilt] = poison
         for name in self.private:
             if name in names:
                 names[name] = Unset("it is set only in the body of the loop", tracer.builder.span)
@@ -161,7 +161,7 @@ class LoopTracer:
             elif outside:
                 made.append(unknown_extent(tracer, value, axis))
             else:
-                made.append(None)  # made inside the block, see `trace`
+                made.append(None)  # type: ignore[arg-type]  # made inside the block, see `trace`
         return ArrayValue(value, tuple(made))  # type: ignore[arg-type]
 
     def general(self, attempt: Attempt, path: Path, item: Object) -> Object:
@@ -220,8 +220,14 @@ class LoopTracer:
                 names = dict(tracer.names)
                 block.results = [form.condition()]
             if any(tracer.names.get(n) is not item for n, item in names.items()) or len(names) != len(tracer.names):
-                self.tracer.refuse("call", self.node, name="an assignment in the condition of a loop", help="Assign in the body.")
-            if any(tracer.state.cells.get(c) is not held for c, held in start.cells.items() if None not in getattr(held, "extents", ())):
+                self.tracer.refuse(
+                    "call", self.node, name="an assignment in the condition of a loop", help="Assign in the body."
+                )
+            if any(
+                tracer.state.cells.get(c) is not held
+                for c, held in start.cells.items()
+                if None not in getattr(held, "extents", ())
+            ):
                 self.note_condition_writes(start)
             blocks.append(block)
             scopes.append(scope)
@@ -242,7 +248,9 @@ class LoopTracer:
         return blocks, scopes, tracer.state
 
     def note_condition_writes(self, start: State) -> None:
-        self.tracer.refuse("call", self.node, name="a condition that writes an array", help="Write the array in the body.")
+        self.tracer.refuse(
+            "call", self.node, name="a condition that writes an array", help="Write the array in the body."
+        )
 
     def block_of(self, params: list[Value], index: Value | None) -> tuple[Block, int]:
         block = Block([*([index] if index is not None else []), *params])
@@ -252,7 +260,9 @@ class LoopTracer:
         """Ask for the extents that change, now that we are inside the block."""
         for cell, held in state.cells.items():
             if isinstance(held, ArrayValue) and None in held.extents:
-                extents = tuple(unknown_extent(self.tracer, held.value, k) if e is None else e for k, e in enumerate(held.extents))
+                extents = tuple(
+                    unknown_extent(self.tracer, held.value, k) if e is None else e for k, e in enumerate(held.extents)
+                )
                 state.cells[cell] = ArrayValue(held.value, extents)
 
     def renamed(self, state: State, mapping: dict[Value, Value]) -> State:
@@ -268,14 +278,18 @@ class LoopTracer:
 
         names = {name: rename(item) for name, item in state.frames[current].items()}
         cells = {
-            cell: ArrayValue(mapping[held.value], held.extents) if isinstance(held, ArrayValue) and held.value in mapping else held
+            cell: ArrayValue(mapping[held.value], held.extents)
+            if isinstance(held, ArrayValue) and held.value in mapping
+            else held
             for cell, held in state.cells.items()
         }
         return State(state.frames | {current: names}, cells)
 
     # -- after the loop
 
-    def finish(self, before: State, attempt: Attempt, head: State, end: State, blocks: list[Block], yields: list[Value]) -> None:
+    def finish(
+        self, before: State, attempt: Attempt, head: State, end: State, blocks: list[Block], yields: list[Value]
+    ) -> None:
         """Emit the loop and leave the state after it."""
         tracer = self.tracer
         blocks[-1].results = yields

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from wengert.compiler.diag.span import Span
@@ -232,7 +233,7 @@ class Merger:
             return lambda results: a
         if scalar_type(a) is not None:
             dtype, weak = join_scalars(a, b)
-            values = [self.on(k, lambda item=item: to_value(self.tracer, item, dtype)) for k, item in enumerate((a, b))]
+            values = [self.on(k, partial(to_value, self.tracer, item, dtype)) for k, item in enumerate((a, b))]
             at = self.slot(values[0], values[1], name)
             return lambda results: Scalar(results[at], weak)
         if isinstance(a, Tuple) and isinstance(b, Tuple):
@@ -270,12 +271,13 @@ class Merger:
             if cell is None:
                 cell = self.cells[a.cell, b.cell] = self.new_cell(name, a.cell, b.cell)
                 self.cell_slot(cell, a.cell, b.cell)
-            return lambda results: Array(cell, a.view)
+            merged = Array(cell, a.view)
+            return lambda results: merged
         aliases = {root(x.cell) for x in (a, b) if not self.only_here(x.cell)}
         aliases |= {other for x in (a, b) for other in x.cell.alias_of}
         cell = self.new_cell(name, a.cell, b.cell)
         cell.rank, cell.alias_of = a.rank, frozenset(aliases)
-        contents = [self.on(k, lambda x=x: self.tracer.read(x)) for k, x in enumerate((a, b))]
+        contents = [self.on(k, partial(self.tracer.read, x)) for k, x in enumerate((a, b))]
         self.content_slot(cell, contents[0], contents[1])
         return lambda results: Array(cell)
 
@@ -485,5 +487,3 @@ def _merge_cells(merger: Merger) -> None:
             cells[cell] = p if isinstance(p, Poison) else q
         else:
             merger.content_slot(cell, p, q)
-
-

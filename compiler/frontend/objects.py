@@ -16,7 +16,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from wengert.compiler.diag.span import Span
 from wengert.compiler.frontend.index import Affine
@@ -199,7 +199,7 @@ Object = Static | Scalar | Array | Tuple | Closure | Method | Partial | Slice | 
 NONE, TRUE, FALSE = Static(None), Static(True), Static(False)
 
 
-def is_number(item: Any) -> bool:
+def is_number(item: Any) -> TypeGuard[Static]:
     """Whether it is a Python number known at compile time."""
     return isinstance(item, Static) and type(item.value) in (int, float, bool, complex)
 
@@ -217,9 +217,8 @@ def same_object(a: Object, b: Object) -> bool:
         return a.value is b.value or (isinstance(a.value, str) and a.value == b.value)
     if isinstance(a, Tuple):
         assert isinstance(b, Tuple)
-        return (
-            (a.kind, a.names, len(a.items)) == (b.kind, b.names, len(b.items))
-            and all(same_object(p, q) for p, q in zip(a.items, b.items, strict=True))
+        return (a.kind, a.names, len(a.items)) == (b.kind, b.names, len(b.items)) and all(
+            same_object(p, q) for p, q in zip(a.items, b.items, strict=True)
         )
     if isinstance(a, Scalar | Array):
         return a == b

@@ -23,13 +23,17 @@ def common(tracer: Tracer, name: str, a: Array, b: Array) -> DType:
     return found[1]
 
 
-def contract(tracer: Tracer, name: str, a: Array, b: Array, axes: tuple[Axes, Axes], batch: tuple[Axes, Axes] = ((), ())) -> Object:
+def contract(
+    tracer: Tracer, name: str, a: Array, b: Array, axes: tuple[Axes, Axes], batch: tuple[Axes, Axes] = ((), ())
+) -> Object:
     """Sum over paired axes; result axes: batch, free of a, free of b."""
     dtype = common(tracer, name, a, b)
     x, y = tracer.read(a), tracer.read(b)
     for p, q in zip((*axes[0], *batch[0]), (*axes[1], *batch[1]), strict=True):
         if x.extents[p].is_constant and y.extents[q].is_constant and x.extents[p] != y.extents[q]:
-            tracer.refuse("contract", name=name, problem=f"extents {x.extents[p].constant} and {y.extents[q].constant} differ")
+            tracer.refuse(
+                "contract", name=name, problem=f"extents {x.extents[p].constant} and {y.extents[q].constant} differ"
+            )
         require_same(tracer, x.extents[p], y.extents[q], f"{name}: extents of the summed axes differ")
     values = [tracer.builder.cast(v.value, dtype) for v in (x, y)]
     try:
@@ -108,4 +112,3 @@ def tensordot(tracer: Tracer, a: Object, b: Object, axes: Object = Static(2)) ->
 PRODUCTS: dict[Any, Any] = {
     np.dot: dot, np.matmul: matmul, np.inner: inner, np.vdot: vdot, np.outer: outer, np.tensordot: tensordot,
 }  # fmt: skip
-

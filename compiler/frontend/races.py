@@ -146,7 +146,11 @@ def _explain(tracer: Tracer, loop: Op, uses: Uses, writes: list[Access], index: 
 def _is_injective(tracer: Tracer, at: Affine, index: Value) -> bool:
     """Whether different iterations have different values of it, after negative ones are counted from the end."""
     coefficient = dict(at.terms).get(index, 0)
-    return coefficient != 0 and all(v is index or _is_invariant(tracer, v) for v, _ in at.terms) and tracer.index.proves(at)
+    return (
+        coefficient != 0
+        and all(v is index or _is_invariant(tracer, v) for v, _ in at.terms)
+        and tracer.index.proves(at)
+    )
 
 
 def _is_invariant(tracer: Tracer, item: Any) -> bool:
@@ -190,7 +194,11 @@ def _whole_replaced(op: Op, uses: Uses) -> None:
         if result not in uses.versions:
             continue
         bodies = op.regions if op.name == "if" else op.regions[-1:]
-        if any(b.results[k] not in uses.versions for b in bodies) or first is not None and op.operands[first + k] not in uses.versions:
+        if (
+            any(b.results[k] not in uses.versions for b in bodies)
+            or first is not None
+            and op.operands[first + k] not in uses.versions
+        ):
             uses.other = uses.other or op
 
 

@@ -57,8 +57,12 @@ def reduction(row: str) -> Callable[..., Object]:
         if row in ("max", "min"):
             for k in axes:
                 if not tracer.index.proves(content.extents[k] - 1):
-                    some = tracer.builder.emit("greater", tracer.index.value(content.extents[k]), tracer.builder.integer(0))
-                    tracer.check(some, "value", f"zero-size array to reduction operation {row}imum which has no identity")
+                    some = tracer.builder.emit(
+                        "greater", tracer.index.value(content.extents[k]), tracer.builder.integer(0)
+                    )
+                    tracer.check(
+                        some, "value", f"zero-size array to reduction operation {row}imum which has no identity"
+                    )
         if not axes:
             return item
         return reduced(tracer, row, content, axes, keepdims == Static(True))
@@ -99,7 +103,9 @@ def mean(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE, k
     return binary(tracer, DIVIDE, total, Scalar(count_of(tracer, extents, axes, real), False))
 
 
-def variance(tracer: Tracer, a: Object, axis: Object = NONE, ddof: Object = Static(0), keepdims: Object = FALSE) -> Object:
+def variance(
+    tracer: Tracer, a: Object, axis: Object = NONE, ddof: Object = Static(0), keepdims: Object = FALSE
+) -> Object:
     item = array_only(tracer, a)
     if item.dtype.kind in "biu":
         item = arithmetic.convert(tracer, item, F64)  # type: ignore[assignment]
@@ -113,7 +119,9 @@ def variance(tracer: Tracer, a: Object, axis: Object = NONE, ddof: Object = Stat
     return binary(tracer, DIVIDE, total, Scalar(count, False))
 
 
-def deviation(tracer: Tracer, a: Object, axis: Object = NONE, ddof: Object = Static(0), keepdims: Object = FALSE) -> Object:
+def deviation(
+    tracer: Tracer, a: Object, axis: Object = NONE, ddof: Object = Static(0), keepdims: Object = FALSE
+) -> Object:
     return apply(tracer, "sqrt", (variance(tracer, a, axis, ddof, keepdims),))
 
 
@@ -156,13 +164,21 @@ def diagonal(tracer: Tracer, a: Object, offset: Object = Static(0)) -> Object:
         n, builder = content.extents[0], tracer.builder
         square = empty(tracer, content.dtype, (n, n))
         (made,) = counted(
-            tracer, n, [square], lambda k, c: [builder.emit("update", c[0], builder.emit("load", content.value, k), k, k)], True
+            tracer,
+            n,
+            [square],
+            lambda k, c: [builder.emit("update", c[0], builder.emit("load", content.value, k), k, k)],
+            True,
         )
         return tracer.fresh(ArrayValue(made, (n, n)))
     size = tracer.index.minimum(*content.extents)
     start = empty(tracer, content.dtype, (size,))
     (made,) = counted(
-        tracer, size, [start], lambda k, c: [tracer.builder.emit("update", c[0], tracer.builder.emit("load", content.value, k, k), k)], True
+        tracer,
+        size,
+        [start],
+        lambda k, c: [tracer.builder.emit("update", c[0], tracer.builder.emit("load", content.value, k, k), k)],
+        True,
     )
     return tracer.fresh(ArrayValue(made, (size,)))
 
@@ -213,7 +229,9 @@ def search(row: str) -> Callable[..., Object]:
             here = builder.emit("load", content.value, k)
             better = builder.emit(row, here, best)
             if content.dtype.kind == "f":
-                lost = builder.emit("bitwise_and", builder.emit("not_equal", here, here), builder.emit("equal", best, best))
+                lost = builder.emit(
+                    "bitwise_and", builder.emit("not_equal", here, here), builder.emit("equal", best, best)
+                )
                 better = builder.emit("bitwise_or", better, lost)
             return [builder.emit("where", better, here, best), builder.emit("where", better, k, at)]
 
@@ -259,7 +277,9 @@ def trapezoid(tracer: Tracer, y: Object, x: Object = NONE, dx: Object = Static(1
     size = tracer.index.at_least_zero(content.extents[0] - 1)
     one, extent = tracer.builder.integer(1), tracer.index.value(size)
     ends = [
-        tracer.fresh(ArrayValue(tracer.builder.emit("slice", tracer.read(values).value, s, extent, steps=(1,), drop=()), (size,)))
+        tracer.fresh(
+            ArrayValue(tracer.builder.emit("slice", tracer.read(values).value, s, extent, steps=(1,), drop=()), (size,))
+        )
         for s in (one, tracer.builder.integer(0))
     ]
     height = apply(tracer, "add", ends)
@@ -286,4 +306,3 @@ METHODS: dict[str, Any] = {
     "std": deviation, "trace": trace, "cumsum": cumulative("sum"), "cumprod": cumulative("prod"),
     "argmax": search("greater"), "argmin": search("less"), "diagonal": diagonal,
 }  # fmt: skip
-

@@ -102,11 +102,13 @@ def remaining(tracer: Tracer, own: tuple[Affine, ...], fixed: tuple[Affine, ...]
             tracer.refuse("reshape_size", a=text(own), b=text(fixed))
         return number(size // known)
     builder = tracer.builder
-    size, known_size = product(tracer, own), product(tracer, fixed)
+    total, known_size = product(tracer, own), product(tracer, fixed)
     zero = builder.integer(0)
-    tracer.check(builder.emit("greater", known_size, zero), "shape", "cannot reshape to an unknown extent beside extents of 0")
-    rest = builder.emit("floor_divide", size, known_size)
-    exact = builder.emit("equal", builder.emit("multiply", rest, known_size), size)
+    tracer.check(
+        builder.emit("greater", known_size, zero), "shape", "cannot reshape to an unknown extent beside extents of 0"
+    )
+    rest = builder.emit("floor_divide", total, known_size)
+    exact = builder.emit("equal", builder.emit("multiply", rest, known_size), total)
     tracer.check(exact, "shape", f"cannot reshape an array of shape {text(own)} to {text(fixed)} and a rest")
     return tracer.index.of(natural(tracer, rest))
 
@@ -140,7 +142,9 @@ def transpose(tracer: Tracer, a: Object, *axes: Object) -> Object:
 
 def permuted(tracer: Tracer, item: Array, order: list[int]) -> Array:
     view = whole(tracer, item)
-    return simplified(tracer, Array(item.cell, View(view.starts, view.sizes, view.steps, tuple(view.order[k] for k in order))))
+    return simplified(
+        tracer, Array(item.cell, View(view.starts, view.sizes, view.steps, tuple(view.order[k] for k in order)))
+    )
 
 
 def swapaxes(tracer: Tracer, a: Object, axis1: Object, axis2: Object) -> Object:
@@ -220,11 +224,11 @@ def contiguous(tracer: Tracer, a: Object) -> Object:
 SHAPES: dict[Any, Any] = {
     np.reshape: reshape, np.ravel: ravel, np.transpose: transpose, np.flip: flip, np.swapaxes: swapaxes,
     np.moveaxis: moveaxis, np.expand_dims: expand_dims, np.squeeze: squeeze, np.roll: roll,
-    np.ascontiguousarray: contiguous, np.flipud: lambda t, m: flip(t, m, Static(0)), np.fliplr: lambda t, m: flip(t, m, Static(1)),
+    np.ascontiguousarray: contiguous, np.flipud: lambda t, m: flip(t, m, Static(0)),
+    np.fliplr: lambda t, m: flip(t, m, Static(1)),
 }  # fmt: skip
 
 METHODS: dict[str, Any] = {
     "reshape": reshape, "ravel": ravel, "flatten": flatten, "transpose": transpose, "swapaxes": swapaxes,
     "squeeze": squeeze,
 }  # fmt: skip
-

@@ -60,7 +60,7 @@ _WEAK = {
     complex: Leaf(Type(C128), True),
 }
 _SCALARS: dict[type, Leaf] = {d.numpy.type: Leaf(Type(d)) for d in DTYPES.values()}
-_ARRAYS: dict[tuple[Any, tuple[int | None, ...]], Leaf] = {}
+_ARRAYS: dict[tuple[Any, tuple[int | None, ...] | int], Leaf] = {}
 
 
 def leaf_of(value: Any) -> Leaf:
@@ -82,7 +82,9 @@ def leaf_of(value: Any) -> Leaf:
 def _array_leaf(key: Any, dtype: np.dtype, shape: tuple[int, ...]) -> Leaf:
     known = dtype_of(dtype)
     if known is None:
-        raise TypeMismatch(f"arrays of dtype {dtype} cannot be compiled", help="Convert it, e.g. `x.astype(np.float64)`.")
+        raise TypeMismatch(
+            f"arrays of dtype {dtype} cannot be compiled", help="Convert it, e.g. `x.astype(np.float64)`."
+        )
     leaf = Leaf(Type(known, tuple(1 if n == 1 else None for n in shape)))
     _ARRAYS[key] = leaf
     return leaf
@@ -179,7 +181,14 @@ def _declared(hint: Any, leaves: list[Leaf], extents: list[Extent]) -> Tree:
 
 
 def _declared_jaxtyping(hint: Any, leaves: list[Leaf], extents: list[Extent]) -> Tree:
-    names = {"float64": "f64", "float32": "f32", "complex64": "c64", "complex128": "c128", "bool": "bool", "bool_": "bool"}
+    names = {
+        "float64": "f64",
+        "float32": "f32",
+        "complex64": "c64",
+        "complex128": "c128",
+        "bool": "bool",
+        "bool_": "bool",
+    }
     dtypes = [names.get(d, d.replace("uint", "u").replace("int", "i")) for d in hint.dtypes]
     if len(dtypes) != 1 or dtypes[0] not in DTYPES:
         raise _Undeclared

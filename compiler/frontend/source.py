@@ -77,7 +77,9 @@ def _matches(node: FunctionNode, code: types.CodeType) -> bool:
     if isinstance(node, ast.Lambda):
         if code.co_name != "<lambda>" or node.lineno != code.co_firstlineno:
             return False
-    elif node.name != code.co_name or min([node.lineno] + [d.lineno for d in node.decorator_list]) != code.co_firstlineno:
+    elif (
+        node.name != code.co_name or min([node.lineno] + [d.lineno for d in node.decorator_list]) != code.co_firstlineno
+    ):
         return False
     arguments = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
     return list(code.co_varnames[: len(arguments)]) == arguments
@@ -87,7 +89,10 @@ def _covers(node: FunctionNode, code: types.CodeType) -> bool:
     """Whether the places of the code's instructions are those of the node's body."""
     body = node.body if isinstance(node, ast.Lambda) else node.body[-1]
     last = [p for p in code.co_positions() if p[0] is not None and p[2] is not None and p[3] != p[2]]
-    return any((p[0], p[2]) == (body.lineno, body.col_offset) and (p[1], p[3]) == (body.end_lineno, body.end_col_offset) for p in last)
+    return any(
+        (p[0], p[2]) == (body.lineno, body.col_offset) and (p[1], p[3]) == (body.end_lineno, body.end_col_offset)
+        for p in last
+    )
 
 
 def _name(filename: str, namespace: dict[str, Any]) -> str:
@@ -111,6 +116,9 @@ def parameters(node: FunctionNode) -> inspect.Signature:
     first = len(positional) - len(a.defaults)
     made += [P(x.arg, kind, default=P.empty if k < first else ...) for k, (x, kind) in enumerate(positional)]
     made += [P(a.vararg.arg, P.VAR_POSITIONAL)] if a.vararg else []
-    made += [P(x.arg, P.KEYWORD_ONLY, default=P.empty if d is None else ...) for x, d in zip(a.kwonlyargs, a.kw_defaults, strict=True)]
+    made += [
+        P(x.arg, P.KEYWORD_ONLY, default=P.empty if d is None else ...)
+        for x, d in zip(a.kwonlyargs, a.kw_defaults, strict=True)
+    ]
     made += [P(a.kwarg.arg, P.VAR_KEYWORD)] if a.kwarg else []
     return inspect.Signature(made)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from wengert.compiler.frontend import gather
+from wengert.compiler.frontend.arithmetic import scalar_value
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Slice, Static, Tuple
@@ -33,7 +34,13 @@ def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
     if isinstance(base, Tuple):
         return tuple_item(tracer, base, items, node)
     if not isinstance(base, Array):
-        tracer.refuse("number_expected" if scalar_type(base) is None else "too_many_indices", node, what=describe(base), count=len(items), rank=0)
+        tracer.refuse(
+            "number_expected" if scalar_type(base) is None else "too_many_indices",
+            node,
+            what=describe(base),
+            count=len(items),
+            rank=0,
+        )
     return array_item(tracer, base, items)
 
 
@@ -55,7 +62,10 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
             tracer.refuse("attribute", node, what="this dict", name=item.value)
         return found
     if isinstance(item, Slice):
-        ends = [p.value if isinstance(p, Static) else None if p is None else tracer.refuse("tuple_index", node) for p in (item.start, item.stop, item.step)]
+        ends = [
+            p.value if isinstance(p, Static) else None if p is None else tracer.refuse("tuple_index", node)
+            for p in (item.start, item.stop, item.step)
+        ]
         return Tuple(base.kind if base.kind in (tuple, list) else tuple, base.items[slice(*ends)])
     if isinstance(item, Static) and type(item.value) is int:
         if not -len(base.items) <= item.value < len(base.items):
@@ -70,7 +80,7 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
 def packed_item(tracer: Tracer, base: Tuple, item: Object) -> Object:
     """A run-time index into numbers of one type: by way of a small array."""
     dtype, weak = scalar_type(base.items[0])  # type: ignore[misc]
-    values = [gather.scalar_value(tracer, part, dtype) for part in base.items]
+    values = [scalar_value(tracer, part, dtype) for part in base.items]
     array = tracer.builder.emit("pack", *values, shape=(len(values),))
     content = ArrayValue(array, (number(len(values)),))
     at = checked(tracer, as_index(tracer, item), content.extents[0], 0)

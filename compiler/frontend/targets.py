@@ -17,11 +17,12 @@ from wengert.compiler.frontend.gather import (
     take,
 )
 from wengert.compiler.frontend.index import number
-from wengert.compiler.frontend.merge import describe
+from wengert.compiler.frontend.merge import describe, to_value
 from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.subscripts import subscript_items
 from wengert.compiler.frontend.tracer import SERVICES, STATEMENTS, Tracer, handles
 from wengert.compiler.frontend.views import element, fitted, indexed, store, store_element, write
+from wengert.compiler.ir.types import DType
 
 
 def assign(tracer: Tracer, target: ast.expr, item: Object) -> None:
@@ -133,7 +134,9 @@ def masked_value(tracer: Tracer, node: ast.Assign) -> Object | None:
     target, value = node.targets[0], node.value
     if len(node.targets) > 1 or not isinstance(target, ast.Subscript) or not isinstance(value, ast.Subscript):
         return None
-    if isinstance(target.slice, ast.Slice | ast.Tuple | ast.Constant) or ast.dump(target.slice) != ast.dump(value.slice):
+    if isinstance(target.slice, ast.Slice | ast.Tuple | ast.Constant) or ast.dump(target.slice) != ast.dump(
+        value.slice
+    ):
         return None
     mask = tracer.evaluate(target.slice)
     source = tracer.evaluate(value.value)
@@ -200,9 +203,13 @@ def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AS
 def update_element(tracer: Tracer, part: Array, kind: type[ast.AST], item: Object) -> None:
     """`a[i] op= item`; sums of the array's own dtype are accumulations, which need not read the element."""
     known = dtype_and_weakness(item)
-    own = known is not None and not isinstance(item, Array) and (known[0] == part.dtype or (known[1] and fits_weakly(known[0], part)))
+    own = (
+        known is not None
+        and not isinstance(item, Array)
+        and (known[0] == part.dtype or (known[1] and fits_weakly(known[0], part)))
+    )
     if kind in (ast.Add, ast.Sub) and own and part.dtype.kind in "if":
-        value = arithmetic.to_value(tracer, item, part.dtype)
+        value = to_value(tracer, item, part.dtype)
         if kind is ast.Sub:
             value = tracer.builder.emit("negative", value)
         base = tracer.content(part.cell)
@@ -213,7 +220,7 @@ def update_element(tracer: Tracer, part: Array, kind: type[ast.AST], item: Objec
     store_element(tracer, part, operate(tracer, kind, element(tracer, part), item))
 
 
-def fits_weakly(dtype: arithmetic.DType, part: Array) -> bool:
+def fits_weakly(dtype: DType, part: Array) -> bool:
     """Whether a Python number of this kind takes on the array's dtype."""
     return "bifc".index(dtype.kind) <= "bifc".index(part.dtype.kind) and part.dtype.kind != "b"
 

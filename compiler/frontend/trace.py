@@ -1,8 +1,8 @@
 """The door of the front end: `trace` turns a Python function and the types of its arguments into IR.
 
-    def f(x, y):            func @f(%x: f64[?], %y: f64) {
-        x[0] = y      ->      %n = dim %x {axis = 0} ...
-        return x.sum()        return %s, %x.1 {written = (None, 0)}
+def f(x, y):            func @f(%x: f64[?], %y: f64) {
+    x[0] = y      ->      %n = dim %x {axis = 0} ...
+    return x.sum()        return %s, %x.1 {written = (None, 0)}
 """
 
 from __future__ import annotations
@@ -54,12 +54,21 @@ def trace(python_function: Callable[..., Any], signature: Signature, static: dic
 
     Raises only WengertError (UnsupportedError, TypeMismatch, RaceError, ...) for what cannot be compiled.
     """
-    function = unwrap(python_function)
-    parsed = parse(function)  # type: ignore[arg-type]
+    function: Any = unwrap(python_function)
+    parsed = parse(function)
     tracer = Tracer()
     tracer.count += 1
     name = getattr(function, "__name__", "function")
-    frame = Frame(name, parsed.node, parsed.source, analyse(parsed.node), function.__globals__, enclosed(function), None, tracer.count)  # type: ignore[arg-type]
+    frame = Frame(
+        name,
+        parsed.node,
+        parsed.source,
+        analyse(parsed.node),
+        function.__globals__,
+        enclosed(function),
+        None,
+        tracer.count,
+    )  # type: ignore[arg-type]
     tracer.frames.append(frame)
     tracer.state.frames[frame.index] = {}
     tracer.builder.span = tracer.span(parsed.node)
@@ -73,7 +82,9 @@ def bind_parameters(tracer: Tracer, function: Any, signature: Signature, static:
     """Bind the function's parameters to objects over the leaves; the cell of each leaf that is an array."""
     names = list(parameters(tracer.frame.node).parameters.values())
     defaults = inspect.signature(function).parameters
-    positional = [p.name for p in names if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in static]
+    positional = [
+        p.name for p in names if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in static
+    ]
     rest = next((p.name for p in names if p.kind is p.VAR_POSITIONAL), None)
     given = signature.tree.children
     if len(given) > len(positional) and rest is None:
@@ -81,7 +92,11 @@ def bind_parameters(tracer: Tracer, function: Any, signature: Signature, static:
         tracer.refuse("binding", name=tracer.frame.name, problem=problem)
     leaves: list[Object] = []
     cells: list[Cell | None] = []
-    labels = [label for n, tree in zip((*positional, *[rest] * len(given)), given, strict=False) for label in tree.paths(n or "")]
+    labels = [
+        label
+        for n, tree in zip((*positional, *[rest] * len(given)), given, strict=False)
+        for label in tree.paths(n or "")
+    ]
     for position, (leaf, label) in enumerate(zip(signature.leaves, labels, strict=True)):
         value = Value(leaf.type, label.replace(".", "_").replace("[", "_").replace("]", ""))
         tracer.entry.params.append(value)
@@ -124,7 +139,9 @@ def check_extents(tracer: Tracer, signature: Signature, leaves: list[Object]) ->
         require_same(tracer, own, wanted, f"declared extent `{extent.name}`")
 
 
-def finish(tracer: Tracer, name: str, signature: Signature, result: Object, cells: list[Cell | None], source: Source) -> Traced:
+def finish(
+    tracer: Tracer, name: str, signature: Signature, result: Object, cells: list[Cell | None], source: Source
+) -> Traced:
     """Flatten what is returned, append what was written, and wrap up the function."""
     leaves: list[Object] = []
     out = tree_of(tracer, result, leaves)
@@ -156,5 +173,3 @@ def finish(tracer: Tracer, name: str, signature: Signature, result: Object, cell
 
 def has_static(tree: Tree) -> bool:
     return tree.kind == "static" or any(map(has_static, tree.children))
-
-

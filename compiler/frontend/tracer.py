@@ -183,7 +183,9 @@ class Tracer:
             if found is not None and not isinstance(found, Unset):
                 return found
             if found is not None:
-                self.refuse(found.key, node, name=name, reason=found.reason, notes=[("the paths part here", found.span)])
+                self.refuse(
+                    found.key, node, name=name, reason=found.reason, notes=[("the paths part here", found.span)]
+                )
             if name in frame.live.locals:
                 self.refuse("unbound", node, name=name)
             if frame.parent is None:
@@ -332,5 +334,9 @@ def closure_of(tracer: Tracer, node: ast.FunctionDef | ast.Lambda) -> Closure:
     """The function object an inner `def` or `lambda` makes: its defaults are evaluated now."""
     tracer.closed_over[tracer.frame.index] = tracer.frame
     defaults = tuple(tracer.evaluate(d) for d in node.args.defaults)
-    keywords = {a.arg: tracer.evaluate(d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is not None}
+    keywords = {
+        a.arg: tracer.evaluate(d)
+        for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+        if d is not None
+    }
     return Closure(node, tracer.frame.index, defaults, keywords)

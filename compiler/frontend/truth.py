@@ -32,7 +32,9 @@ def truth(tracer: Tracer, item: Object, node: ast.AST | None = None) -> bool | V
 def is_cheap(block: Block) -> bool:
     """Whether running it where it need not be run does no harm: no traps, no regions, no arrays made."""
     return all(
-        REGISTRY[op.name].is_pure and all(v.type.is_scalar for v in op.results) and op.name not in ("load", "sum", "dot_general")
+        REGISTRY[op.name].is_pure
+        and all(v.type.is_scalar for v in op.results)
+        and op.name not in ("load", "sum", "dot_general")
         for op in block.ops
     )
 

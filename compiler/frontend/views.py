@@ -1,7 +1,7 @@
 """Reading and writing parts of arrays: basic indexing composes views, a view is resolved when it is used.
 
-    v = u[1:-1][::2]      v is (cell of u, view); nothing is emitted yet
-    v[0] = 3.0            update of the cell of u at [1]
+v = u[1:-1][::2]      v is (cell of u, view); nothing is emitted yet
+v[0] = 3.0            update of the cell of u at [1]
 """
 
 from __future__ import annotations
@@ -49,8 +49,15 @@ def read(tracer: Tracer, array: Array) -> ArrayValue:
     value = content.value
     if not kept:
         element = load(tracer, value, view.starts)
-        return ArrayValue(tracer.builder.broadcast(element, [tracer.builder.integer(1)] * len(view.order)), (ONE,) * len(view.order))
-    if view.sizes != content.extents or any(s != 1 for s in view.steps) or any(s != number(0) for s in view.starts) or len(kept) < len(view.sizes):
+        return ArrayValue(
+            tracer.builder.broadcast(element, [tracer.builder.integer(1)] * len(view.order)), (ONE,) * len(view.order)
+        )
+    if (
+        view.sizes != content.extents
+        or any(s != 1 for s in view.steps)
+        or any(s != number(0) for s in view.starts)
+        or len(kept) < len(view.sizes)
+    ):
         bounds = [tracer.index.value(e) for e in (*view.starts, *view.sizes)]
         drop = tuple(k for k in range(len(view.sizes)) if k not in kept)
         value = tracer.builder.emit("slice", value, *bounds, steps=view.steps, drop=drop)
@@ -180,13 +187,23 @@ def one_of(tracer: Tracer, start: Affine, extent: Affine) -> Affine:
     """1, having checked that `start` is within the axis: NumPy's empty slice there would not broadcast as one element."""
     index, builder = tracer.index, tracer.builder
     if not index.proves(start):
-        tracer.check(builder.emit("greater_equal", index.value(start), builder.integer(0)), "shape", "a slice of one element lies outside its axis")
+        tracer.check(
+            builder.emit("greater_equal", index.value(start), builder.integer(0)),
+            "shape",
+            "a slice of one element lies outside its axis",
+        )
     if not index.proves(extent - 1 - start):
-        tracer.check(builder.emit("less", index.value(start), index.value(extent)), "shape", "a slice of one element lies outside its axis")
+        tracer.check(
+            builder.emit("less", index.value(start), index.value(extent)),
+            "shape",
+            "a slice of one element lies outside its axis",
+        )
     return ONE
 
 
-def backward(tracer: Tracer, low: Affine | None, high: Affine | None, extent: Affine, step: int) -> tuple[Affine, Affine, int]:
+def backward(
+    tracer: Tracer, low: Affine | None, high: Affine | None, extent: Affine, step: int
+) -> tuple[Affine, Affine, int]:
     """A slice with a negative step: start from the end, stop before the beginning unless told otherwise."""
     index = tracer.index
     start = extent - 1 if low is None else index.minimum(below(tracer, low, extent), extent - 1)
@@ -308,5 +325,3 @@ def store_element(tracer: Tracer, target: Array, item: Object) -> None:
     base = tracer.content(target.cell)
     index = [tracer.index.value(s) for s in target.view.starts]
     tracer.put(target.cell, ArrayValue(tracer.builder.emit("update", base.value, value, *index), base.extents))
-
-

@@ -35,7 +35,9 @@ def check(function: Callable[..., Any], *args: Any, rtol: float = 1e-12) -> Trac
     result, written = run(traced, args)
     compare(result, expected, rtol)
     leaves, _ = flatten(args)
-    for position, (own, first, wanted) in enumerate(zip(leaves, flatten(before)[0], flatten(reference)[0], strict=True)):
+    for position, (own, first, wanted) in enumerate(
+        zip(leaves, flatten(before)[0], flatten(reference)[0], strict=True)
+    ):
         np.testing.assert_array_equal(own, first, "interpret wrote into an argument")
         np.testing.assert_allclose(written.get(position, own), wanted, rtol=rtol, atol=1e-13)
     return traced

@@ -53,7 +53,12 @@ def test_python_numbers():
     def f(a, b, n, m):
         c = n // m, n % m, -n // m, -n % m, n / m, n * m - 3, n**3, 2**3, n**0
         d = a // b, a % b, -a // b, a**2, a**3, a**0.5, a**-1, a**1.7, a**0
-        return c, d, (a < b < n, a == b, not a > b, a != n), (True + True, -True, n & m, n | 1, n ^ m, n << 2, n >> 1, ~n)
+        return (
+            c,
+            d,
+            (a < b < n, a == b, not a > b, a != n),
+            (True + True, -True, n & m, n | 1, n ^ m, n << 2, n >> 1, ~n),
+        )
 
     check(f, 7.5, 2.25, 17, 5)
     check(f, 0.1, 0.3, -17, 5)
@@ -96,7 +101,18 @@ def test_math_functions():
 
 def test_builtins():
     def f(x, n):
-        return abs(-x), min(x, 2.0, n), max(x, float(n)), round(x), int(x * 3), float(n), bool(n), divmod(n, 4), sum((x, x * 2, 1)), pow(x, 2)
+        return (
+            abs(-x),
+            min(x, 2.0, n),
+            max(x, float(n)),
+            round(x),
+            int(x * 3),
+            float(n),
+            bool(n),
+            divmod(n, 4),
+            sum((x, x * 2, 1)),
+            pow(x, 2),
+        )
 
     check(f, 1.75, 7)
 
@@ -104,9 +120,37 @@ def test_builtins():
 def test_promotion():
     def f(a32, a64, i8, i64, u8, b):
         return (
-            a32 + 1.0, a32 * 2, a32 + a64, i8 + 1, i8 + i64, i8 * 1.5, u8 + i8, b + b, b * i8, b & b, i64 / 2, i64 // 2,
-            i64 % 3, np.sqrt(i64), np.sin(a32), -i8, np.abs(i64), a32 ** 2, i64 ** 2, a64 > i64, ~b, u8 + 250, np.maximum(i8, 2),
-            np.where(b, a32, 2.0), np.where(b, i8, 1.5), a32.sum(), i8.sum(), b.sum(), i64.mean(), a32.mean(), a32 / i64,
+            a32 + 1.0,
+            a32 * 2,
+            a32 + a64,
+            i8 + 1,
+            i8 + i64,
+            i8 * 1.5,
+            u8 + i8,
+            b + b,
+            b * i8,
+            b & b,
+            i64 / 2,
+            i64 // 2,
+            i64 % 3,
+            np.sqrt(i64),
+            np.sin(a32),
+            -i8,
+            np.abs(i64),
+            a32**2,
+            i64**2,
+            a64 > i64,
+            ~b,
+            u8 + 250,
+            np.maximum(i8, 2),
+            np.where(b, a32, 2.0),
+            np.where(b, i8, 1.5),
+            a32.sum(),
+            i8.sum(),
+            b.sum(),
+            i64.mean(),
+            a32.mean(),
+            a32 / i64,
         )
 
     b = np.array([True, False, True])
@@ -224,7 +268,7 @@ def test_while_true():
             if x < 0.1:
                 y = x * n
                 break
-        return x, n
+        return x, n, y
 
     check(f, 9.0)
 
@@ -342,7 +386,19 @@ def test_assert_and_raise():
 def test_basic_indexing():
     def f(x, m):
         a = x[1:4], x[:-2], x[-3:], x[::2], x[::-1], x[4:1:-1], x[1:100], x[5:2], x[-100:2], x[:0], x[-1], x[-2:-4:-1]
-        b = m[1], m[:, 2], m[-1, ::-1], m[1:, :2], m[None, 1], m[..., 0], m[:, None, 1:3], m[0][1], m[1:][0, 1], m.T[1], m[::2, ::3]
+        b = (
+            m[1],
+            m[:, 2],
+            m[-1, ::-1],
+            m[1:, :2],
+            m[None, 1],
+            m[..., 0],
+            m[:, None, 1:3],
+            m[0][1],
+            m[1:][0, 1],
+            m.T[1],
+            m[::2, ::3],
+        )
         return a, b
 
     check(f, X, M)
@@ -457,7 +513,7 @@ def test_rebinding_in_loops_and_branches():
         for i in range(n):
             u = u * 2
             u[0] = i
-            prev = u
+            prev = u  # noqa: F841
         if n > 1:
             y = x
         else:
@@ -523,10 +579,28 @@ def test_shapes_and_sizes():
 def test_creation():
     def f(x, n):
         return (
-            np.zeros(n), np.ones((2, n)), np.full(3, x), np.full((n, 1), 2), np.zeros_like(x * np.ones(n)), np.arange(n), np.arange(2, n * 3, 4),
-            np.arange(n, 0, -2), np.arange(0.0, 1.0, 0.3), np.linspace(0, x, n), np.linspace(-1.0, 1.0, 5, endpoint=False), np.eye(n), np.eye(2, 3, k=1),
-            np.array([1, 2.5, x]), np.array([[1, n], [2, 3]]), np.asarray((x, x)), np.array([np.zeros(n), np.arange(n)]), np.zeros((n, 2), dtype=int),
-            np.ones(3, np.float32), np.identity(2), np.zeros(0), np.empty_like(np.zeros(n)) * 0,
+            np.zeros(n),
+            np.ones((2, n)),
+            np.full(3, x),
+            np.full((n, 1), 2),
+            np.zeros_like(x * np.ones(n)),
+            np.arange(n),
+            np.arange(2, n * 3, 4),
+            np.arange(n, 0, -2),
+            np.arange(0.0, 1.0, 0.3),
+            np.linspace(0, x, n),
+            np.linspace(-1.0, 1.0, 5, endpoint=False),
+            np.eye(n),
+            np.eye(2, 3, k=1),
+            np.array([1, 2.5, x]),
+            np.array([[1, n], [2, 3]]),
+            np.asarray((x, x)),
+            np.array([np.zeros(n), np.arange(n)]),
+            np.zeros((n, 2), dtype=int),
+            np.ones(3, np.float32),
+            np.identity(2),
+            np.zeros(0),
+            np.empty_like(np.zeros(n)) * 0,
         )
 
     check(f, 1.5, 4)
@@ -536,11 +610,49 @@ def test_elementwise_functions():
     def f(x):
         y = np.abs(x) + 0.1
         return (
-            np.sin(x), np.cos(x), np.tan(x), np.exp(x), np.log(y), np.sqrt(y), np.tanh(x), np.arctan(x), np.arcsin(x / 9), np.log1p(y),
-            np.expm1(x), np.floor(x), np.ceil(x), np.sign(x), np.square(x), np.reciprocal(y), np.power(y, 1.5), np.hypot(x, y), np.arctan2(x, y),
-            np.maximum(x, 0.0), np.minimum(x, y), np.clip(x, -1, 1), np.fmod(x, 2.0), np.mod(x, 2.0), np.isnan(x), np.isfinite(x), np.round(x),
-            np.round(x, 2), np.cbrt(x), np.deg2rad(x), np.logical_and(x > 0, y > 1), np.logical_not(x > 0), np.heaviside(x, 0.5), np.negative(x),
-            np.add(x, y), np.divide(x, y), np.subtract(1, x), np.rint(x), np.logaddexp(x, y), np.exp2(x), np.log2(y), np.log10(y), np.sinh(x),
+            np.sin(x),
+            np.cos(x),
+            np.tan(x),
+            np.exp(x),
+            np.log(y),
+            np.sqrt(y),
+            np.tanh(x),
+            np.arctan(x),
+            np.arcsin(x / 9),
+            np.log1p(y),
+            np.expm1(x),
+            np.floor(x),
+            np.ceil(x),
+            np.sign(x),
+            np.square(x),
+            np.reciprocal(y),
+            np.power(y, 1.5),
+            np.hypot(x, y),
+            np.arctan2(x, y),
+            np.maximum(x, 0.0),
+            np.minimum(x, y),
+            np.clip(x, -1, 1),
+            np.fmod(x, 2.0),
+            np.mod(x, 2.0),
+            np.isnan(x),
+            np.isfinite(x),
+            np.round(x),
+            np.round(x, 2),
+            np.cbrt(x),
+            np.deg2rad(x),
+            np.logical_and(x > 0, y > 1),
+            np.logical_not(x > 0),
+            np.heaviside(x, 0.5),
+            np.negative(x),
+            np.add(x, y),
+            np.divide(x, y),
+            np.subtract(1, x),
+            np.rint(x),
+            np.logaddexp(x, y),
+            np.exp2(x),
+            np.log2(y),
+            np.log10(y),
+            np.sinh(x),
         )
 
     check(f, X)
@@ -549,10 +661,37 @@ def test_elementwise_functions():
 def test_reductions():
     def f(m, x):
         return (
-            m.sum(), m.sum(axis=0), m.sum(axis=-1, keepdims=True), np.mean(m, axis=(0, 1)), np.max(m, axis=1), m.min(), np.prod(x), m.mean(axis=0),
-            np.any(m > 0, axis=0), np.all(m > -9), np.var(x), np.std(m, axis=1), np.argmax(x), x.argmin(), np.cumsum(x), np.cumprod(x), np.diff(x), np.diff(m, axis=0),
-            np.linalg.norm(x), np.linalg.norm(m, axis=1), np.trace(m), np.diag(m), np.ptp(x), sum(x), max(x), min(x), np.average(x, weights=x * x),
-            np.linalg.norm(x, 1), np.trapezoid(x, dx=0.5), (m > 0).sum(axis=0), np.sum([1.0, 2.0]),
+            m.sum(),
+            m.sum(axis=0),
+            m.sum(axis=-1, keepdims=True),
+            np.mean(m, axis=(0, 1)),
+            np.max(m, axis=1),
+            m.min(),
+            np.prod(x),
+            m.mean(axis=0),
+            np.any(m > 0, axis=0),
+            np.all(m > -9),
+            np.var(x),
+            np.std(m, axis=1),
+            np.argmax(x),
+            x.argmin(),
+            np.cumsum(x),
+            np.cumprod(x),
+            np.diff(x),
+            np.diff(m, axis=0),
+            np.linalg.norm(x),
+            np.linalg.norm(m, axis=1),
+            np.trace(m),
+            np.diag(m),
+            np.ptp(x),
+            sum(x),
+            max(x),
+            min(x),
+            np.average(x, weights=x * x),
+            np.linalg.norm(x, 1),
+            np.trapezoid(x, dx=0.5),
+            (m > 0).sum(axis=0),
+            np.sum([1.0, 2.0]),
         )
 
     check(f, M, X)
@@ -561,8 +700,21 @@ def test_reductions():
 def test_products():
     def f(m, x, y, t):
         return (
-            m @ x, y @ m, y @ y, m @ m.T, np.dot(m, x), np.dot(2.0, m), np.matmul(m.T, m), np.outer(x, y), np.inner(y, y), np.vdot(y, y),
-            np.tensordot(m, m, axes=([0], [0])), t @ t.transpose(0, 2, 1), m.dot(x), np.tensordot(m, x, 1), np.cross(y, y[::-1]),
+            m @ x,
+            y @ m,
+            y @ y,
+            m @ m.T,
+            np.dot(m, x),
+            np.dot(2.0, m),
+            np.matmul(m.T, m),
+            np.outer(x, y),
+            np.inner(y, y),
+            np.vdot(y, y),
+            np.tensordot(m, m, axes=([0], [0])),
+            t @ t.transpose(0, 2, 1),
+            m.dot(x),
+            np.tensordot(m, x, 1),
+            np.cross(y, y[::-1]),
         )
 
     check(f, M, X[:4], X[:3], np.arange(12.0).reshape(2, 2, 3))
@@ -570,10 +722,42 @@ def test_products():
 
 def test_shape_changes():
     def f(m, x, n):
-        a = m.reshape(4, 3), m.reshape(-1), m.reshape(2, -1), m.ravel(), m.flatten(), x.reshape(n, -1), x.reshape((2, 3)), m.reshape(m.shape[0], 2, 2)
-        b = m.T, np.transpose(m), m[:, :, None].transpose(2, 0, 1), np.flip(m), np.flip(m, 0), m.swapaxes(0, 1), np.expand_dims(x, 0), np.squeeze(x[None, :, None])
-        c = np.stack([x, x * 2]), np.stack([x, x], axis=1), np.concatenate([x, x[:2]]), np.concatenate((m, m), axis=1), np.vstack([x, x]), np.hstack([x, x])
-        d = np.roll(x, 1), np.roll(x, -2), np.roll(m, 1, axis=1), np.broadcast_to(x, (2, 6)), np.moveaxis(m, 0, 1), np.ascontiguousarray(m.T)
+        a = (
+            m.reshape(4, 3),
+            m.reshape(-1),
+            m.reshape(2, -1),
+            m.ravel(),
+            m.flatten(),
+            x.reshape(n, -1),
+            x.reshape((2, 3)),
+            m.reshape(m.shape[0], 2, 2),
+        )
+        b = (
+            m.T,
+            np.transpose(m),
+            m[:, :, None].transpose(2, 0, 1),
+            np.flip(m),
+            np.flip(m, 0),
+            m.swapaxes(0, 1),
+            np.expand_dims(x, 0),
+            np.squeeze(x[None, :, None]),
+        )
+        c = (
+            np.stack([x, x * 2]),
+            np.stack([x, x], axis=1),
+            np.concatenate([x, x[:2]]),
+            np.concatenate((m, m), axis=1),
+            np.vstack([x, x]),
+            np.hstack([x, x]),
+        )
+        d = (
+            np.roll(x, 1),
+            np.roll(x, -2),
+            np.roll(m, 1, axis=1),
+            np.broadcast_to(x, (2, 6)),
+            np.moveaxis(m, 0, 1),
+            np.ascontiguousarray(m.T),
+        )
         return a, b, c, d
 
     check(f, M, X, 2)
@@ -596,7 +780,16 @@ def test_methods():
     def f(x):
         y = x.copy()
         y.fill(2.0)
-        return y, x.astype(int), x.astype(np.float32).dtype == np.float32, x.clip(-1, 1), x[0].item(), x.max() - x.min(), x.round(), x.T
+        return (
+            y,
+            x.astype(int),
+            x.astype(np.float32).dtype == np.float32,
+            x.clip(-1, 1),
+            x[0].item(),
+            x.max() - x.min(),
+            x.round(),
+            x.T,
+        )
 
     check(f, X)
 
@@ -622,7 +815,15 @@ def test_calls():
 
         square = lambda t: t * t  # noqa: E731
         part = functools.partial(helper, 3.0, scale=x)
-        return helper(x), helper(x, 3.0, 1, 2), helper(b=1.0, a=x), inner(2.0), apply(square, x), part(4.0), apply(apply, inner, x, 5.0)
+        return (
+            helper(x),
+            helper(x, 3.0, 1, 2),
+            helper(b=1.0, a=x),
+            inner(2.0),
+            apply(square, x),
+            part(4.0),
+            apply(apply, inner, x, 5.0),
+        )
 
     check(f, 1.5)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: F722, UP037
 """Trees of structures, leaves, signatures from values and from annotations, captures and transforms in compiled code."""
 
 from __future__ import annotations
@@ -40,7 +41,14 @@ def test_trees():
     value = (State(np.zeros(2), 1.0), Pair(2.0, (1, None)), [True, {"k": np.float32(2)}], max)
     leaves, tree = flatten(value)
     assert tree.count == len(leaves) == 6
-    assert tree.paths("args") == ["args[0].x", "args[0].t", "args[1].a", "args[1].b[0]", "args[2][0]", "args[2][1]['k']"]
+    assert tree.paths("args") == [
+        "args[0].x",
+        "args[0].t",
+        "args[1].a",
+        "args[1].b[0]",
+        "args[2][0]",
+        "args[2][1]['k']",
+    ]
     again = tree.unflatten(range(6))
     assert again[0].x == 0 and again[1] == Pair(2, (3, None)) and again[2] == [4, {"k": 5}] and again[3] is max
     assert tree.unflatten([None] * 6)[0].x is None
@@ -87,7 +95,14 @@ def test_device_arrays_are_known_by_their_interface():
 
 
 def test_declared():
-    def f(a: Float64[np.ndarray, "n m"], b: Float32[np.ndarray, " m"], n: int, t: float, k: np.float64, p: Int64[np.ndarray, "3"]):
+    def f(
+        a: Float64[np.ndarray, "n m"],
+        b: Float32[np.ndarray, " m"],
+        n: int,
+        t: float,
+        k: np.float64,
+        p: Int64[np.ndarray, "3"],
+    ):
         return a
 
     found = declared_signature(f)
@@ -106,7 +121,11 @@ def test_declared_structures():
     def f(s: Inner, v: typing.Annotated[Float64[np.ndarray, " n"], "Active"], pair: tuple[float, int]):
         return s.x.sum()
 
-    f.__annotations__ = {"s": Inner, "v": typing.Annotated[Float64[np.ndarray, " n"], "Active"], "pair": tuple[float, int]}
+    f.__annotations__ = {
+        "s": Inner,
+        "v": typing.Annotated[Float64[np.ndarray, " n"], "Active"],
+        "pair": tuple[float, int],
+    }
     Inner.__annotations__ = {"x": Float64[np.ndarray, " n"], "t": float}
     found = declared_signature(f)
     assert found is not None and found.tree.count == 5
