@@ -114,7 +114,7 @@ def bufferise(function: Function) -> Plan:
 class _Bufferiser:
     def __init__(self, plan: Plan):
         self.plan, self.structure = plan, plan.structure
-        self.taken_at: dict[Value, Point] = {}
+        self.takers: dict[Value, set[Op | Block]] = {}
         self.virtual_over: dict[Value, list[Value]] = {}
         self._find_virtual_readers()
 
@@ -185,7 +185,7 @@ class _Bufferiser:
 
     def can_take(self, value: Value, point: Point) -> bool:
         """Whether the consuming use at `point` may have the value's buffer."""
-        if value not in self.plan.stored or value in self.taken_elsewhere(value, point):
+        if value not in self.plan.stored or point[0] in self.takers.get(value, ()):
             return False
         if not self.plan.storage[value].find().writable:
             return False
@@ -196,11 +196,6 @@ class _Bufferiser:
         if any(self._is_later(use, point) for use in self.structure.uses[value]):
             return False
         return not any(self._defined_later(v, point) for v in self.readers(value))
-
-    def taken_elsewhere(self, value: Value, point: Point) -> set[Value]:
-        """The value itself if the same op or block takes it already."""
-        before = self.taken_at.get(value)
-        return {value} if before is not None and before[0] is point[0] else set()
 
     def _is_later(self, use: Use, point: Point) -> bool:
         """Whether the use reads the value after (or while) `point` takes its buffer."""
@@ -223,7 +218,7 @@ class _Bufferiser:
     def take(self, value: Value, point: Point) -> None:
         """Give the buffer to `point`; virtual arrays that would read it later are stored."""
         self.plan.taken.add(point)
-        self.taken_at[value] = point
+        self.takers.setdefault(value, set()).add(point[0])
         for v in self.readers(value):
             if any(self._is_later(use, point) for use in self.structure.uses[v]):
                 self.plan.stored.add(v)
@@ -312,13 +307,7 @@ class _Bufferiser:
         same = takes and self.plan.storage[yielded].find() is storage
         if takes:
             self.take(yielded, point)
-        if storage.kind == "stack":
-            kind = "stack"
-            if not same and takes:
-                self.plan.taken.discard(point)  # its elements are copied
-                del self.taken_at[yielded]
-        else:
-            kind = "fixed" if same else "moving"
+        kind = "stack" if storage.kind == "stack" else "fixed" if same else "moving"
         if kind == "moving" and takes:
             self.moves(yielded, storage)
         init_point: Point = (op, operand)
@@ -338,7 +327,7 @@ class _Bufferiser:
     def _movable(self, value: Value, storage: Storage) -> bool:
         """Whether a yielded buffer may be given to a slot: it is the slot's own, or one from the heap."""
         own = self.plan.storage[value].find()
-        return own is storage or own.kind in ("heap", "slot")
+        return own is storage or (storage.kind != "stack" and own.kind in ("heap", "slot"))
 
     def _fits(self, value: Value, kind: str) -> bool:
         """Whether an initial value's buffer can be the slot's."""
