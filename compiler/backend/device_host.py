@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from wengert.compiler.backend.device_scratch import MOST_BYTES, Scratch
 from wengert.compiler.backend.emit.scalars import Dialect, emit_row
 from wengert.compiler.backend.emit.text import COLD, Module, Text, constant_text, memory_type, part_type, register_type
 from wengert.compiler.ir.core import Block, Function, Op, Value, free_values
@@ -79,8 +80,8 @@ class Scope:
 class HostWriter:
     """Writes the host function. Ops are dispatched by `WRITE`, else by what their row is."""
 
-    def __init__(self, function: Function, kernels: dict[str, int], module: Module):
-        self.function, self.kernels, self.module = function, kernels, module
+    def __init__(self, function: Function, kernels: dict[str, int], scratch: Sequence[Scratch | None], module: Module):
+        self.function, self.kernels, self.scratch, self.module = function, kernels, scratch, module
         self.layout = HostLayout.of(function)
         self.text = Text(module, "define i32 @wg_host(ptr noalias %frame) nounwind")
         self.dialect = Dialect()
@@ -344,39 +345,78 @@ def _launch(host: HostWriter, op: Op) -> None:
     text, outputs = host.text, op.attrs["outputs"]
     buffers = [host.take(v, op) for v in op.operands[1 : 1 + outputs]]
     buffers = [host.writable(b, op) for b in buffers]
-    count = host.scalars[op.operands[0]]
+    count, kernel = host.scalars[op.operands[0]], host.kernels[op.attrs["kernel"].name]
+    go, after = text.fresh("launch"), text.fresh("after")
+    text.branch_if(text.value(f"icmp sgt i64 {count}, 0"), go, after)
+    text.label(go)
+    blocks, threads = (
+        ("1", "1") if op.attrs["threads"] == "one" else (_blocks(host, count, str(MOST_BLOCKS)), str(BLOCK))
+    )
+    scratch, held = host.scratch[kernel], ""
     arguments = [("i64", count), ("ptr", host.table_word(Table.ERRORS))]
     for v, buffer in zip(op.operands[1 : 1 + outputs], buffers, strict=True):
         arguments += _argument(host, v, buffer)
     for v in op.operands[1 + outputs :]:
         arguments += _argument(host, v, host.arrays[v] if v.type.is_array else None)
+    if scratch is not None:
+        held, size, blocks = _scratch(host, op, scratch, buffers, count, blocks, threads)
+        arguments += [("ptr", text.value(f"load ptr, ptr {held}")), ("i64", size)]
     slots = text.alloca(f"[{len(arguments)} x [2 x i64]]", "args", 16)
     pointers = text.alloca(f"[{len(arguments)} x ptr]", "params", 16)
     for k, (type_, operand) in enumerate(arguments):
         slot = text.value(f"getelementptr [2 x i64], ptr {slots}, i64 {k}")
         text.do(f"store {type_} {operand}, ptr {slot}")
         text.do(f"store ptr {slot}, ptr {text.value(f'getelementptr ptr, ptr {pointers}, i64 {k}')}")
-    kernel = host.kernels[op.attrs["kernel"].name]
-    go, after = text.fresh("launch"), text.fresh("after")
-    text.branch_if(text.value(f"icmp sgt i64 {count}, 0"), go, after)
-    text.label(go)
-    blocks, threads = "1", "1"
-    if op.attrs["threads"] == "many":
-        up = text.value(f"udiv i64 {text.value(f'add i64 {count}, {BLOCK - 1}')}, {BLOCK}")
-        few = text.value(f"icmp ult i64 {up}, {MOST_BLOCKS}")
-        blocks = text.value(f"trunc i64 {text.value(f'select i1 {few}, i64 {up}, i64 {MOST_BLOCKS}')} to i32")
-        threads = str(BLOCK)
     launch, stream = host.table_word(Table.LAUNCH), host.table_word(Table.STREAM)
+    grid = text.value(f"trunc i64 {blocks} to i32")
     status = text.value(
-        f"call i32 {launch}(ptr {host.table_word(Table.KERNELS + 2 * kernel)}, i32 {blocks}, i32 1, i32 1, i32 {threads}, "
+        f"call i32 {launch}(ptr {host.table_word(Table.KERNELS + 2 * kernel)}, i32 {grid}, i32 1, i32 1, i32 {threads}, "
         f"i32 1, i32 1, i32 0, ptr {stream}, ptr {pointers}, ptr null)"
     )
     text.do(f"call void @wg_count(ptr {host.table}, i64 {Table.KERNELS + 2 * kernel + 1})")
     host.check(text.value(f"icmp eq i32 {status}, 0"), "device", op, text.value(f"zext i32 {status} to i64"))
+    if held:
+        text.do(f"call void @wg_drop(ptr {host.table}, ptr {held})")
     text.branch(after)
     text.label(after)
     for v, buffer in zip(op.results, buffers, strict=True):
         host.arrays[v] = buffer
+
+
+def _blocks(host: HostWriter, count: str, most: str) -> str:
+    """Blocks for so many iterations, at most `most`."""
+    up = host.text.value(f"udiv i64 {host.text.value(f'add i64 {count}, {BLOCK - 1}')}, {BLOCK}")
+    return _smaller(host, up, most)
+
+
+def _smaller(host: HostWriter, a: str, b: str) -> str:
+    return host.text.value(f"select i1 {host.text.value(f'icmp ult i64 {a}, {b}')}, i64 {a}, i64 {b}")
+
+
+def _scratch(
+    host: HostWriter, op: Op, scratch: Scratch, outputs: Sequence[DeviceBuffer], count: str, blocks: str, threads: str
+) -> tuple[str, str, str]:
+    """(handle of the scratch memory, bytes of a slot, blocks): as many blocks as there is room for, at least one."""
+    text, largest = host.text, "16"
+    buffers = [None, *outputs, *(host.arrays.get(v) for v in op.operands[1 + len(outputs) :])]
+    for factors in scratch.sizes:
+        size = "1"
+        for factor in factors:
+            operand = str(factor)
+            if isinstance(factor, tuple):
+                number, axis = factor
+                buffer = buffers[number]
+                operand = host.scalars[op.operands[number]] if axis is None or buffer is None else buffer.extents[axis]
+            size = text.value(f"mul i64 {size}, {operand}")
+        largest = text.value(f"select i1 {text.value(f'icmp ugt i64 {size}, {largest}')}, i64 {size}, i64 {largest}")
+    slot = text.value(f"and i64 {text.value(f'add i64 {largest}, 15')}, -16")
+    block = text.value(f"mul i64 {slot}, {scratch.slots * int(threads)}")
+    room = text.value(f"udiv i64 {MOST_BYTES}, {block}")
+    room = text.value(f"select i1 {text.value(f'icmp eq i64 {room}, 0')}, i64 1, i64 {room}")
+    blocks = _smaller(host, blocks, room)
+    handle = text.value(f"call ptr @wg_acquire(ptr {host.table}, i64 {text.value(f'mul i64 {block}, {blocks}')})", "h")
+    host.check(text.value(f"icmp ne ptr {handle}, null"), "memory", op)
+    return handle, slot, blocks
 
 
 def _library_dot(host: HostWriter, op: Op) -> None:
@@ -490,10 +530,22 @@ def _feed(phis: Sequence[Sequence], pieces: Sequence[Sequence[tuple[str, str]]],
 
 
 WRITE: dict[str, Callable[[HostWriter, Op], None]] = {
-    "constant": _constant, "dim": _dim, "index": _index, "wrap_index": _wrap_index, "same_extent": _same_extent,
-    "check": _check, "empty": _empty, "reshape": _reshape, "load": _load, "launch": _launch, "library_dot": _library_dot, "if": _if, "for": _for,
+    "constant": _constant,
+    "dim": _dim,
+    "index": _index,
+    "wrap_index": _wrap_index,
+    "same_extent": _same_extent,
+    "check": _check,
+    "empty": _empty,
+    "reshape": _reshape,
+    "load": _load,
+    "launch": _launch,
+    "library_dot": _library_dot,
+    "if": _if,
+    "for": _for,
     "while": _while,
-}  # fmt: skip
+}
+"""How an op is written; those not here are scalar element-wise rows."""
 
 MEMORY = f"""
 define internal void @wg_share(ptr %h) {{

@@ -58,7 +58,7 @@ def compile_program(function: Function, kind: str) -> DeviceProgram:
     lap("kernels")
     module = Module(target.triple(), target.data_layout())
     numbers = {kernel.name: k for k, kernel in enumerate(outlined.kernels)}
-    writer = HostWriter(outlined.host, numbers, module)
+    writer = HostWriter(outlined.host, numbers, image.scratch, module)
     writer.write()
     text = str(module)
     parsed = target.parse(text)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from wengert.compiler.backend import nvptx
 from wengert.compiler.backend.bufferise import Plan, bufferise
 from wengert.compiler.backend.device_outline import Kernel
+from wengert.compiler.backend.device_scratch import Scratch, scratch_sizes
 from wengert.compiler.backend.device_thread import ThreadTarget
 from wengert.compiler.backend.emit import families  # noqa: F401  (it fills EMIT)
-from wengert.compiler.backend.emit.host import Fault, HostEmitter, symbol
+from wengert.compiler.backend.emit.host import Fault, FrameLayout, HostEmitter, symbol
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.text import Module, Text, memory_type, part_type
 from wengert.compiler.backend.lower import lower
@@ -38,12 +39,13 @@ class KernelText:
     text: str
     names: tuple[str, ...]
     faults: tuple[tuple[Fault, ...], ...]
+    scratch: tuple[Scratch | None, ...]
 
 
 def kernels_for_nvptx(kernels: Sequence[Kernel]) -> KernelText:
     module = Module(nvptx.TRIPLE, nvptx.DATA_LAYOUT)
     made = _write(kernels, module, NvptxEntry(), NvptxDialect)
-    return KernelText(_with_libdevice_fmod(made.text), made.names, made.faults)
+    return KernelText(_with_libdevice_fmod(made.text), made.names, made.faults, made.scratch)
 
 
 def kernels_for_simulator(kernels: Sequence[Kernel]) -> KernelText:
@@ -51,17 +53,19 @@ def kernels_for_simulator(kernels: Sequence[Kernel]) -> KernelText:
 
 
 def _write(kernels: Sequence[Kernel], module: Module, entry: Entry, dialect) -> KernelText:  # type: ignore[no-untyped-def]
-    faults = []
-    for number, kernel in enumerate(kernels):
-        faults.append(_kernel(number, kernel, module, entry, dialect(kernel.shared)))
-    return KernelText(str(module), tuple(k.name for k in kernels), tuple(faults))
+    made = [_kernel(number, kernel, module, entry, dialect(kernel.shared)) for number, kernel in enumerate(kernels)]
+    names, faults, scratch = (k.name for k in kernels), (f for f, _ in made), (s for _, s in made)
+    return KernelText(str(module), tuple(names), tuple(faults), tuple(scratch))
 
 
-def _kernel(number: int, kernel: Kernel, module: Module, entry: Entry, dialect: Dialect) -> tuple[Fault, ...]:
+def _kernel(
+    number: int, kernel: Kernel, module: Module, entry: Entry, dialect: Dialect
+) -> tuple[tuple[Fault, ...], Scratch | None]:
     function = verify(lower(kernel.iteration), "lower of a kernel")
     plan = plan_memory(bufferise(function))
     _check_in_place(plan, kernel)
-    target = ThreadTarget(dialect)
+    sizes = scratch_sizes(plan)
+    target = ThreadTarget(dialect, sizes is not None)
     emitter = HostEmitter(plan, module, target, [True] * len(function.params))
     if isinstance(dialect, NvptxDialect):
         outputs = function.params[1 : 1 + kernel.outputs]
@@ -69,9 +73,10 @@ def _kernel(number: int, kernel: Kernel, module: Module, entry: Entry, dialect: 
     emitter.text.header = f"define internal i32 @{symbol(function)}(ptr noalias %frame) nounwind alwaysinline"
     emitter.emit()
     target.finish(module)
-    places = emitter.layout.params
-    module.functions.append(_entry(number, kernel, module, entry, function.params, places, emitter.layout.words))
-    return tuple(emitter.faults)
+    slots = 2 * emitter.allocations + 2 * len(plan.slots) + 8  # as many as the emitter's table of what is live has
+    scratch = Scratch(slots, sizes) if sizes and target.allocates else None
+    module.functions.append(_entry(number, kernel, module, entry, function.params, emitter.layout, scratch))
+    return tuple(emitter.faults), scratch
 
 
 def _check_in_place(plan: Plan, kernel: Kernel) -> None:
@@ -180,10 +185,12 @@ def _entry(
     module: Module,
     entry: Entry,
     params: Sequence[Value],
-    places: Sequence[int],
-    words: int,
+    layout: FrameLayout,
+    scratch: Scratch | None,
 ) -> str:
+    places, words = layout.params, layout.words + 2  # see ThreadTarget._frame_end
     types = ["i64", "ptr", *(t for v in params[1:] for t in parameters(v))]
+    types += ["ptr", "i64"] if scratch is not None else []
     text = Text(module, entry.header(kernel.name, types))
     text.begin()
     count, errors, *rest = entry.arguments(text, types)
@@ -197,6 +204,12 @@ def _entry(
             text.do(f"store {type_} {rest[position]}, ptr {where}")
             position = position + 1
     first, step = entry.thread(text)
+    if scratch is not None:
+        base, size = rest[position:]
+        offset = text.value(f"mul i64 {text.value(f'mul i64 {first}, {scratch.slots}')}, {size}")
+        mine = text.value(f"getelementptr i8, ptr {base}, i64 {offset}")
+        text.do(f"store ptr {mine}, ptr {frame_word(text, frame, layout.words)}")
+        text.do(f"store i64 {size}, ptr {frame_word(text, frame, layout.words + 1)}")
     head, body, failed, mine, following, done = (
         text.fresh(n) for n in ("head", "body", "failed", "mine", "next", "done")
     )

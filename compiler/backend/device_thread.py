@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from wengert.compiler.backend.device_scratch import ALLOCATION
 from wengert.compiler.backend.emit.control import counted_loop
 from wengert.compiler.backend.emit.host import Fault, HostEmitter
 from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, store
@@ -19,8 +20,8 @@ ON_STACK = 8192
 class ThreadTarget:
     """The target of code inside a kernel."""
 
-    def __init__(self, dialect: Dialect):
-        self.dialect = dialect
+    def __init__(self, dialect: Dialect, has_scratch: bool = False):
+        self.dialect, self.has_scratch = dialect, has_scratch
         self.allocates = False
 
     def run(self, host: HostEmitter, nest: Nest) -> str | None:
@@ -55,14 +56,22 @@ class ThreadTarget:
         if count.isdigit() and int(count) * item_bytes <= ON_STACK and host.depth == 0:
             return host.text.alloca(f"[{int(count) * item_bytes} x i8]", "local", 16)
         self.allocates = True
+        if self.has_scratch:
+            base, size = (self._frame_end(host, k, type_) for k, type_ in enumerate(("ptr", "i64")))
+            return host.text.value(f"call ptr @wg_scratch_allocate(ptr %live, ptr {base}, i64 {size})")
         size = host.scope.index.multiply(count, str(item_bytes))
         pointer = host.text.value(f"call ptr @wg_thread_allocate(ptr %live, i64 {size})")
         host.check(host.text.value(f"icmp ne ptr {pointer}, null"), Fault("memory", host.op), count, str(item_bytes))
         return pointer
 
+    def _frame_end(self, host: HostEmitter, word: int, type_: str) -> str:
+        """A word that the kernel's entry puts behind the frame: the thread's scratch memory, the size of a slot of it."""
+        return host.text.value(f"load {type_}, ptr {host.frame_pointer(host.layout.words + word)}")
+
     def free(self, host: HostEmitter, pointer: str) -> None:
         self.allocates = True
-        host.text.do(f"call void @wg_thread_free(ptr %live, ptr {pointer})")
+        name = "wg_scratch_free" if self.has_scratch else "wg_thread_free"
+        host.text.do(f"call void @{name}(ptr %live, ptr {pointer})")
 
     def copy(self, host: HostEmitter, source: Buffer, target: Buffer) -> None:
         size = host.scope.index.multiply(host.scope.index.product(source.extents), str(source.dtype.bits // 8))
@@ -76,9 +85,13 @@ class ThreadTarget:
 
     def finish(self, module: Module) -> None:
         """Define what the emitter only declares."""
-        if "wg_free_all" in module.declarations or self.allocates:
+        if self.has_scratch:  # what is left in the slots when the iteration ends needs no giving back
+            module.functions[-1] = module.functions[-1].replace("call void @wg_free_all(ptr %live)", "; done")
+            module.declarations["wg_scratch_allocate"] = ALLOCATION
+            if "@wg_free_all" not in "".join(module.functions):
+                module.declarations.pop("wg_free_all", None)
+        elif "wg_free_all" in module.declarations or self.allocates:
             module.declarations["wg_free_all"] = MEMORY
-            module.declarations.pop("wg_thread_allocate", None)
 
 
 def _loops(

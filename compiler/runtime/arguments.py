@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,7 +61,7 @@ class Arguments:
                 continue
             shape = tuple(int(n) for n in leaf.shape)
             memory = bound.memory[k] = self._on_device(k, leaf)
-            size = int(np.prod(shape)) * p.type.dtype.bits // 8
+            size = prod(shape) * p.type.dtype.bits // 8
             # the caller holds a second reference to what may not be written: the host part then copies it first
             mine = k in self._written and not isinstance(memory, ForeignMemory)
             frame[at] = handle = handles.make(memory, size, 1 if mine else 2)
@@ -153,17 +154,14 @@ class Arguments:
         if memory.owner is not leaf:
             leaf[...] = memory.owner
 
-    def places(self, bound: Bound, results: Sequence[Any]) -> list[ArrayAt]:
-        """Where arguments and results are now."""
+    def places(self, shapes: dict[int, tuple[int, ...]], results: Sequence[ArrayAt]) -> list[ArrayAt]:
+        """Where the arguments of these shapes, and results, are now."""
         found = []
-        for k, shape in bound.shapes.items():
+        for k, shape in shapes.items():
             p = self._params[k]
-            size = int(np.prod(shape)) * p.type.dtype.bits // 8
+            size = prod(shape) * p.type.dtype.bits // 8
             found.append(ArrayAt(p.hint or f"argument {k}", size, shape, p.type.dtype.numpy, self._gpu.id))
-        for r in results:
-            if isinstance(r, DeviceArray):
-                found.append(ArrayAt(r.name, r.nbytes, r.shape, r.dtype, r.device))
-        return found
+        return [*found, *results]
 
 
 def _overlap(a: Any, b: Any) -> bool:

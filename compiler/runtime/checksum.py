@@ -26,7 +26,7 @@ def checksum(array: np.ndarray) -> int:
     """The checksum of the elements of `array` in row-major order (a C-contiguous array is read in place)."""
     if not array.flags.c_contiguous:
         array = np.ascontiguousarray(array)
-    return checksum_at(array.ctypes.data, array.nbytes)
+    return checksum_at(array.__array_interface__["data"][0], array.nbytes)  # `array.ctypes.data` takes 2 us
 
 
 def checksum_at(address: int, size: int) -> int:

@@ -11,6 +11,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,8 @@ class DeviceExecutable:
         for k, name in enumerate(program.image.names):
             assert self._loaded is not None
             self._table[Table.KERNELS + 2 * k] = self._loaded.handles[name]
-        self._mark, self._arrays = 0, list[ArrayAt]()
+        self._mark, self._shapes = 0, dict[int, tuple[int, ...]]()
+        self._made: list[tuple[str, tuple[int, ...], np.dtype]] = []
         self._milliseconds: dict[str, float] | None = None
 
     # -- what the views show
@@ -168,7 +170,9 @@ class DeviceExecutable:
             for n, k in enumerate(self.program.kernels)
         )  # fmt: skip
         notes = tuple(text + (f" (line {span.line})" if span else "") for text, span in self.notes)
-        return Placement(self.device, tuple(self._arrays), kernels, LEDGER.since(self._mark), notes)
+        made = [ArrayAt(name, prod(s) * d.itemsize, s, d, self.device) for name, s, d in self._made]
+        arrays = tuple(self._arguments.places(self._shapes, made))
+        return Placement(self.device, arrays, kernels, LEDGER.since(self._mark), notes)
 
     def synchronize(self) -> None:
         """Wait until everything this device was asked for is done."""
@@ -217,7 +221,8 @@ class DeviceExecutable:
                 if self._can_fault:
                     self._check_errors()
                 results = self._results(bound)
-                self._arrays = self._arguments.places(bound, results)
+                self._shapes = bound.shapes
+                self._made = [(r.name, r.shape, r.dtype) for r in results if isinstance(r, DeviceArray)]
                 return tuple(r for r, w in zip(results, self.program.function.written, strict=True) if w is None)
             finally:
                 self._handles.live.clear()  # what is still needed is held by the results
@@ -235,7 +240,7 @@ class DeviceExecutable:
                 continue
             handle, shape = int(frame[at]), tuple(int(n) for n in frame[at + 1 : at + 1 + v.type.rank])
             memory = self._handles.memory(handle)
-            size = int(np.prod(shape)) * v.type.dtype.bits // 8
+            size = prod(shape) * v.type.dtype.bits // 8
             if handle in taken:
                 copy = self._residency.allocate(size)
                 self._gpu.copy(memory.pointer, copy.pointer, size)
@@ -262,11 +267,12 @@ class DeviceExecutable:
 
     def _dot(self, number: int, out: int, a: int, b: int, extents: Any) -> int:
         op = self.program.dots[number]
-        ranks = [v.type.rank for v in op.operands[1:]]
-        shapes = [tuple(extents[: ranks[0]]), tuple(extents[ranks[0] : sum(ranks)])]
+        a_rank, b_rank = (v.type.rank for v in op.operands[1:])
+        dtype = op.result.type.dtype.numpy
         try:
-            arrays = [self._gpu.array(p, s, op.result.type.dtype.numpy) for p, s in zip((a, b), shapes, strict=True)]
-            multiply_into(self._gpu, out, *arrays, op.attrs["contract"], op.attrs["batch"])
+            left = self._gpu.array(a, tuple(extents[:a_rank]), dtype)
+            right = self._gpu.array(b, tuple(extents[a_rank : a_rank + b_rank]), dtype)
+            multiply_into(self._gpu, out, left, right, op.attrs["contract"], op.attrs["batch"])
         except Exception:  # as above
             return 1
         return 0

@@ -36,7 +36,7 @@ class Entry:
 
 
 def _key(array: np.ndarray) -> Key:
-    return array.ctypes.data, array.shape, array.strides, array.dtype.str
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
 
 
 def owner_of(array: np.ndarray) -> Any:

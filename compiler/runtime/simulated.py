@@ -79,7 +79,7 @@ class SimulatedAccelerator:
         if size == 0:
             return np.empty(shape, dtype)
         raw = (ctypes.c_uint8 * size).from_address(pointer & ~DEVICE_BIT)
-        return np.frombuffer(raw, dtype).reshape(shape)
+        return np.ctypeslib.as_array(raw).view(dtype).reshape(shape)
 
     def current(self) -> AbstractContextManager[object]:
         return nullcontext()
