@@ -69,10 +69,16 @@ def check_derivatives(
     seed: int = 0,
     step: float = 1e-3,
     tolerance: float = 1e-7,
+    smooth: bool = True,
 ) -> None:
     """First order: primal results unchanged, jvp against differences, vjp against jvp. Second order (`order` 2):
-    forward over reverse against differences of the vjp, and reverse over reverse and reverse over forward against it.
+    forward over reverse against differences of the vjp, and reverse over reverse against it. Not `smooth`: at a point
+    without a derivative, where differences mean nothing; the modes still have to agree.
     """
+    if any(p.type.dtype.name in ("f32", "c64") for p in function.params):
+        step, tolerance, agree = 3e-2, 1e-2, 1e-4  # single precision
+    else:
+        agree = 1e-10
     rng = np.random.default_rng(seed)
     mask = floating(function)
     verify(function)
@@ -84,19 +90,20 @@ def check_derivatives(
 
     forwarded = interpret(jvp, [*arguments, *tangents])
     _close(forwarded[:count], wanted, 0.0, "primal result of forward")
-    _close(forwarded[count:], differences(function, arguments, tangents, step), tolerance, "jvp")
+    if smooth:
+        _close(forwarded[count:], differences(function, arguments, tangents, step), tolerance, "jvp")
     pulled = interpret(vjp, [*arguments, *cotangents])
     _close(pulled[:count], wanted, 0.0, "primal result of reverse")
     for a, b in zip(_active(arguments, mask), pulled[count:], strict=True):
         assert np.shape(a) == np.shape(b), f"cotangent of shape {np.shape(b)} for an argument of shape {np.shape(a)}"
     left, right = inner(cotangents, forwarded[count:]), inner(pulled[count:], tangents)
-    assert abs(left - right) <= 1e-10 * max(1.0, abs(left)), f"vjp and jvp disagree: {left} and {right}"
+    assert abs(left - right) <= agree * max(1.0, abs(left)), f"vjp and jvp disagree: {left} and {right}"
     if order < 2:
         return
-    _check_second_order(vjp, jvp, arguments, tangents, cotangents, rng, step, tolerance, order)
+    _check_second_order(vjp, jvp, arguments, tangents, cotangents, rng, step if smooth else None, tolerance, agree, order)
 
 
-def _check_second_order(vjp, jvp, arguments, tangents, cotangents, rng, step, tolerance, order):  # type: ignore[no-untyped-def]
+def _check_second_order(vjp, jvp, arguments, tangents, cotangents, rng, step, tolerance, agree, order):  # type: ignore[no-untyped-def]
     full = floating(vjp)
     seeds = [*arguments, *cotangents]
     over = verify(forward(vjp, full), "forward over reverse")
@@ -104,12 +111,13 @@ def _check_second_order(vjp, jvp, arguments, tangents, cotangents, rng, step, to
     got = interpret(over, [*seeds, *moves])
     count = len(vjp.results)
     floats = _floating_results(vjp, got[:count])
-    _close(got[count:], differences(vjp, seeds, moves, step), tolerance * 10, "forward over reverse")
+    if step is not None:
+        _close(got[count:], differences(vjp, seeds, moves, step), tolerance * 10, "forward over reverse")
     back = verify(reverse(vjp, full), "reverse over reverse")
     weights = [direction(rng, r) for r in floats]
     pulled = interpret(back, [*seeds, *weights])[count:]
     left, right = inner(weights, got[count:]), inner(pulled, moves)
-    assert abs(left - right) <= 1e-9 * max(1.0, abs(left)), f"second order disagrees: {left} and {right}"
+    assert abs(left - right) <= 10 * agree * max(1.0, abs(left)), f"second order disagrees: {left} and {right}"
     if order < 3:
         return
     # third order: reverse over reverse over reverse against forward over it
@@ -123,4 +131,4 @@ def _check_second_order(vjp, jvp, arguments, tangents, cotangents, rng, step, to
     weights3 = [direction(rng, r) for r in _floating_results(back, got3[:n])]
     pulled3 = interpret(last, [*seeds3, *weights3])[n:]
     left, right = inner(weights3, got3[n:]), inner(pulled3, moves3)
-    assert abs(left - right) <= 1e-8 * max(1.0, abs(left)), f"third order disagrees: {left} and {right}"
+    assert abs(left - right) <= 100 * agree * max(1.0, abs(left)), f"third order disagrees: {left} and {right}"

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from tests.harness.derivatives import differences, direction, floating, inner
 from tests.harness.programs import Program, arguments_for, compile_source, generate, shrink
-
 from wengert.compiler.diag.errors import CompileError
 from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.frontend.trace import trace
@@ -90,10 +90,11 @@ def check_derivatives(f: Function, seed: int) -> None:
         left, right = inner(cotangents, ahead[count:]), inner(back[count:], tangents)
         if not abs(left - right) <= 1e-9 * max(1.0, abs(left)):
             raise Wrong(f"{stage} and forward disagree: {right} and {left}")
-    _second_order(optimise(vjp), [*arguments, *cotangents], rng)
+    second_order(optimise(vjp), [*arguments, *cotangents], rng)
 
 
-def _second_order(vjp: Function, seeds: Sequence[Any], rng: np.random.Generator) -> None:
+def second_order(vjp: Function, seeds: Sequence[Any], rng: np.random.Generator) -> None:
+    """Forward over reverse against reverse over reverse, at the arguments and cotangents `seeds` of `vjp`."""
     mask = floating(vjp)
     moves = [direction(rng, a) for a, m in zip(seeds, mask, strict=True) if m]
     ahead = interpret(verify(forward(vjp, mask), "forward over reverse"), [*seeds, *moves])
@@ -131,7 +132,8 @@ def outcome(source: str, seed: int, derivatives: bool) -> str:
     except Exception as error:
         lines = traceback.format_exc().strip().splitlines()
         places = [line.strip() for line in lines if "/compiler/" in line]
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''} {places[-1:] if not isinstance(error, Wrong) else ''}"
+        first = str(error).partition("\n")[0]
+        return f"{type(error).__name__}: {first} {'' if isinstance(error, Wrong) else places[-1:]}"
     return "ok"
 
 

@@ -177,13 +177,21 @@ class _Writer:
             return constant()
         i = self.pick("i")
         return self.choose(
-            (5, lambda: i), (1, constant), (1, lambda: f"({i} + 1) % n"), (1, lambda: f"{i} - 1"), (1, lambda: f"n - 1 - {i}"), (1, lambda: f"{i} // 2")
+            (5, lambda: i),
+            (1, constant),
+            (1, lambda: f"({i} + 1) % n"),
+            (1, lambda: f"{i} - 1"),
+            (1, lambda: f"n - 1 - {i}"),
+            (1, lambda: f"{i} // 2"),
         )
 
     def vector(self, depth: int) -> str:
         if depth <= 0:
             return self.choose(
-                (6, lambda: self.pick("v")), (1, lambda: f"{self.pick('m')}[{self.index()}]"), (1, lambda: f"{self.pick('m')}[:, {self.index()}]"), (1, lambda: f"{self.pick('v')}[::-1]")
+                (6, lambda: self.pick("v")),
+                (1, lambda: f"{self.pick('m')}[{self.index()}]"),
+                (1, lambda: f"{self.pick('m')}[:, {self.index()}]"),
+                (1, lambda: f"{self.pick('v')}[::-1]"),
             )
         inner = depth - 1
         return self.choose(
