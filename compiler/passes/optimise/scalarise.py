@@ -40,7 +40,7 @@ def scalarise(function: Function) -> Function:
 
 def _is_small(value: Value) -> bool:
     shape = value.type.shape
-    return bool(shape) and value.type.is_static and prod(shape) <= MOST_ELEMENTS  # type: ignore[arg-type]
+    return bool(shape) and value.type.is_static and 0 < prod(shape) <= MOST_ELEMENTS  # type: ignore[arg-type]
 
 
 # -- which arrays
