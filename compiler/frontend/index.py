@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from wengert.compiler.ir.builder import Builder
@@ -21,16 +21,25 @@ from wengert.compiler.ir.types import I64, Type
 INDEX = Type(I64)
 
 
-@dataclass(frozen=True)
 class Affine:
-    constant: int
-    terms: frozenset[tuple[Any, int]] = frozenset()
+    """constant + sum of coefficient * atom. Immutable; equal where the forms are the same."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.constant, self.terms)))
+    __slots__ = ("_hash", "constant", "terms")
+
+    def __init__(self, constant: int, terms: frozenset[tuple[Any, int]] = frozenset()):
+        self.constant, self.terms = constant, terms
+        self._hash = hash((constant, terms))
 
     def __hash__(self) -> int:
-        return self._hash  # type: ignore[attr-defined, no-any-return]
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Affine) and self.constant == other.constant and self.terms == other.terms
+
+    def __repr__(self) -> str:
+        return " + ".join([str(self.constant), *(f"{c}*{item!r}" for item, c in self.terms)])
 
     @property
     def is_constant(self) -> bool:
@@ -62,6 +71,8 @@ class Affine:
         return -self + other
 
     def __mul__(self, factor: int) -> Affine:
+        if factor == 1:
+            return self
         if factor == 0:
             return Affine(0)
         return Affine(self.constant * factor, frozenset((a, c * factor) for a, c in self.terms))
@@ -73,6 +84,7 @@ class Term(NamedTuple):
     right: Affine
 
 
+@lru_cache(maxsize=1024)
 def number(value: int) -> Affine:
     return Affine(value)
 

@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from wengert.compiler.frontend.arithmetic import ONE, as_array, broadcast_to, cast, require_same, scalar_value
 from wengert.compiler.frontend.index import Affine, Term, atom, number
 from wengert.compiler.frontend.merge import describe, scalar_type
-from wengert.compiler.frontend.objects import NEW, Array, ArrayValue, Object, Scalar, Slice, Static, Tuple, View
+from wengert.compiler.frontend.objects import (
+    NEW,
+    Array,
+    ArrayValue,
+    Object,
+    Scalar,
+    Slice,
+    Static,
+    Tuple,
+    View,
+    is_number,
+)
 from wengert.compiler.frontend.tracer import Tracer, provides
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import BOOL, I64
@@ -251,6 +262,10 @@ def expand(tracer: Tracer, items: Sequence[Object], rank: int) -> list[Object]:
 
 def indexed(tracer: Tracer, array: Array, items: Sequence[Object]) -> Array:
     """The reference that basic indexing gives; an element is a view of no axes."""
+    if array.view is None and len(items) == array.rank and all(isinstance(i, Scalar) or is_number(i) for i in items):
+        extents = tracer.extents(array)
+        places = tuple(checked(tracer, as_index(tracer, i), extents[k], k) for k, i in enumerate(items))
+        return Array(array.cell, View(places, (ONE,) * array.rank, (1,) * array.rank, ()))
     view = whole(tracer, array)
     starts, sizes, steps = list(view.starts), list(view.sizes), list(view.steps)
     order: list[int] = []
