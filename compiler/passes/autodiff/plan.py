@@ -12,7 +12,7 @@ from wengert.compiler.ir.types import Type
 class Kept:
     """One value that is saved for the reverse sweep.
 
-    name: its hint in the IR. type: its type. loops: how many loops stand around it. scheme: "array" (preallocated, by
+    name: its hint in the IR, else the op that makes it. type: its type. loops: how many loops stand around it. scheme: "array" (preallocated, by
     trip number), "growing" (the same, growing with a `while`), "stack" (pushed and popped), "result" (handed out of the
     branches around it). bytes_per_trip and bytes: None where an extent or trip count is known only at run time.
     """
@@ -29,7 +29,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """One value that the reverse sweep computes again: its hint, place, and the op that makes it."""
+    """One value that the reverse sweep computes again: its hint (else its op), place, and the op that makes it."""
 
     name: str
     span: Span | None

@@ -180,8 +180,8 @@ class Store:
         for v in operands:
             if structure.home[v] is not structure.home[value] and not self.is_there(v):
                 # from a loop further out: asked for there, where it is decided on once and for all
-                cost = 0.0 if v in self.asked.get(structure.home[v], ()) or constant_of(v) is not None else self._cost(v)
-                way: Way = (cost, (v,), ())
+                free = v in self.asked.get(structure.home[v], ()) or constant_of(v) is not None
+                way: Way = (0.0 if free else self._cost(v), (v,), ())
             else:
                 way = self._best(v, reach)
             if not (set(way[1]) <= set(leaves)):
@@ -226,7 +226,7 @@ class Store:
         kept = [self._kept(v, self.saved[v]) for v in sorted(self.saved, key=order.__getitem__)]
         again = [v for v, how in self.decided.items() if how == "recompute" and v.owner and constant_of(v) is None]
         recomputed = [
-            Recomputed(v.hint, v.owner.span, v.owner.name)  # type: ignore[union-attr]
+            Recomputed(v.hint or v.owner.name, v.owner.span, v.owner.name)  # type: ignore[union-attr]
             for v in sorted(again, key=order.__getitem__)
         ]
         return Plan(tuple(kept), tuple(recomputed))
@@ -252,7 +252,8 @@ class Store:
         if value in self.state.structure.carrier:
             reason += "; carried from trip to trip"
         span = op.span if op is not None else None
-        return Kept(value.hint, span, value.type, len(saved.loops), saved.scheme, size, total, reason)
+        name = value.hint or (value.owner.name if value.owner is not None else "carried")
+        return Kept(name, span, value.type, len(saved.loops), saved.scheme, size, total, reason)
 
 
 def known_trips(loop: Op) -> int | None:
@@ -349,4 +350,3 @@ def _look_up(store: Store, block: Block) -> None:
         use(v)
     if resolved:
         block.ops[:] = [op for op in block.ops if op not in resolved]
-
