@@ -10,7 +10,6 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -68,20 +67,16 @@ def run(session: Session, magic: str, line: str, body: str) -> None:
     functions = chosen_functions(cell.tree, magic)
     todo = [layer for _, layer in reversed(stack)]
     made: list[list[layers.Made]] = []
-    compile_time = 0.0
     session.announce()
     for number, run_statement in enumerate(statements(session, cell)):
         run_statement()
         for function in functions:
             if function.ready == number:
-                before = perf_counter()
-                chain = transform(session, function.name, todo, function is functions[-1], len(functions) > 1)
-                compile_time += perf_counter() - before
-                made.append(chain)
+                made.append(transform(session, function.name, todo, function is functions[-1], len(functions) > 1))
     for note in [note for layer in todo for note in layer.notes]:
         print(f"note: {note}")
     if made and session.view and all(layer.view for layer in todo):
-        show_panel(session, made, compile_time)
+        show_panel(session, made)
 
 
 # -- reading

@@ -18,9 +18,9 @@ class NotYet(Exception):
     """Nothing to show before the first call."""
 
 
-def show_panel(session: Session, made: Sequence[Sequence[Made]], compile_time: float) -> None:
+def show_panel(session: Session, made: Sequence[Sequence[Made]]) -> None:
     """Show what a cell made; where no widgets can be shown, the status line as text."""
-    status = status_line(made, compile_time)
+    status = status_line(made)
     if not session.has_views:
         print(status)
         return
@@ -35,19 +35,27 @@ def show_panel(session: Session, made: Sequence[Sequence[Made]], compile_time: f
     session.show(panel)
 
 
-def status_line(made: Sequence[Sequence[Made]], compile_time: float) -> str:
+def status_line(made: Sequence[Sequence[Made]]) -> str:
     """What was compiled, for what types, in what time; and what waits for its first call."""
     parts = []
     for chain in made:
-        ready = [m for m in chain if m.is_compiled]
+        ready: dict[str, list[Made]] = {}
+        for one in chain:
+            if one.is_compiled:
+                ready.setdefault(types_of(one.compiled), []).append(one)
+        parts += [f"{_names(same)} compiled for {types}" for types, same in ready.items()]
         waiting = [m for m in chain if not m.is_compiled]
-        if ready:
-            parts.append(f"{_names(ready)} compiled for {types_of(ready[0].compiled)}")
         if waiting:
             parts.append(f"{_names(waiting)} will be compiled at {'its' if len(waiting) == 1 else 'their'} first call")
-    if any(m.is_compiled for chain in made for m in chain):
-        parts.append(f"{compile_time * 1e3:.0f} ms")
+    spent = sum(milliseconds(m.compiled) for chain in made for m in chain)
+    if spent:
+        parts.append(f"{spent:.0f} ms")
     return "; ".join([*parts, *(m.notice for chain in made for m in chain if m.notice)])
+
+
+def milliseconds(compiled: Compiled) -> float:
+    """The time that went into the programs of a function."""
+    return sum(ms for program in compiled.programs.values() for _, ms, _ in Lowered(compiled, program).stages)
 
 
 def _names(made: Sequence[Made]) -> str:

@@ -195,7 +195,9 @@ def test_error_of_a_function_of_a_plain_cell_names_the_cell(cell):
 def test_out_of_range_names_the_line(cell):
     cell("%%autodiff\ndef f(x: NDArray[np.float64], i: int) -> float:\n    return x[i] * x[0]")
     printed = cell("grad_f(np.arange(3.0), 7)")
-    assert printed.startswith("Cell In[2], line 3, column 12\n        return x[i] * x[0]\n               ^^^^\nIndexError: ")
+    assert printed.startswith(
+        "Cell In[2], line 3, column 12\n        return x[i] * x[0]\n               ^^^^\nIndexError: "
+    )
     assert "File" not in printed
     assert cell("float(f(np.arange(3.0) + 1, 2))") == "Out[4]: 3.0"
 
@@ -231,3 +233,61 @@ def test_not_there_yet_is_one_line(cell, monkeypatch):
 
     monkeypatch.setattr("wengert.magics.layers.batch", refuse)
     assert cell(f"%%batch\n{SQUARE}") == "UsageError: complex things will come"
+
+
+def test_status_tells_types_apart(cell):
+    printed = cell(f"%%batch\n%%autodiff\n{SQUARE}\nvalues = batch_grad_f(np.arange(3.0))")
+    assert printed.startswith("f, grad_f compiled for (x: f64); batch_grad_f compiled for (x: f64[?]); ")
+
+
+def test_functions_of_dataclasses(cell):
+    printed = cell(
+        """
+        %%autodiff --no-view
+        from dataclasses import dataclass
+        @dataclass
+        class Point:
+            a: float
+            b: float
+        def f(p: Point) -> float:
+            return p.a * p.b * p.b
+        slope = grad_f(Point(1.0, 2.0))
+        print(type(slope).__name__, float(slope.a), float(slope.b))
+        """
+    )
+    assert printed == "Point 4.0 4.0"
+
+
+def test_decorated_functions(cell):
+    cell("%%autodiff --no-view\n@wg.jit\ndef f(x: float) -> float:\n    return x * x")
+    assert cell.shell.ev("grad_f(2.0)") == 4.0
+
+
+def test_errors_after_a_reset_still_name_cells(cell):
+    cell("%reset -f")
+    cell("import wengert as wg\ndef plain(x):\n    return x * undefined_name")
+    assert cell("wg.jit(plain)(2.0)").startswith("Cell In[3], line 3, column 16\n")
+
+
+def test_the_same_function_in_two_cells_names_the_cell_of_each(cell):
+    body = "def f(x):\n    return x * undefined_name"
+    cell(f"%%autodiff\n{body}")
+    assert cell("f(2.0)").startswith("Cell In[2], line 3, column 16\n")
+    cell(f"%%batch\n{body}")
+    assert cell("f(2.0)").startswith("Cell In[4], line 3, column 16\n")
+
+
+def test_offload_to_a_simulated_gpu(cell, monkeypatch):
+    monkeypatch.setenv("WENGERT_SIMULATE_GPU", "1")
+    cell(
+        """
+        %%offload --no-view
+        %%autodiff
+        def f(x: NDArray[np.float64], k: float) -> float:
+            return np.sum(np.sin(x) * k)
+        """
+    )
+    slope = cell.shell.ev("grad_f_cuda0(np.arange(5.0), 2.0)")
+    assert slope.device == "cuda:0"
+    assert np.allclose(np.asarray(slope), 2 * np.cos(np.arange(5.0)))
+    assert "first use" in cell("%wengert transfers")
