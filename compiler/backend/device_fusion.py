@@ -63,6 +63,13 @@ def stored_values(function: Function) -> set[Value]:
     return fusion.stored
 
 
+def _reads_elements(user: Op, position: int) -> bool:
+    """Whether the operand is read element by element, so that it need not be in memory."""
+    if is_lazy(user) or user.name in ("dim", "load"):
+        return True
+    return position in _READS_ELEMENTS.get(row_of(user).kind, ()) and user.name != "grow"
+
+
 def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion) -> None:
     value, readers = op.result, set[Op]()
     must, views, repeated, escapes = False, 0, False, False
@@ -72,6 +79,7 @@ def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion) -> None:
             must = True
         elif use.block is not block:
             escapes = True
+            must |= not _reads_elements(user, use.position)
         elif user.name in ("dim", "load"):
             readers.add(user)
         elif is_lazy(user):
@@ -82,7 +90,7 @@ def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion) -> None:
                 escapes |= user.result in fusion.escapes
             views += row_of(user).kind == "view"
             repeated |= user.name == "broadcast"
-        elif use.position in _READS_ELEMENTS.get(row_of(user).kind, ()) and user.name != "grow":
+        elif _reads_elements(user, use.position):
             readers.add(user)
         else:
             must = True

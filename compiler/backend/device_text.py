@@ -81,6 +81,8 @@ def _kernel(
 
 def _check_in_place(plan: Plan, kernel: Kernel) -> None:
     """Threads share the outputs: a thread with a copy of its own would write the others' elements back too."""
+    if kernel.one_thread:
+        return
     body = plan.function.body
     for k, v in enumerate(body.results):
         storage = plan.storage[v].find()
