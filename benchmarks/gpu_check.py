@@ -192,7 +192,7 @@ class Check:
     def tests(self) -> None:
         selected = ["-m", "gpu"] if self.real else ["-k", "cuda-sim"]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", "--maxfail=12", *selected, "tests/gpu"],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--maxfail=12", *selected, "tests/gpu"],
             cwd=ROOT, capture_output=True, text=True, timeout=400, check=False,
         )  # fmt: skip
         print(done.stdout[-7000:], done.stderr[-2000:])

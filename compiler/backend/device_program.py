@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from wengert.compiler.backend import target
+from wengert.compiler.backend import device_host_control, device_host_ops, target  # noqa: F401  (the first two fill WRITE)
 from wengert.compiler.backend.device_host import HostFault, HostLayout, HostWriter
 from wengert.compiler.backend.device_outline import Kernel, outline
 from wengert.compiler.backend.device_text import KernelText, kernels_for_nvptx, kernels_for_simulator

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.backend.device_host import Table
+from wengert.compiler.backend.device_memory import Table
 from wengert.compiler.backend.device_program import DeviceProgram, compile_program
 from wengert.compiler.backend.device_text import ERROR_WORDS
 from wengert.compiler.diag.errors import FAULTS, DeviceError, MemoryFault, WengertError
