@@ -76,6 +76,10 @@ class TypeMismatch(CompileError):
     """Types or shapes that do not fit together, found at compile time."""
 
 
+class CallError(WengertError, TypeError):
+    """A compiled function was called with arguments it does not have; also a TypeError, as Python's own."""
+
+
 class RaceError(CompileError):
     """Iterations of a parallel loop that may touch the same element."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import erf as _erf
+from math import erfc as _erfc
 from math import log as _log
 from math import pi
 from math import sqrt as _sqrt
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from wengert.compiler.ir.builder import Sym
 from wengert.compiler.ops.arithmetic import divide
@@ -52,8 +53,8 @@ tanh = _function("tanh", np.tanh, lambda y, x: (1.0 - y * y,), (-2.0, 2.0), doc=
 arcsinh = _function("arcsinh", np.arcsinh, lambda y, x: (1.0 / sqrt(x * x + 1.0),), (-3.0, 3.0), "asinh", doc="arsinh x")  # fmt: skip
 arccosh = _function("arccosh", np.arccosh, lambda y, x: (1.0 / sqrt(x * x - 1.0),), (1.2, 4.0), "acosh", singular=True, doc="arcosh x")  # fmt: skip
 arctanh = _function("arctanh", np.arctanh, lambda y, x: (1.0 / (1.0 - x * x),), (-0.9, 0.9), "atanh", singular=True, doc="artanh x")  # fmt: skip
-erf = _function("erf", scipy.special.erf, lambda y, x: (2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="Gauss error function")  # fmt: skip
-erfc = _function("erfc", scipy.special.erfc, lambda y, x: (-2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="1 - erf x")  # fmt: skip
+erf = _function("erf", np.vectorize(_erf, otypes=[float]), lambda y, x: (2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="Gauss error function")  # fmt: skip
+erfc = _function("erfc", np.vectorize(_erfc, otypes=[float]), lambda y, x: (-2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="1 - erf x")  # fmt: skip
 
 arctan2 = elementwise(
     "arctan2",

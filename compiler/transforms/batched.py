@@ -26,6 +26,8 @@ class Batch(Compiled):
     a tuple may nest like the argument. A list of equal arguments [x1, x2, x3] is stacked. out_axes likewise.
     """
 
+    takes_the_same = False
+
     def __init__(self, function: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0, name: str | None = None):
         super().__init__(function, name or f"batch_{getattr(function, '__name__', 'f')}")
         self.in_axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes

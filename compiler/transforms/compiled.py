@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wengert.compiler.diag.errors import TypeMismatch
+from wengert.compiler.diag.errors import CallError, TypeMismatch
 from wengert.compiler.frontend.signature import Leaf, Signature, declared_signature, signature_of
 from wengert.compiler.frontend.trace import Traced, trace
 from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
-from wengert.compiler.transforms.structure import positional
+from wengert.compiler.transforms.structure import named, positional, with_defaults
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,9 @@ class Compiled:
         functools.update_wrapper(self, function, updated=())
         if name is not None:
             self.__name__ = name
+        if self.takes_the_same:
+            wrapped = getattr(function, "declared", None)
+            self.declared = wrapped if isinstance(function, Compiled) else declared_signature(function)
         self.programs: dict[Any, Program] = {}
         self.last: Program | None = None
         self._entry: Callable[..., Any] | None = None
@@ -80,9 +83,14 @@ class Compiled:
         """What runs the IR."""
         return cpu.load(traced.function, source=traced.source)
 
+    declared: Signature | None = None
+    takes_the_same = True
+    """Whether it is called like the function it wraps, so that what that declares holds for it, too."""
+
     def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The positional arguments as they are compiled for."""
-        return args
+        """The positional arguments as they are compiled for: numbers are converted to the declared types where that
+        loses nothing. Raises TypeMismatch or CallError for what does not fit the declaration."""
+        return args if self.declared is None else conform(args, self.declared, self)
 
     # -- calls
 
@@ -141,19 +149,17 @@ class Jit(Compiled):
 
     def __init__(self, function: Callable[..., Any], name: str | None = None):
         super().__init__(function, name)
-        self.declared = declared_signature(function)
         if self.declared is not None:
             self.program(self.declared)
 
-    def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Numbers are converted to the declared types where that loses nothing; what does not fit raises TypeMismatch."""
-        if self.declared is None or any(type(a) is dict for a in args):
-            return args
-        return conform(args, self.declared, self.__name__)
 
-
-def conform(args: tuple[Any, ...], declared: Signature, name: str) -> tuple[Any, ...]:
-    """`args` as declared. Raises TypeMismatch naming the argument that does not fit."""
+def conform(args: tuple[Any, ...], declared: Signature, function: Compiled) -> tuple[Any, ...]:
+    """`args` as declared. Raises TypeMismatch naming the argument that does not fit, CallError for a wrong number."""
+    name = function.__name__
+    if len(args) > len(declared.tree.children):
+        raise CallError(f"{name}() takes {len(declared.tree.children)} arguments and was called with {len(args)}")
+    if len(args) < len(declared.tree.children):
+        args = with_defaults(function, args, len(declared.tree.children))
     leaves, tree = flatten(args)
     if tree != declared.tree:
         raise TypeMismatch(f"{name} is declared for arguments {declared.tree!r} and was called with {tree!r}")
@@ -166,7 +172,7 @@ def conform(args: tuple[Any, ...], declared: Signature, name: str) -> tuple[Any,
             leaves[k] = want.type.dtype.numpy.type(leaves[k]) if not want.weak else _PYTHON[want.type.dtype.kind](leaves[k])
             changed = True
             continue
-        path = tree.paths("argument")[k]
+        path = named(tree.paths("argument")[k], function)
         raise TypeMismatch(f"{path} of {name} is declared {want.type} and was given {have.type}")
     return tree.unflatten(leaves) if changed else args
 

@@ -47,6 +47,8 @@ def _padded(active: Sequence[bool], function: Function) -> list[bool]:
 class Jvp(Compiled):
     """Forward mode: `jvp(f)(args, tangents) -> (out, out_tangent)`."""
 
+    takes_the_same = False
+
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         primal, tangents, given = split(signature, "jvp(f)(args, tangents)")
         inner = trace_for(self.__wrapped__, primal, recorder)
@@ -67,6 +69,8 @@ class Jvp(Compiled):
 
 class Vjp(Compiled):
     """Reverse mode: `vjp(f)(args, cotangent) -> (out, cotangents)`."""
+
+    takes_the_same = False
 
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         primal, cotangent, given = split(signature, "vjp(f)(args, cotangent)")
@@ -201,6 +205,8 @@ class Grad(Compiled):
 
 class Hvp(Compiled):
     """`hvp(f)(args, v)`: the Hessian of a scalar function times `v`, forward over reverse; `v` has the shape of the argument."""
+
+    takes_the_same = False
 
     def __init__(self, function: Callable[..., Any], wrt: int | str = 0, name: str | None = None):
         super().__init__(function, name or f"hvp_{getattr(function, '__name__', 'f')}")

@@ -12,6 +12,9 @@ from wengert.compiler.transforms.graph import Graph, graph_of
 if TYPE_CHECKING:
     from wengert.compiler.transforms.compiled import Compiled, Program
 
+BACK_END_STAGES = {"parse": "LLVM parse", "optimise": "LLVM passes", "machine code": "LLVM code"}
+"""How the back end's stages are called beside those of the pipeline."""
+
 
 class Lowered:
     """The stages of one program.
@@ -41,7 +44,8 @@ class Lowered:
         stages: list[tuple[str, float, int | None]] = [
             (s.stage, s.milliseconds, s.ops) for s in self.program.recorder.snapshots
         ]
-        return stages + [(name, ms, None) for name, ms in getattr(self.program.executable, "times", {}).items()]
+        times = getattr(self.program.executable, "times", {})
+        return stages + [(BACK_END_STAGES.get(name, name), ms, None) for name, ms in times.items()]
 
     def function(self, stage: str | int = -1) -> Function:
         """The IR itself after a stage. Raises OptionError for a stage that does not exist."""

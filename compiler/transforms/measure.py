@@ -55,7 +55,7 @@ class Timings:
         base = self.rows[0].median if self.rows else 0.0
         for r in self.rows:
             extra = f"  transfers {_human(r.transfer)}" if r.transfer is not None else ""
-            ratio = f"  {base / r.median:.1f}x" if r is not self.rows[0] else ""
+            ratio = f"  {base / r.median:.3g}x" if r is not self.rows[0] else ""
             lines.append(
                 f"{r.device:<10} {r.label:<24} {_human(r.median):>12}   {_human(r.q1)} .. {_human(r.q3)} ({r.calls})"
                 f"{extra}{ratio}{'  ' + r.note if r.note else ''}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wengert.compiler.diag.errors import OptionError, TypeMismatch
+from wengert.compiler.diag.errors import CallError, OptionError, TypeMismatch
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.tree import LEAF, NONE, Tree, tuple_of
 
@@ -64,6 +65,15 @@ def parameter_names(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
+def named(path: str, function: Callable[..., Any]) -> str:
+    """A path into the tuple of arguments ("argument[1].x") with the parameter's name in place of its number."""
+    found = re.match(r"argument\[(\d+)\]", path)
+    names = parameter_names(function)
+    if found is None or int(found[1]) >= len(names):
+        return path
+    return names[int(found[1])] + path[found.end() :]
+
+
 Wrt = int | str | tuple[int | str, ...]
 
 
@@ -87,11 +97,23 @@ def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", "the function")
 
 
+def with_defaults(function: Callable[..., Any], args: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    """`args` and the defaults of the parameters that follow, `count` in all. Raises CallError where one has none."""
+    parameters = list(inspect.signature(function).parameters.values())[len(args) : count]
+    missing = [p.name for p in parameters if p.default is p.empty]
+    if missing:
+        raise CallError(f"{_name(function)}() was called without {', '.join(missing)}")
+    return (*args, *(p.default for p in parameters))
+
+
 def positional(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """Arguments by position; keywords and the defaults between them filled in. Raises TypeError as Python does."""
+    """Arguments by position; keywords and the defaults between them filled in. Raises CallError where Python would."""
     if not kwargs:
         return args
-    bound = inspect.signature(function).bind(*args, **kwargs)
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        raise CallError(f"{_name(function)}() was called with {error}") from None
     last = max(list(bound.signature.parameters).index(name) for name in kwargs)
     bound.apply_defaults()
     return tuple(list(bound.arguments.values())[: max(len(args), last + 1)])

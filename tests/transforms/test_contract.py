@@ -360,8 +360,22 @@ def test_annotations_compile_at_once_and_are_enforced() -> None:
     compiled = wg.jit(f)
     assert len(compiled.programs) == 1
     assert compiled(2, 3) == 6.0
-    with pytest.raises(wg.errors.TypeMismatch):
+    with pytest.raises(wg.errors.TypeMismatch, match="n of f is declared i64"):
         compiled(2.0, 3.5)
+    assert wg.grad(compiled)(2, 3) == 3.0  # what f declares holds for its gradient, too
+
+
+def test_calls_with_wrong_arguments_are_type_errors() -> None:
+    def f(x: float, y: float = 2.0) -> float:
+        return x * y
+
+    compiled = wg.jit(f)
+    assert compiled(3.0) == 6.0 and compiled(3.0, y=1.0) == 3.0
+    for call in (lambda: compiled(), lambda: compiled(1.0, z=2.0), lambda: compiled(1.0, 2.0, 3.0)):
+        with pytest.raises(wg.errors.CallError):
+            call()
+    with pytest.raises(TypeError, match="without x"):
+        compiled()
 
 
 def test_lower_shows_the_stages() -> None:
