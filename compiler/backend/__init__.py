@@ -20,10 +20,15 @@ host code on every target. All work over array elements reaches `target.run(host
 
 Everything a body needs from outside it asks of `scope` (emit/scope.py): `scope.scalar(value)`, `scope.buffer(value)`
 (pointer, extents, strides of a stored array), `scope.extent(value, axis)`, `scope.outer(operand, type)` for any other
-host operand. On the CPU the scope of the body is the host's own. A GPU target makes a `CapturingScope` over the text of a new kernel:
-each host operand that is asked for becomes a kernel parameter (`scope.captured`: host operand, LLVM type, kernel name),
-and the index operands are thread ids instead of loop counters. What differs in instructions is in
-`scope.dialect` (emit/scalars.py): the names of math functions, the address space of pointers, atomics.
+host operand. What differs in instructions is in `scope.dialect` (emit/scalars.py): math functions, atomics.
+
+GPUs
+----
+A GPU program is split before any text is written, IR to IR (device_outline.py): a host part that launches, and kernels,
+each an ordinary function (i, outputs..., inputs...) -> outputs for one iteration. The emitter here writes it as it would
+for the CPU, with `ThreadTarget` (device_thread.py) for loops and memory within a thread; device_text.py puts a loop over
+the thread's iterations around it, for NVPTX or for the simulated GPU. The host part is written by device_host*.py:
+arrays there are counted references to device memory, so what is in place is decided as the program runs.
 
 `for` ops with `parallel = True` reach `target.run_parallel(host, op)`; the CPU runs them as loops.
 Memory goes through `target.allocate(host, bytes)`, `target.free(host, pointer)`, `target.copy(host, ...)`.

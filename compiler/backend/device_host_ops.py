@@ -11,8 +11,10 @@ from wengert.compiler.backend.emit.scalars import emit_row
 from wengert.compiler.backend.emit.text import constant_text, memory_type, part_type, register_type
 from wengert.compiler.ir.core import Op, Value
 
-BLOCK, MOST_BLOCKS = 256, 4096
-"""Threads of a block; blocks at most (threads then take several iterations each)."""
+THREADS = {"one": 1, "few": 64, "many": 256}
+"""Threads of a block, by the `threads` of a launch: small blocks spread over more of the GPU."""
+MOST_THREADS = 1 << 20
+"""Of a launch; each then takes several iterations."""
 
 
 def _scalar(host: HostWriter, op: Op) -> None:
@@ -92,9 +94,7 @@ def _launch(host: HostWriter, op: Op) -> None:
     go, after = text.fresh("launch"), text.fresh("after")
     text.branch_if(text.value(f"icmp sgt i64 {count}, 0"), go, after)
     text.label(go)
-    blocks, threads = (
-        ("1", "1") if op.attrs["threads"] == "one" else (_blocks(host, count, str(MOST_BLOCKS)), str(BLOCK))
-    )
+    blocks, threads = ("1", "1") if op.attrs["threads"] == "one" else _grid(host, count, THREADS[op.attrs["threads"]])
     scratch, held = host.scratch[kernel], ""
     arguments = [("i64", count), ("ptr", host.table_word(Table.ERRORS))]
     for v, buffer in zip(op.operands[1 : 1 + outputs], buffers, strict=True):
@@ -126,10 +126,10 @@ def _launch(host: HostWriter, op: Op) -> None:
         host.arrays[v] = buffer
 
 
-def _blocks(host: HostWriter, count: str, most: str) -> str:
-    """Blocks for so many iterations, at most `most`."""
-    up = host.text.value(f"udiv i64 {host.text.value(f'add i64 {count}, {BLOCK - 1}')}, {BLOCK}")
-    return _smaller(host, up, most)
+def _grid(host: HostWriter, count: str, threads: int) -> tuple[str, str]:
+    """(blocks, threads of a block) for so many iterations."""
+    up = host.text.value(f"udiv i64 {host.text.value(f'add i64 {count}, {threads - 1}')}, {threads}")
+    return _smaller(host, up, str(MOST_THREADS // threads)), str(threads)
 
 
 def _smaller(host: HostWriter, a: str, b: str) -> str:

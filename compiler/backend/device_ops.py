@@ -91,6 +91,6 @@ register(
         _evaluate_launch,
         extent=_extent_launch,
         doc="runs a kernel; operands: count, outputs..., inputs...; attrs: kernel, outputs (how many), threads "
-        '("many", or "one" for a loop that has to run in order)',
+        '("many", "few" in a block for long iterations, or "one" for a loop that has to run in order)',
     )
 )

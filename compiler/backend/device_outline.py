@@ -114,8 +114,13 @@ class Outliner:
         write: Callable[[KernelBuilder], Sequence[Value]],
         one_thread: bool = False,
         shared: bool = False,
+        heavy: bool = False,
     ) -> list[Value]:
-        """A kernel of `count` iterations whose body `write` writes; returns the outputs after it."""
+        """A kernel of `count` iterations whose body `write` writes; returns the outputs after it.
+
+        one_thread: in order. shared: several may add to one element. heavy: an iteration is long, so that it matters
+        that also a few thousand of them are spread over the whole GPU.
+        """
         kernel = KernelBuilder(self, outputs)
         kernel.builder.span, kernel.builder.role = self.host.span, self.host.role
         name = f"{label}_{len(self.kernels)}"
@@ -124,7 +129,7 @@ class Outliner:
         self.kernels.append(Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared))
         op = self.host.op(
             "launch", (count, *outputs, *inputs), hint=[v.hint for v in outputs], kernel=function,
-            outputs=len(outputs), threads="one" if one_thread else "many",
+            outputs=len(outputs), threads="one" if one_thread else "few" if heavy else "many",
         )  # fmt: skip
         return list(op.results)
 

@@ -120,7 +120,7 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
         return results
 
     shared = any(o.name in ("accumulate", "accumulate_slice") for o in body.walk())
-    made = outliner.launch("for", count, outputs, write, shared=shared)
+    made = outliner.launch("for", count, outputs, write, shared=shared, heavy=True)
     values = dict(zip(arrays, made, strict=False))
     for k, partial in zip(scalars, made[len(arrays) :], strict=True):
         dtype, init = op.results[k].type.dtype, outliner.values[op.operands[3 + k]]
