@@ -1,0 +1,114 @@
+"""The NVIDIA accelerator's own logic, on a CuPy of the test's making whose device memory is the host's."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from wengert.compiler.diag.errors import MemoryFault
+from wengert.compiler.runtime import cuda
+
+
+class Buffer:
+    def __init__(self, size):
+        self.bytes = np.zeros(size, np.uint8)
+        self.ptr = self.bytes.ctypes.data
+
+
+class Device:
+    compute_capability = "90"
+
+    def __init__(self, id):
+        self.id = id
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+
+class Stream:
+    ptr = 0
+
+    def synchronize(self):
+        pass
+
+
+class Event:
+    def __init__(self, disable_timing=False):
+        self.recorded = 0
+
+    def record(self, stream=None):
+        self.recorded += 1
+
+    def synchronize(self):
+        pass
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    copies = []
+
+    def memcpy(target, source, size, kind, stream):
+        copies.append((size, kind))
+        ctypes.memmove(target, source, size)
+
+    def alloc(size):
+        if size > 1 << 40:
+            raise OutOfMemoryError
+        return Buffer(size)
+
+    fake = types.ModuleType("cupy")
+    fake.cuda = types.SimpleNamespace(  # type: ignore[attr-defined]
+        Device=Device, Event=Event, alloc=alloc, alloc_pinned_memory=Buffer, get_current_stream=Stream,
+        runtime=types.SimpleNamespace(memcpyAsync=memcpy), memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+        get_elapsed_time=lambda start, end: 0.5,
+    )  # fmt: skip
+    fake.get_default_memory_pool = lambda: types.SimpleNamespace(free_all_blocks=lambda: None)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "cupy", fake)
+    made = cuda.CudaAccelerator(0)
+    made.copies = copies  # type: ignore[attr-defined]
+    return made
+
+
+def test_it_says_what_it_is(gpu):
+    assert (gpu.id, gpu.kind, gpu.sm, gpu.stream) == ("cuda:0", "cuda", 90, 0)
+
+
+@pytest.mark.parametrize("size", [8, 1000, cuda._CHUNK, cuda._CHUNK + 8, 3 * cuda._CHUNK + 1000])
+def test_copies_in_chunks_are_whole(gpu, size):
+    array = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    memory = gpu.allocate(size)
+    assert gpu.upload(array, memory.pointer) > 0.0
+    back = np.zeros_like(array)
+    gpu.download(memory.pointer, back)
+    assert np.array_equal(array, back)
+    assert max(n for n, _ in gpu.copies) <= cuda._CHUNK
+    assert {kind for _, kind in gpu.copies} == {1, 2}
+
+
+def test_reading_and_copying_within(gpu):
+    first, second = gpu.allocate(16), gpu.allocate(16)
+    gpu.upload(np.array([1.5, 2.5]), first.pointer)
+    gpu.copy(first.pointer, second.pointer, 16)
+    out = np.zeros(1)
+    gpu.read(second.pointer + 8, out.ctypes.data, 8)
+    assert out[0] == 2.5
+
+
+def test_no_memory_left(gpu):
+    with pytest.raises(MemoryFault, match="cuda:0 has no"):
+        gpu.allocate(1 << 50)
+
+
+def test_clocks(gpu):
+    assert gpu.elapsed(gpu.clock(), gpu.clock()) == 0.5
