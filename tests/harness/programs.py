@@ -63,7 +63,8 @@ def generate(seed: int) -> Program:
 
 HELPERS = {
     "mix": "def mix(a, b):\n    if a > b:\n        return a * b + 0.3\n    return np.sin(a) - b\n",
-    "smooth": "def smooth(u, w):\n    for k in range(1, len(u) - 1):\n        u[k] = np.sin(w * (u[k - 1] + u[k + 1]) + 0.1 * u[k])\n",
+    "smooth": "def smooth(u, w):\n    for k in range(1, len(u) - 1):\n"
+    "        u[k] = np.sin(w * (u[k - 1] + u[k + 1]) + 0.1 * u[k])\n",
     "norm": "def norm(u):\n    total = 0.0\n    for k in range(len(u)):\n        total += u[k] * u[k]\n"
     "    return np.sqrt(1.0 + total)\n",
     "scaled": "def scaled(u, c):\n    return np.tanh(c * u)\n",

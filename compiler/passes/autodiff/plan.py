@@ -12,9 +12,10 @@ from wengert.compiler.ir.types import Type
 class Kept:
     """One value that is saved for the reverse sweep.
 
-    name: its hint in the IR, else the op that makes it. type: its type. loops: how many loops stand around it. scheme: "array" (preallocated, by
-    trip number), "growing" (the same, growing with a `while`), "stack" (pushed and popped), "result" (handed out of the
-    branches around it). bytes_per_trip and bytes: None where an extent or trip count is known only at run time.
+    name: its hint in the IR, else the op that makes it. type: its type. loops: how many loops stand around it.
+    scheme: "array" (preallocated, by trip number), "growing" (the same, growing with a `while`), "stack" (pushed and
+    popped), "result" (handed out of the branches around it). bytes_per_trip and bytes: None where an extent or trip
+    count is known only at run time.
     """
 
     name: str
