@@ -169,7 +169,12 @@ class _Bufferiser:
             self.take(base, (op, 0))
             self.plan.storage[result] = self.plan.storage[base]
             if op.name in ("update_slice", "accumulate_slice") and self._reads_elsewhere(op):
-                self.plan.through_temporary.add(op)
+                value = op.operands[1]
+                if value in self.plan.stored:
+                    self.plan.through_temporary.add(op)
+                else:  # as NumPy: the right-hand side is computed first
+                    self.plan.stored.add(value)
+                    self.plan.storage[value] = self.fresh(value)
         else:
             self.plan.storage[result] = self.fresh(result)
 
@@ -193,9 +198,8 @@ class _Bufferiser:
         block = node if isinstance(node, Block) else self.structure.block_of[node]
         if self.structure.loops_between(block, self.structure.home[value]):
             return False
-        if any(self._is_later(use, point) for use in self.structure.uses[value]):
-            return False
-        return not any(self._defined_later(v, point) for v in self.readers(value))
+        # Virtual arrays defined later read it by way of a later use of its own, or of a virtual array that `take` stores.
+        return not any(self._is_later(use, point) for use in self.structure.uses[value])
 
     def _is_later(self, use: Use, point: Point) -> bool:
         """Whether the use reads the value after (or while) `point` takes its buffer."""
@@ -209,11 +213,6 @@ class _Bufferiser:
         return use.at > self.structure.start[node] and not self.structure.exclusive(
             self.structure.block_of[node], use.block
         )
-
-    def _defined_later(self, virtual: Value, point: Point) -> bool:
-        op = virtual.owner
-        assert op is not None
-        return self._is_later(Use(op, self.structure.block_of[op], 0, self.structure.start[op]), point)
 
     def take(self, value: Value, point: Point) -> None:
         """Give the buffer to `point`; virtual arrays that would read it later are stored."""

@@ -31,6 +31,12 @@ def is_virtual_kind(op: Op) -> bool:
     return len(op.results) == 1 and op.result.type.is_array and (row.kind in ("elementwise", "view") or op.name in ("iota", "reshape"))
 
 
+def is_fill(value: Value) -> bool:
+    """Whether the array repeats one number: writing it again costs less than copying it."""
+    op = value.owner
+    return op is not None and op.name == "broadcast" and op.operands[0].type.is_scalar
+
+
 def op_cost(op: Op) -> int:
     """Rough cost of one element in additions; views and conversions of index numbers are free."""
     row = REGISTRY[op.name]
@@ -86,6 +92,8 @@ class _Fuser:
         if op.name == "dim":
             return set()
         kind = REGISTRY[op.name].kind
+        if kind == "update" and use.index == 0 and op.name != "grow" and is_fill(op.operands[0]):
+            return {(op, ())}
         if kind == "control" or (kind == "update" and use.index == 0):
             return None
         if kind == "contract" and self.cost[op.operands[use.index]] > 0 and any(v.type.rank > 1 for v in op.operands):

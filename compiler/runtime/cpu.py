@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+
 from wengert.compiler.backend import target
 from wengert.compiler.backend.bufferise import Plan, bufferise
 from wengert.compiler.backend.emit import families
 from wengert.compiler.backend.emit.cpu import CpuTarget
-from wengert.compiler.backend.emit.host import Fault, HostEmitter, Statistics, symbol
+from wengert.compiler.backend.emit.host import COUNTERS, Fault, HostEmitter, Statistics, symbol
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.text import Module
 from wengert.compiler.backend.lower import lower
@@ -108,7 +110,8 @@ class Executable:
         image = target.object_code(parsed)
         start = self._lap("machine code", start)
         name = symbol(self.function)
-        loaded = target.link(image, [name], support().imports | families.blas_addresses(module))
+        exports = [name, COUNTERS] if self.options.count else [name]
+        loaded = target.link(image, exports, support().imports | families.blas_addresses(module))
         self._lap("link", start)
         code = _Code(parsed, text, loaded, loaded[name], emitter.faults, emitter.statistics)
         self.layout = emitter.layout
@@ -145,14 +148,23 @@ class Executable:
 
     @property
     def statistics(self) -> dict[str, int]:
-        """Copies and allocations in the code: `copies`, `allocations`, and of these `copies_in_loops`, `allocations_in_loops`."""
+        """Copies and allocations in the code: `copies`, `allocations`, and of these `copies_in_loops`, `allocations_in_loops`;
+        `growths`: tapes of unknown length, which double when full."""
         own = self._code.statistics
         return {
             "copies": own.number("copy"),
             "copies_in_loops": own.number("copy", in_loops=True),
             "allocations": own.number("allocation"),
             "allocations_in_loops": own.number("allocation", in_loops=True),
+            "growths": own.number("growth"),
         }
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What the last call copied and allocated; only with `Options.count`."""
+        names = ("copies", "copied_bytes", "allocations", "allocated_bytes")
+        values = (ctypes.c_int64 * 4).from_address(self._code.loaded[COUNTERS])
+        return dict(zip(names, values, strict=True))
 
     # -- calls
 

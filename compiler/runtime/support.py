@@ -15,6 +15,7 @@ import ctypes
 from functools import cache
 
 import numpy as np
+
 from wengert.compiler.backend import target
 
 ARRAY, SCALAR = 0, 1
@@ -384,7 +385,7 @@ start:
   %range_words = mul i64 %n, 2
   %range_words1 = add i64 %range_words, 2
   %ranges = alloca i64, i64 %range_words1, align 16
-  call void @llvm.memset.p0.i64(ptr %frame, i8 0, i64 56, i1 false)
+  call void @llvm.memset.p0.i64(ptr %frame, i8 0, i64 24, i1 false)
   %first_record = getelementptr i64, ptr %d, i64 8
   %stride = call i64 @word(ptr %d, i64 7)
   br label %param

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import product as each_index
 
 from wengert.compiler.backend.emit.control import counted_loop
-from wengert.compiler.backend.emit.host import FAULT_WORDS, Fault, HostEmitter
+from wengert.compiler.backend.emit.host import COUNTERS, Fault, HostEmitter
 from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, load, store
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
@@ -65,9 +65,9 @@ class CpuTarget:
             self._counted(host, 0, size)
 
     def _counted(self, host: HostEmitter, counter: int, size: str) -> None:
-        """Count an event and its bytes in the frame."""
-        for word, amount in ((FAULT_WORDS + counter, "1"), (FAULT_WORDS + counter + 1, size)):
-            pointer = host.frame_pointer(word)
+        """Count an event and its bytes in the module's counters."""
+        for k, amount in ((counter, "1"), (counter + 1, size)):
+            pointer = host.text.value(f"getelementptr i64, ptr @{COUNTERS}, i64 {k}")
             before = host.text.value(f"load i64, ptr {pointer}")
             host.text.do(f"store i64 {host.text.value(f'add i64 {before}, {amount}')}, ptr {pointer}")
 

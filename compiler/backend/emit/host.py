@@ -2,7 +2,7 @@
 
     define i32 @name(ptr %frame)        0: done, 1: a fault (recorded in the frame), 2: interrupted
 
-The frame is a row of i64 words: the record of a fault, counters, then for each parameter its scalar or its pointer,
+The frame is a row of i64 words: the record of a fault, then for each parameter its scalar or its pointer,
 extents and strides, then for each result its scalar or its pointer and extents (see `FrameLayout`).
 """
 
@@ -22,8 +22,10 @@ from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import Type
 
-FAULT_WORDS, COUNTERS = 3, 4
-"""Words 0-2: number of the fault, two operands. Words 3-6: copies, bytes copied, allocations, bytes allocated."""
+FAULT_WORDS = 3
+"""Words 0-2 of the frame: number of the fault, two operands."""
+COUNTERS = "wg_counters"
+"""With `count`, a global of four i64: copies, bytes copied, allocations, bytes allocated; of the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class FrameLayout:
 
     @classmethod
     def of(cls, function: Function) -> FrameLayout:
-        at = FAULT_WORDS + COUNTERS
+        at = FAULT_WORDS
         places: list[int] = []
         for p in function.params:
             places.append(at)
@@ -89,7 +91,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Count:
-    """A copy or an allocation in the compiled code: what, in how many loops, for which op."""
+    """A copy, an allocation or a growth (of a tape) in the compiled code: what, in how many loops, for which op."""
 
     what: str
     depth: int
@@ -140,6 +142,9 @@ class HostEmitter:
         """Write the function into the module."""
         self.text.begin()
         self._fail_phis()
+        if self.count:
+            self.module.globals.append(f"@{COUNTERS} = global [4 x i64] zeroinitializer")
+            self.text.do(f"store [4 x i64] zeroinitializer, ptr @{COUNTERS}")
         for k, p in enumerate(self.function.params):
             self._parameter(k, p)
         self.block(self.function.body)
@@ -311,9 +316,9 @@ class HostEmitter:
             pointer = self.allocate_pointer(value, extents)
         return Buffer(dtype, pointer, extents, None, self._alias_number.get(storage.alias_group(), 0))
 
-    def allocate_pointer(self, value: Value, extents: Sequence[str]) -> str:
+    def allocate_pointer(self, value: Value, extents: Sequence[str], what: str = "allocation") -> str:
         self.allocations += 1
-        self.statistics.counts.append(Count("allocation", self.depth, self.op))
+        self.statistics.counts.append(Count(what, self.depth, self.op))
         size = value.type.dtype.bits // 8
         return self.target.allocate(self, self._checked_count(extents), size)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
-from wengert.compiler.backend.emit.nest import Elements, address, combine_elements, fill_body, load, store
+from wengert.compiler.backend.emit.nest import Elements, address, combine_elements, fill_body, flat_body, load, store
 from wengert.compiler.backend.emit.scope import Buffer, Scope
 from wengert.compiler.backend.emit.text import memory_type
 from wengert.compiler.ir.core import Op, Value
@@ -13,6 +13,11 @@ from wengert.compiler.ir.core import Op, Value
 
 def _target_buffer(host: HostEmitter, op: Op, overwritten: bool = False) -> Buffer:
     """The result's buffer, holding operand 0's elements (unless all are going to be overwritten)."""
+    if op.operands[0] not in host.plan.stored:  # a fill
+        made = host.allocate(op.result)
+        if not overwritten:
+            host.run_map((host.scope.index.product(made.extents),), flat_body(made, op.operands[0]))
+        return made
     base = host.scope.buffer(op.operands[0])
     if (op, 0) in host.plan.taken:
         return base
@@ -103,7 +108,7 @@ def _grow(host: HostEmitter, op: Op) -> None:
     doubled = e.multiply(base.extents[0], "2")
     larger = text.value(f"call i64 @llvm.smax.i64(i64 {needed}, i64 {doubled})")
     extents = (larger, *base.extents[1:])
-    made = Buffer(base.dtype, host.allocate_pointer(op.result, extents), extents)
+    made = Buffer(base.dtype, host.allocate_pointer(op.result, extents, "growth"), extents)
     host.target.copy(host, base, made)
     host.target.free(host, base.pointer)
     after = text.block
