@@ -21,12 +21,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
+from wengert.compiler.backend.disjoint import Bounds, Region
 from wengert.compiler.backend.fuse import is_virtual_kind, stored_values
 from wengert.compiler.backend.places import Places
 from wengert.compiler.backend.structure import Structure, Use
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
-from wengert.compiler.ir.types import Type
+from wengert.compiler.ir.types import I64, Type
+from wengert.compiler.ops.arrays import split_slice
 
 SMALL = 64
 """Arrays of static shape with up to so many elements live on the stack."""
@@ -116,6 +118,9 @@ class _Bufferiser:
         self.plan, self.structure = plan, plan.structure
         self.takers: dict[Value, set[Op | Block]] = {}
         self.virtual_over: dict[Value, list[Value]] = {}
+        self.bounds = Bounds(plan.structure, plan.places)
+        self._unknown = Value(Type(I64))
+        self.structure.home[self._unknown] = plan.function.body
         self._find_virtual_readers()
 
     def _find_virtual_readers(self) -> None:
@@ -254,9 +259,38 @@ class _Bufferiser:
                 return self._covers_from_start(op)
             if REGISTRY[owner.name].kind == "elementwise":
                 return all(harmless(o) for o in owner.operands if o.type.is_array)
-            return owner.name == "slice" and owner.operands[0] in self.plan.stored and self._same_region(owner, op)
+            if owner.name != "slice" or owner.operands[0] not in self.plan.stored:
+                return REGISTRY[owner.name].kind == "view" and owner.operands[0].type.is_array and self._reads_apart(v, op)
+            return self._same_region(owner, op) or self._reads_apart(v, op)
 
         return not harmless(value)
+
+    def _reads_apart(self, view: Value, op: Op) -> bool:
+        """Whether a view, or a view of one, is of a region of the buffer that the update does not write to."""
+        owner = view.owner
+        while owner is not None and owner.operands[0] not in self.plan.stored:
+            if REGISTRY[owner.name].kind != "view" or not owner.operands[0].type.is_array:
+                return False
+            owner = owner.operands[0].owner
+        if owner is None or owner.name != "slice":
+            return False
+        _, starts, sizes = split_slice(owner)
+        drop = owner.attrs["drop"]
+        read = Region(starts, tuple(None if k in drop else n for k, n in enumerate(sizes)), owner.attrs["steps"])
+        base, value, *at = op.operands
+        extents = iter(range(value.type.rank))
+        written_sizes: list[Value | None] = []
+        for k in range(base.type.rank):
+            if k in op.attrs["drop"]:
+                written_sizes.append(None)
+                continue
+            place = self.plan.places.of(value, next(extents))
+            if not isinstance(place, Value):
+                written_sizes.append(self._unknown)
+            else:
+                written_sizes.append(place)
+        written = Region(tuple(at), tuple(written_sizes), op.attrs["steps"])
+        return self.bounds.apart(read, written)
 
     def _covers_from_start(self, op: Op) -> bool:
         starts = op.operands[2:]

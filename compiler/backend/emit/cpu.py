@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from itertools import product as each_index
 
 from wengert.compiler.backend.emit.control import counted_loop
-from wengert.compiler.backend.emit.host import COUNTERS, Fault, HostEmitter
+from wengert.compiler.backend.emit.host import COUNTERS, FUEL, Fault, HostEmitter
 from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, load, store
+from wengert.compiler.backend.emit.outline import NestHost, outline, parallel_nodes
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
 from wengert.compiler.backend.emit.text import register_type
@@ -23,9 +24,6 @@ UNROLLED = 16
 QUIET = 4096
 """Domains of up to so many elements are not interrupted."""
 BLOCK = 512
-FUEL = 1 << 20
-"""Simple operations between two looks for an interrupt: about a millisecond."""
-
 Each = Callable[[list[str]], None]
 
 
@@ -73,18 +71,16 @@ class CpuTarget:
 
     # -- interrupts
 
-    def poll(self, host: HostEmitter, work: str) -> None:
+    def poll(self, host: NestHost, work: str) -> None:
         text = host.text
-        if not host.fuel:
-            host.fuel = text.alloca("i64", "fuel")
-            text.entry.append(f"  store i64 {FUEL}, ptr {host.fuel}")
-            text.module.declare("wg_poll", "declare i32 @wg_poll() cold")
-        left = text.value(f"sub i64 {text.value(f'load i64, ptr {host.fuel}')}, {work}")
-        text.do(f"store i64 {left}, ptr {host.fuel}")
+        fuel = host.fuel_pointer()
+        text.module.declare("wg_poll", "declare i32 @wg_poll() cold")
+        left = text.value(f"sub i64 {text.value(f'load i64, ptr {fuel}')}, {work}")
+        text.do(f"store i64 {left}, ptr {fuel}")
         look, after = text.fresh("look"), text.fresh("go")
         text.branch_if(text.value(f"icmp sge i64 {left}, 0"), after, look, "!prof !0")
         text.label(look)
-        text.do(f"store i64 {FUEL}, ptr {host.fuel}")
+        text.do(f"store i64 {FUEL}, ptr {fuel}")
         signal = text.value("call i32 @wg_poll()")
         host.leave_unless(text.value(f"icmp eq i32 {signal}, 0"), "0")
         text.branch(after)
@@ -93,6 +89,12 @@ class CpuTarget:
     # -- nests
 
     def run(self, host: HostEmitter, nest: Nest) -> str | None:
+        if all(is_literal(n) for n in nest.extents) and _literal_product(nest.extents) <= UNROLLED:
+            return self.loops(host, nest)
+        return outline(host, nest, self.loops)
+
+    def loops(self, host: NestHost, nest: Nest) -> str | None:
+        """The loops of a nest, written where `host` is writing."""
         if not nest.reduced:
             self._map(host, nest.extents, lambda index: _ignore(nest.body(host.scope, index)), nest.weight)
             return None
@@ -104,7 +106,7 @@ class CpuTarget:
             self._reduce_each(host, nest, nest.into)
         return None
 
-    def _map(self, host: HostEmitter, extents: Sequence[str], each: Each, weight: int, independent: bool = True) -> None:
+    def _map(self, host: NestHost, extents: Sequence[str], each: Each, weight: int, independent: bool = True) -> None:
         """`each` for every index, in any order if `independent`."""
         if all(is_literal(n) for n in extents) and _literal_product(extents) <= UNROLLED:
             for index in each_index(*(range(int(n)) for n in extents)):
@@ -136,7 +138,7 @@ class CpuTarget:
         level(0)
 
     def _innermost(
-        self, host: HostEmitter, extent: str, each: Callable[[str], None], latch: str, quiet: bool, weight: int
+        self, host: NestHost, extent: str, each: Callable[[str], None], latch: str, quiet: bool, weight: int
     ) -> None:
         def trip(i: str, _: list[str]) -> list[str]:
             each(i)
@@ -155,7 +157,7 @@ class CpuTarget:
         last = len(nest.extents) - 1
         return last not in nest.reduced and nest.extents[last] != "1"
 
-    def _reduce_rows(self, host: HostEmitter, nest: Nest, into: Buffer) -> None:
+    def _reduce_rows(self, host: NestHost, nest: Nest, into: Buffer) -> None:
         dtype, scope = into.dtype, host.scope
         identity = identity_of(nest.combine, dtype)
         self._map(host, into.extents, lambda index: store(scope, into, address(scope, into, index), identity), 1)
@@ -168,7 +170,7 @@ class CpuTarget:
 
         self._map(host, nest.extents, each, nest.weight + 1)
 
-    def _reduce_each(self, host: HostEmitter, nest: Nest, into: Buffer) -> None:
+    def _reduce_each(self, host: NestHost, nest: Nest, into: Buffer) -> None:
         kept, reduced, scope = nest.kept, nest.reduced, host.scope
         inner = tuple(nest.extents[k] for k in reduced)
 
@@ -189,7 +191,7 @@ class CpuTarget:
 
     def _reduce(
         self,
-        host: HostEmitter,
+        host: NestHost,
         nest: Nest,
         extents: Sequence[str],
         place: Callable[[list[str]], list[str]],
@@ -263,7 +265,7 @@ class CpuTarget:
         return host.text.value(f"select i1 {lost}, {type_} {totals[0]}, {type_} {corrected}")
 
 
-def _carry(host: HostEmitter, type_: str, totals: list[str], block: str) -> list[str]:
+def _carry(host: NestHost, type_: str, totals: list[str], block: str) -> list[str]:
     """Add the sum of a block to (sum, error) without losing the rounding error (Knuth's two-sum)."""
 
     def do(instruction: str, a: str, b: str) -> str:
@@ -277,7 +279,7 @@ def _carry(host: HostEmitter, type_: str, totals: list[str], block: str) -> list
 
 
 def chunks(
-    host: HostEmitter,
+    host: NestHost,
     extent: str,
     size: int,
     weight: int,
@@ -328,9 +330,7 @@ def _literal_product(extents: Sequence[str]) -> int:
     return total
 
 
-def _parallel_metadata(host: HostEmitter) -> tuple[str, str]:
+def _parallel_metadata(host: NestHost) -> tuple[str, str]:
     """(what to append to memory accesses, what to append to the latch) to say that iterations are independent."""
-    group = host.module.node("distinct !{}")
-    parallel = host.module.node(f'!{{!"llvm.loop.parallel_accesses", {group}}}')
-    loop = host.module.node(f"!{{self, {parallel}}}")
-    return f", !llvm.access.group {group}", f"!llvm.loop {loop}"
+    group, _ = parallel_nodes(host.module)
+    return f", !llvm.access.group {group}", host.loop_metadata()

@@ -16,7 +16,7 @@ from wengert.compiler.backend.bufferise import Plan, Storage
 from wengert.compiler.backend.emit.nest import Elements, Nest, address, fill_body, flat_body, is_flat, load, store
 from wengert.compiler.backend.emit.scalars import Dialect, emit_row
 from wengert.compiler.backend.emit.scope import Buffer, Scope
-from wengert.compiler.backend.emit.text import COLD, Module, Phi, Text, constant_text, memory_type
+from wengert.compiler.backend.emit.text import COLD, Module, Phi, Text, constant_text, memory_type, parallel_nodes
 from wengert.compiler.backend.fuse import op_cost
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
@@ -24,6 +24,8 @@ from wengert.compiler.ir.types import Type
 
 FAULT_WORDS = 3
 """Words 0-2 of the frame: number of the fault, two operands."""
+FUEL = 1 << 20
+"""Simple operations between two looks for an interrupt: about a millisecond."""
 COUNTERS = "wg_counters"
 """With `count`, a global of four i64: copies, bytes copied, allocations, bytes allocated; of the last call."""
 
@@ -271,6 +273,17 @@ class HostEmitter:
             self.text.do("call void @wg_free_all(ptr %live)")
         interrupted = self.text.value(f"icmp eq i64 {self.fail_code.name}, 0")
         self.text.do(f"ret i32 {self.text.value(f'select i1 {interrupted}, i32 2, i32 1')}")
+
+    def fuel_pointer(self) -> str:
+        """Where it is counted how much work is left before the next look for an interrupt."""
+        if not self.fuel:
+            self.fuel = self.text.alloca("i64", "fuel")
+            self.text.entry.append(f"  store i64 {FUEL}, ptr {self.fuel}")
+        return self.fuel
+
+    def loop_metadata(self) -> str:
+        """What to append to the latch of a loop whose marked accesses are independent."""
+        return f"!llvm.loop {self.module.node(f'!{{self, {parallel_nodes(self.module)[1]}}}')}"
 
     # -- memory
 
