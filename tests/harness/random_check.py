@@ -7,7 +7,7 @@ import argparse
 import numpy as np
 
 from tests.harness.derivatives import differences, direction, floating, inner
-from tests.harness.fuzz import Wrong, compare, second_order
+from tests.harness.interpreted import Wrong, compare, second_order
 from tests.harness.random_ir import arguments_for, random_function
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.verify import verify

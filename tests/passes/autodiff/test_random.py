@@ -21,7 +21,7 @@ def test_programs(start: int) -> None:
     """What is traced does what Python does, and its derivatives agree; some programs are refused, most are not."""
     refused = 0
     for seed in range(start, start + CHUNK):
-        found = fuzz.outcome(generate(seed).source, seed, derivatives=True)
+        found = fuzz.outcome(generate(seed).source, seed, "derivatives")
         refused += found.startswith("refused")
         assert found == "ok" or found.startswith(("refused", "python")), f"seed {seed}: {found}\n{generate(seed).source}"
     assert refused <= CHUNK // 4
