@@ -97,10 +97,14 @@ def _around(text: str, message: str) -> str:
 
 
 def optimise(module: llvm.ModuleRef, level: int = 2) -> None:
-    """LLVM's standard passes, in place."""
+    """LLVM's standard passes, in place.
+
+    Without superword-level parallelism: it took 40 % of the passes' time on scalar loops and their adjoints, and made
+    them no faster. Loops over arrays are vectorised by the loop vectoriser.
+    """
     with _LOCK:
         options = llvm.create_pipeline_tuning_options(level)
-        options.loop_vectorization = options.slp_vectorization = level > 1
+        options.loop_vectorization = level > 1
         builder = llvm.create_pass_builder(machine(), options)
         builder.getModulePassManager().run(module, builder)
 

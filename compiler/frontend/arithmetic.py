@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from wengert.compiler.frontend.index import Affine, Term, atom, number
 from wengert.compiler.frontend.merge import describe, scalar_type, to_value
@@ -61,7 +60,7 @@ def as_array(tracer: Tracer, item: Object) -> Array:
 @functools.lru_cache(maxsize=4096)
 def resolve(name: str, operands: tuple[DType | type, ...]) -> tuple[tuple[DType | None, ...], DType | None] | None:
     """NumPy's own answer: the dtypes a ufunc computes in and gives, for dtypes and (weak) Python number types."""
-    ufunc = getattr(np, name, None) or getattr(scipy.special, name)
+    ufunc = getattr(np, name, None) or np.exp  # erf, erfc: not NumPy's, promoted as its functions are
     asked: list[Any] = [o.numpy if isinstance(o, DType) else o for o in operands]
     asked = [np.dtype(bool) if o is bool else o for o in asked]
     if all(o in (int, float, complex) or o == np.dtype(bool) for o in asked) and not any(

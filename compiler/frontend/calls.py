@@ -13,7 +13,7 @@ from typing import Any
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend import attributes
 from wengert.compiler.frontend.control import run_block
-from wengert.compiler.frontend.functions import FUNCTIONS, HELP
+from wengert.compiler.frontend.functions import FUNCTIONS, HELP, scipy_function
 from wengert.compiler.frontend.iteration import items_of
 from wengert.compiler.frontend.liveness import analyse, terminates
 from wengert.compiler.frontend.merge import describe, scalar_type, to_value, unknown_extent
@@ -96,7 +96,7 @@ def _positional(node: ast.FunctionDef | ast.Lambda) -> list[str]:
 def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Keywords) -> Object:
     """A call of a Python object known at compile time."""
     try:
-        builder = FUNCTIONS.get(value)
+        builder = FUNCTIONS.get(value) or scipy_function(value)
     except TypeError:
         builder = None
     if builder is not None:
@@ -336,6 +336,7 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
         values.append(value)
         types_.append(type_)
     traced = transform.__wengert_trace__(Signature(tree, tuple(types_)))
+    tracer.reads.update(traced.reads)
     for array in traced.captures:
         values.append(tracer.read(tracer.capture(array, "captured")).value)
     function = traced.function

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from wengert.compiler import ops as rows
 from wengert.compiler.frontend import creation, products, reductions, shapes
@@ -85,7 +85,7 @@ def _register_rows() -> None:
         if row.kind != "elementwise" or row.name in ("where", "cast"):
             continue
         for name in row.numpy:
-            function = getattr(np, name, None) or getattr(scipy.special, name, None)
+            function = getattr(np, name, None)
             if function is None:
                 continue
             canonical = name if isinstance(function, np.ufunc) else row.name
@@ -93,6 +93,15 @@ def _register_rows() -> None:
 
 
 _register_rows()
+
+
+def scipy_function(value: Any) -> Builder | None:
+    """The builder of a scipy.special function that is a row (erf). SciPy's module is not imported for its sake."""
+    special = sys.modules.get("scipy.special")
+    if special is None or not isinstance(value, np.ufunc) or getattr(special, value.__name__, None) is not value:
+        return None
+    return _elementwise(value.__name__, value.__name__) if value.__name__ in REGISTRY else None
+
 
 # -- element-wise, composed
 

@@ -10,6 +10,7 @@ from typing import Any
 from wengert.compiler.diag.errors import CallError, TypeMismatch
 from wengert.compiler.frontend.signature import Leaf, Signature, declared_signature, signature_of
 from wengert.compiler.frontend.trace import Traced, trace
+from wengert.compiler.frontend.tracer import Reads
 from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
@@ -49,6 +50,7 @@ def replace_function(traced: Traced, function: Any, out: Tree | None = None, sig
         traced.captures,
         traced.source,
         traced.weak if out is None else (),
+        traced.reads,
     )
 
 
@@ -72,6 +74,7 @@ class Compiled:
         self.programs: dict[Any, Program] = {}
         self.last: Program | None = None
         self._entry: Callable[..., Any] | None = None
+        self._reads: Reads = {}
 
     # -- what subclasses override
 
@@ -80,7 +83,10 @@ class Compiled:
         return trace_for(self.__wrapped__, signature, recorder)
 
     def load(self, traced: Traced) -> Any:
-        """What runs the IR."""
+        """What runs the IR: a transform of an offloaded function runs on that function's device."""
+        inner = self.__wrapped__
+        if isinstance(inner, Compiled):
+            return inner.load(traced)
         return cpu.load(traced.function, source=traced.source)
 
     declared: Signature | None = None
@@ -95,9 +101,16 @@ class Compiled:
     # -- calls
 
     def __wengert_trace__(self, signature: Signature, recorder: Recorder | None = None) -> Traced:
-        return self.trace(signature, recorder or Recorder())
+        recorder = recorder or Recorder()
+        known = self.programs.get(signature.key)
+        if known is None or known.traced.signature.extents != signature.extents:
+            return self.trace(signature, recorder)
+        recorder.snapshots += known.recorder.snapshots
+        return known.traced
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._reads and not unchanged(self._reads):
+            self._forget()
         if self._entry is not None and not kwargs:
             result = self._entry(*args)
             if result is not NotImplemented:
@@ -112,15 +125,24 @@ class Compiled:
 
     def program(self, signature: Signature) -> Program:
         """The program for a signature, compiled now if it is new."""
+        if self._reads and not unchanged(self._reads):
+            self._forget()
         key = signature.key
         program = self.programs.get(key)
         if program is None:
             recorder = Recorder()
             traced = self.trace(signature, recorder)
             program = self.programs[key] = Program(traced, recorder, self.load(traced))
+            self._reads.update(traced.reads)
             self._entry = self._fast_entry(program)
         self.last = program
         return program
+
+    def _forget(self) -> None:
+        """Drop all programs: a global or helper function that they were compiled with means something else now."""
+        self.programs.clear()
+        self._reads = {}
+        self._entry = self.last = None
 
     def _fast_entry(self, program: Program) -> Callable[..., Any] | None:
         """The native entry, where arguments and results are plain leaves and nothing is captured."""
@@ -151,6 +173,18 @@ class Jit(Compiled):
         super().__init__(function, name)
         if self.declared is not None:
             self.program(self.declared)
+
+
+def unchanged(reads: Reads) -> bool:
+    """Whether the names of modules that were read while compiling still have the values they had."""
+    for (_, name), (namespace, value) in reads.items():
+        now = namespace.get(name, reads)
+        if now is not value and (type(now) not in _NUMBERS or type(now) is not type(value) or repr(now) != repr(value)):
+            return False
+    return True
+
+
+_NUMBERS = (float, int, bool, complex)
 
 
 def conform(args: tuple[Any, ...], declared: Signature, function: Compiled) -> tuple[Any, ...]:

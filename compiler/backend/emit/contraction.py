@@ -8,9 +8,9 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from math import prod
 
-from scipy.linalg import cython_blas
 from wengert.compiler.backend.emit.host import Fault, HostEmitter
 from wengert.compiler.backend.emit.nest import address_at, fill_body
 from wengert.compiler.backend.emit.scope import Buffer, Scope
@@ -155,7 +155,8 @@ def blas_addresses(module: Module) -> dict[str, int]:
 
 @cache
 def _address(name: str) -> int:
-    capsule = cython_blas.__pyx_capi__[name]
+    # SciPy's linear algebra takes longer to import than the compiler: only a program with a large product needs it
+    capsule = import_module("scipy.linalg.cython_blas").__pyx_capi__[name]
     name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
