@@ -25,7 +25,7 @@ from wengert.compiler.frontend.merge import scalar_type, to_value
 from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Poison, Scalar, Tuple
 from wengert.compiler.frontend.signature import Signature
 from wengert.compiler.frontend.source import parameters, parse, unwrap
-from wengert.compiler.frontend.tracer import Frame, Tracer
+from wengert.compiler.frontend.tracer import Frame, Reads, Tracer
 from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.tree import Tree
 
@@ -39,6 +39,7 @@ class Traced:
     out         the tree of the returned value only
     captures    NumPy arrays read from the module or a closure, to be passed as trailing arguments
     weak        for each leaf of `out`, whether Python would give a Python number there (not a NumPy scalar)
+    reads       the names of modules (the cells of a notebook) that were read, with the values they had
     """
 
     function: Function
@@ -47,6 +48,7 @@ class Traced:
     captures: tuple[np.ndarray, ...]
     source: Source
     weak: tuple[bool, ...] = field(default=())
+    reads: Reads = field(default_factory=dict)
 
 
 def trace(python_function: Callable[..., Any], signature: Signature, static: dict[str, Any] | None = None) -> Traced:
@@ -168,7 +170,7 @@ def finish(
             written.append(position)
     body.params += [content.value for _, _, content in tracer.captures]
     captures = tuple(array for array, _, _ in tracer.captures)
-    return Traced(Function(name, body, tuple(written)), signature, out, captures, source, tuple(weak))
+    return Traced(Function(name, body, tuple(written)), signature, out, captures, source, tuple(weak), tracer.reads)
 
 
 def has_static(tree: Tree) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -40,6 +41,8 @@ from wengert.compiler.ir.tree import field_names
 from wengert.compiler.ir.types import BOOL, C128, F64, I64, DType, dtype_of
 
 Handler = Callable[..., Any]
+Reads = dict[tuple[int, str], tuple[dict[str, Any], Any]]
+"""Names of modules that were read: (id of the namespace, name) -> (the namespace, the value it had)."""
 EXPRESSIONS: dict[type[ast.AST], Handler] = {}
 STATEMENTS: dict[type[ast.AST], Handler] = {}
 SERVICES: dict[str, Handler] = {}
@@ -119,6 +122,7 @@ class Tracer:
         self.prologue = 0
         self.hints: dict[Any, Any] = {}
         self.closed_over: dict[int, Frame] = {}
+        self.reads: Reads = {}
 
     # -- places and errors
 
@@ -194,6 +198,8 @@ class Tracer:
         assert frame is not None
         for space in (frame.enclosed, frame.namespace, vars(builtins)):
             if name in space:
+                if space is frame.namespace and not isinstance(space[name], types.ModuleType):
+                    self.reads[id(space), name] = space, space[name]
                 return self.lift(space[name], name)
         self.refuse("undefined", node, name=name)
 

@@ -17,7 +17,7 @@ from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.runtime.ledger import transfers
 from wengert.compiler.transforms.compiled import Compiled, Jit
-from wengert.compiler.transforms.offloaded import Offload
+from wengert.compiler.transforms.offloaded import Offload, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ def benchmark(
 
 
 def _on(f: Callable[..., Any], device: str) -> Compiled:
-    if device == "cpu":
-        return f if isinstance(f, Compiled) else Jit(f)
-    return Offload(f, device)
+    if device != "cpu" or placed(f) is not None:
+        return Offload(f, device)
+    return f if isinstance(f, Compiled) else Jit(f)
 
 
 def _copies(args: tuple[Any, ...]) -> tuple[Any, ...]:

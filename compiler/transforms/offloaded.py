@@ -43,3 +43,10 @@ class Offload(Compiled):
 
     def load(self, traced: Traced) -> Any:
         return offload.load(traced.function, self.device, source=traced.source)
+
+
+def placed(function: Any) -> Offload | None:
+    """The offload that decides where a function runs: itself, or the outermost one it is a transform of."""
+    while isinstance(function, Compiled) and not isinstance(function, Offload):
+        function = function.__wrapped__
+    return function if isinstance(function, Offload) else None
