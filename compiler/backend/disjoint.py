@@ -92,7 +92,8 @@ class Bounds:
         return False
 
     def at_least(self, value: Value, number: int, depth: int) -> bool:
-        return self.positive(Sum({value: 1}, 1 - number), depth - 1) if constant_of(value) is None else constant_of(value) >= number  # type: ignore[operator]
+        known = constant_of(value)
+        return known >= number if known is not None else self.positive(Sum({value: 1}, 1 - number), depth - 1)
 
     def _replaced(self, s: Sum, v: Value, k: int, by: Sum) -> Sum:
         rest = Sum({w: n for w, n in s.terms.items() if w is not v}, s.number)
@@ -107,7 +108,8 @@ class Bounds:
             if counts and loop is not None:
                 step = constant_of(loop.operands[2])
                 if step is not None and step > 0:
-                    found.append(([self.sum(loop.operands[0])], False) if k > 0 else ([self.sum(loop.operands[1]).plus(Sum({}, -1))], False))
+                    bound = self.sum(loop.operands[0]) if k > 0 else self.sum(loop.operands[1]).plus(Sum({}, -1))
+                    found.append(([bound], False))
             return found
         if op.name in ("minimum", "maximum"):
             one_of = (op.name == "minimum") == (k > 0)

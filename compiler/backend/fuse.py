@@ -27,8 +27,9 @@ Reader = tuple[Op, tuple[Op, ...]]
 
 def is_virtual_kind(op: Op) -> bool:
     """Whether elements of the op's result can be computed one by one where they are read."""
-    row = REGISTRY[op.name]
-    return len(op.results) == 1 and op.result.type.is_array and (row.kind in ("elementwise", "view") or op.name in ("iota", "reshape"))
+    if len(op.results) != 1 or op.result.type.is_scalar:
+        return False
+    return REGISTRY[op.name].kind in ("elementwise", "view") or op.name in ("iota", "reshape")
 
 
 def is_fill(value: Value) -> bool:

@@ -193,7 +193,7 @@ class _Planner:
         """The op of block `home` that holds the use."""
         if block is home:
             return op
-        for around, region in self.structure.outward(block):
+        for around, _ in self.structure.outward(block):
             if self.structure.block_of[around] is home:
                 return around
         raise AssertionError("a value is used outside its block")

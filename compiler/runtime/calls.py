@@ -1,6 +1,7 @@
 """Making compiled functions callable: the descriptor that `wg_call` reads (see support.py), and the function object.
 
-    header   kernel, frame words, parameters, results, fault handler, written arrays, options (1: a bare result), words per parameter
+    header   kernel, frame words, parameters, results, fault handler, written arrays, options (1: a bare result),
+             words per parameter
     array    0, type number, another, rank, slot, flags needed, written?, item size, then each extent (-1: any but 1)
     scalar   1, exact type, another type, how to read the other, slot, size
     result   kind, type number, rank, slot, item size, dtype object (scalars)
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from wengert.compiler.backend.emit.host import FrameLayout
 from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.types import Type

@@ -1,8 +1,9 @@
 """The machine code that every compiled function shares: memory, interrupts, and the call from Python.
 
 `wg_call` is a METH_FASTCALL function. Its `self` is a tuple whose first item, a bytes object, holds a *descriptor* (see
-calls.py): the kernel's address and what each argument must be. It checks and unpacks the arguments into the frame, runs the kernel, wraps the
-results. It never converts: what does not fit exactly makes it return NotImplemented, and Python decides what to do.
+calls.py): the kernel's address and what each argument must be. It checks and unpacks the arguments into the frame, runs
+the kernel, wraps the results. It never converts: what does not fit exactly makes it return NotImplemented, and Python
+decides what to do.
 
 Arrays are read by the fields of NumPy's array object, whose layout is part of its ABI (numpy/ndarraytypes.h:
 PyArrayObject_fields); `_check_layout` compares them with what NumPy says before they are trusted. Buffers that become
@@ -15,6 +16,7 @@ import ctypes
 from functools import cache
 
 import numpy as np
+from numpy._core import _multiarray_umath
 
 from wengert.compiler.backend import target
 
@@ -353,7 +355,8 @@ array:
   %type32 = trunc i64 %type to i32
   %data = load ptr, ptr %slot
   %dims = getelementptr i64, ptr %slot, i64 1
-  %made = call ptr @wg_array_new(ptr @wg_array_type, i32 %rank32, ptr %dims, i32 %type32, ptr null, ptr %data, i32 0, i32 1281, ptr null)
+  %made = call ptr @wg_array_new(ptr @wg_array_type, i32 %rank32, ptr %dims, i32 %type32, ptr null, ptr %data,
+                                 i32 0, i32 1281, ptr null)
   %failed = icmp eq ptr %made, null
   br i1 %failed, label %error, label %own
 own:
@@ -555,8 +558,6 @@ def support() -> Support:
 
 def _numpy_table() -> ctypes.Array[ctypes.c_void_p]:
     """NumPy's C API as a table of pointers."""
-    from numpy._core import _multiarray_umath
-
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return (ctypes.c_void_p * 400).from_address(get(_multiarray_umath._ARRAY_API, None))

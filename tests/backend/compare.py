@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.runtime import cpu
@@ -26,7 +27,9 @@ def same(got: Sequence[Any], wanted: Sequence[Any], tolerance: float = 1e-10) ->
     """Equal dtypes and shapes; floats within `tolerance` of the largest element, relatively."""
     for k, (a, b) in enumerate(zip(got, wanted, strict=True)):
         a, b = np.asarray(a), np.asarray(b)
-        assert a.dtype == b.dtype and a.shape == b.shape, f"result {k}: {a.dtype}{a.shape} instead of {b.dtype}{b.shape}"
+        assert a.dtype == b.dtype and a.shape == b.shape, (
+            f"result {k}: {a.dtype}{a.shape} instead of {b.dtype}{b.shape}"
+        )
         if a.dtype.kind not in "fc":
             np.testing.assert_array_equal(a, b)
             continue

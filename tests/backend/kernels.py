@@ -20,7 +20,9 @@ class Kernel:
 KERNELS: list[Kernel] = []
 
 
-def kernel(sample: Callable[[np.random.Generator], tuple[Any, ...]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def kernel(
+    sample: Callable[[np.random.Generator], tuple[Any, ...]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         KERNELS.append(Kernel(function, sample))
         return function

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tests.backend.compare import check
 from tests.corpus.programs import PROGRAMS, Program
 from tests.harness.derivatives import direction, floating

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tests.backend.compare import check
 from tests.backend.kernels import KERNELS, Kernel
 from tests.harness.derivatives import direction, floating

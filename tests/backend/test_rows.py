@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import wengert.compiler.ops  # noqa: F401  fills the registry
 from tests.backend import compare
+from wengert.compiler.backend.emit import contraction
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Value
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.opdef import REGISTRY, InferenceError, OpDef
 from wengert.compiler.ir.parser import parse_function
-from wengert.compiler.ir.types import BOOL, DTYPES, F64, I64, DType, Type
+from wengert.compiler.ir.types import BOOL, DTYPES, F64, DType, Type
 from wengert.compiler.ir.verify import verify
 from wengert.compiler.runtime import cpu
 
@@ -57,24 +59,6 @@ def element_wise(row: OpDef, types: list[Type], **attrs: Any) -> Function | None
         return None
     body.results = [result]
     return verify(Function("f", body))
-
-
-def arity(row: OpDef) -> int:
-    import inspect
-
-    assert row.partials is not None or row.expand is not None or row.instruction is not None
-    for count in (1, 2, 3):
-        types = [Type(F64)] * count if row.name not in ("where",) else []
-        for dtype in (F64, I64, BOOL):
-            try:
-                row.infer([Value(Type(dtype))] * count, {"dtype": "f64"})
-                if count == 1 and row.name in BINARY:
-                    continue
-                return count
-            except (InferenceError, ValueError, IndexError):
-                continue
-    del types
-    return len(inspect.signature(row.infer).parameters)
 
 
 BINARY = {
@@ -253,8 +237,6 @@ def test_products_of_views(dtype: str) -> None:
         %z = dot_general %y, %y {{contract = ((0,), (0,)), batch = ((), ())}} : {t}
         return %v, %w, %x, %z
     }}"""
-    import wengert.compiler.backend.emit.contraction as contraction
-
     function, small = parse_function(text), contraction.SMALL
     a, b = np.random.default_rng(0).random((2, 10, 10)).astype(DTYPES[dtype].numpy)
     contraction.SMALL = 0  # also the products of known extents
@@ -263,3 +245,66 @@ def test_products_of_views(dtype: str) -> None:
         compare.check(function, [np.asfortranarray(a), b[::-1]], tolerance=1e-12)
     finally:
         contraction.SMALL = small
+
+
+VIEWS = {
+    "broadcast": "%r = broadcast %x, %k, %n, %m {axes = (1, 2)} : T[4,?,?]",
+    "broadcast row": """%a = load %x, %o, %o : T
+        %p = pack %a, %a, %a {shape = (1, 3)} : T[1,3]
+        %r = broadcast %p, %n, %t {axes = (0, 1)} : T[?,3]""",
+    "slice": "%r = slice %x, %o, %t, %two, %two {steps = (2, -1), drop = ()} : T[2,2]",
+    "slice of a slice": """%a = slice %x, %i, %o, %t, %m {steps = (1, 1), drop = ()} : T[3,?]
+        %r = slice %a, %two, %i, %t, %i {steps = (-1, 1), drop = (1,)} : T[3]""",
+    "transpose": "%r = transpose %x {axes = (1, 0)} : T[?,?]",
+    "reshape": "%r = reshape %x, %m, %n : T[?,?]",
+    "reshape of a transpose": """%a = transpose %x {axes = (1, 0)} : T[?,?]
+        %r = reshape %a, %n, %m : T[?,?]""",
+    "reshape by unit axes": "%r = reshape %x, %n, %i, %m, %i : T[?,1,?,1]",
+    "flatten a sum": """%a = add %x, %x : T[?,?]
+        %z = multiply %n, %m : i64
+        %r = reshape %a, %z : T[?]""",
+    "pack": """%a = load %x, %i, %two : T
+        %b = load %x, %two, %i : T
+        %r = pack %a, %b, %b, %a {shape = (2, 2)} : T[2,2]""",
+    "update": """%a = load %x, %i, %two : T
+        %r = update %x, %a, %two, %o : T[?,?]""",
+    "accumulate": """%a = load %x, %i, %two : T
+        %r = accumulate %x, %a, %two, %o : T[?,?]""",
+    "update row": """%a = slice %x, %t, %o, %i, %m {steps = (1, 1), drop = (0,)} : T[?]
+        %r = update_slice %x, %a, %i, %o {steps = (1, 1), drop = (0,)} : T[?,?]""",
+    "update overlapping": """%y = add %x, %x : T[?,?]
+        %a = slice %y, %o, %o, %t, %m {steps = (1, 1), drop = ()} : T[3,?]
+        %r = update_slice %y, %a, %i, %o {steps = (1, 1), drop = ()} : T[?,?]""",
+    "update reversed": """%y = add %x, %x : T[?,?]
+        %a = slice %y, %t, %o, %k, %m {steps = (-1, 1), drop = ()} : T[4,?]
+        %r = update_slice %y, %a, %o, %o {steps = (1, 1), drop = ()} : T[?,?]""",
+    "accumulate a transpose": """%y = add %x, %x : T[?,?]
+        %b = slice %y, %o, %o, %k, %k {steps = (1, 1), drop = ()} : T[4,4]
+        %a = transpose %b {axes = (1, 0)} : T[4,4]
+        %r = accumulate_slice %y, %a, %o, %o {steps = (1, 1), drop = ()} : T[?,?]""",
+    "grow": """%g = grow %x, %ten : T[?,?]
+        %z = slice %g, %o, %o, %n, %m {steps = (1, 1), drop = ()} : T[?,?]
+        %h = grow %x, %i : T[?,?]
+        %r = add %z, %h : T[?,?]""",
+}
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32", "i32", "u8", "c64"])
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_and_updates(name: str, dtype: str) -> None:
+    numbers = "".join(
+        f"%{hint} = constant {{value = {n}, dtype = 'i64'}} : i64\n"
+        for hint, n in {"o": 0, "i": 1, "two": 2, "t": 3, "k": 4, "ten": 10}.items()
+    )
+    body = VIEWS[name].replace("T", dtype)
+    extents = "%n = dim %x {axis = 0} : i64\n%m = dim %x {axis = 1} : i64\n"
+    function = parse_function(f"func @f(%x: {dtype}[?,?]) {{\n{numbers}{extents}{body}\nreturn %r }}")
+    x = sample(REGISTRY["add"], DTYPES[dtype], (5, 6), 0, np.random.default_rng(6))
+    for layout in LAYOUTS:
+        compare.check(function, [laid_out(x, layout)])
+
+
+def test_iota_and_no_parameters() -> None:
+    text = "func @f() { %n = constant {value = 7, dtype = 'i64'} : i64 %i = iota %n : i64[7] %j = multiply %i, %i : i64[7] return %j, %n }"
+    compare.check(parse_function(text), [])
+    assert cpu.load(parse_function("func @nothing(%x: f64) { return }")).call(1.0) == ()

@@ -11,8 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import wengert.compiler.ops  # noqa: F401  fills the registry
-from wengert.compiler.diag.errors import IndexFault, MemoryFault, ShapeFault, TypeMismatch, ValueFault, ZeroDivisionFault
+from wengert.compiler.diag.errors import (
+    IndexFault,
+    MemoryFault,
+    ShapeFault,
+    TypeMismatch,
+    ValueFault,
+    ZeroDivisionFault,
+)
 from wengert.compiler.ir.parser import parse_function
 from wengert.compiler.ir.types import DTYPES
 from wengert.compiler.runtime import cpu

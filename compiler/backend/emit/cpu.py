@@ -58,7 +58,7 @@ class CpuTarget:
     def copy(self, host: HostEmitter, source: Buffer, target: Buffer) -> None:
         size = host.scope.index.multiply(host.scope.index.product(source.extents), str(source.dtype.bits // 8))
         host.text.module.declare("llvm.memcpy", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-        host.text.do(f"call void @llvm.memcpy.p0.p0.i64(ptr align 8 {target.pointer}, ptr align 8 {source.pointer}, i64 {size}, i1 false)")
+        host.text.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {target.pointer}, ptr {source.pointer}, i64 {size}, i1 false)")
         if host.count:
             self._counted(host, 0, size)
 
@@ -187,7 +187,8 @@ class CpuTarget:
             store(scope, into, address(scope, into, index), total)
 
         weight = host.scope.index.multiply(host.scope.index.product(inner), str(nest.weight))
-        self._map(host, tuple(nest.extents[k] for k in kept), each, int(weight) if is_literal(weight) and weight != "0" else 64, False)
+        cost = int(weight) if is_literal(weight) and weight != "0" else 64
+        self._map(host, tuple(nest.extents[k] for k in kept), each, cost, False)
 
     def _reduce(
         self,
@@ -244,19 +245,20 @@ class CpuTarget:
 
         def innermost(depth: int, extent: str, totals: list[str]) -> list[str]:
             short = is_literal(extent) and int(extent) <= BLOCK
+            if short and exact:
+                return _carry(host, type_, totals, block("0", extent, identity))
             if short:
-                return _carry(host, dtype_type, totals, block("0", extent, identity)) if exact else [block("0", extent, totals[0])]
+                return [block("0", extent, totals[0])]
             size = BLOCK if exact else 1 << 16
 
             def chunk(low: str, high: str, inner: list[str]) -> list[str]:
                 if exact:
-                    return _carry(host, dtype_type, inner, block(low, high, identity))
+                    return _carry(host, type_, inner, block(low, high, identity))
                 return [block(low, high, inner[0])]
 
             carried = list(zip((t for t, _ in start), totals, strict=True))
             return chunks(host, extent, size, weight, None if quiet else self, carried, chunk)
 
-        dtype_type = type_
         totals = level(0, [operand for _, operand in start])
         if not exact:
             return totals[0]

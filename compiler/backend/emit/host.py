@@ -174,7 +174,8 @@ class HostEmitter:
         return self.text.value(f"getelementptr inbounds i64, ptr %frame, i64 {word}", "f")
 
     def frame_load(self, word: int, type_: str = "i64") -> str:
-        return self.text.at_entry(f"load {type_}, ptr {self.text.at_entry(f'getelementptr i64, ptr %frame, i64 {word}', 'f')}", "arg")
+        pointer = self.text.at_entry(f"getelementptr i64, ptr %frame, i64 {word}", "f")
+        return self.text.at_entry(f"load {type_}, ptr {pointer}", "arg")
 
     def _parameter(self, k: int, p: Value) -> None:
         at = self.layout.params[k]
@@ -339,10 +340,9 @@ class HostEmitter:
         """The product, or more than any memory where it does not fit."""
         total, overflow = "1", ""
         for n in extents:
-            if total.isdigit() or n.isdigit():
-                if total.isdigit() and n.isdigit() or "1" in (total, n):
-                    total = self.scope.index.multiply(total, n)
-                    continue
+            if "1" in (total, n) or (total.isdigit() and n.isdigit()):
+                total = self.scope.index.multiply(total, n)
+                continue
             pair = self.text.value(f"call {{ i64, i1 }} @llvm.umul.with.overflow.i64(i64 {total}, i64 {n})")
             self.module.declare("llvm.umul", "declare { i64, i1 } @llvm.umul.with.overflow.i64(i64, i64)")
             total = self.text.value(f"extractvalue {{ i64, i1 }} {pair}, 0")

@@ -31,7 +31,8 @@ class Module:
     """The parts of an LLVM module in the order they are printed."""
 
     def __init__(self, triple: str = "", layout: str = ""):
-        self.header = (f'target datalayout = "{layout}"\n' if layout else "") + (f'target triple = "{triple}"\n' if triple else "")
+        self.header = f'target datalayout = "{layout}"\n' if layout else ""
+        self.header += f'target triple = "{triple}"\n' if triple else ""
         self.declarations: dict[str, str] = {}
         self.globals: list[str] = []
         self.used: dict[str, None] = {}
