@@ -91,6 +91,11 @@ def _array_leaf(key: Any, dtype: np.dtype, shape: tuple[int, ...]) -> Leaf:
 
 
 def _other_leaf(value: Any) -> Leaf:
+    if isinstance(value, (np.matrix, np.ma.MaskedArray)):
+        raise TypeMismatch(
+            f"a `{type(value).__name__}` means other things by its operators than arrays do, and cannot be compiled",
+            help="Pass `np.asarray(...)` of it" + (", and the mask as an argument." if hasattr(value, "mask") else "."),
+        )
     interface = getattr(value, "__cuda_array_interface__", None)
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if interface is not None:

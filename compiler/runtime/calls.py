@@ -45,11 +45,13 @@ def make_native(
     fault: Callable[[int, int, int], None],
     single: bool = False,
     check_overlap: bool = True,
+    weak: Sequence[bool] | None = None,
 ) -> Callable[..., Any]:
     """The Python-callable for a kernel compiled for arguments of these layouts.
 
     single: return a sole result itself (None where there is none) instead of a tuple.
     check_overlap: False where the caller has proved that written arrays overlap no other.
+    weak: for each parameter whether a scalar must be a Python number (True) or a NumPy one (False); None: either.
     code: what keeps the kernel loaded. It and all else that the call reads are held by the function object's `self`:
     freeing a function object reads its method definition (PyCFunction_GET_CLASS), which must not be gone by then.
     """
@@ -60,7 +62,10 @@ def make_native(
     pairs = len(written) if check_overlap and len(arrays) > 1 else 0
     words = [kernel, layout.words, len(function.params), len(results), id(fault), pairs, int(single), stride]
     for k, p in enumerate(function.params):
-        record = _array(p.type, k in written, contiguous[k]) if p.type.is_array else _scalar(p.type)
+        if p.type.is_array:
+            record = _array(p.type, k in written, contiguous[k])
+        else:
+            record = _scalar(p.type, None if weak is None else weak[k])
         record[4] = layout.params[k]
         words += record + [0] * (stride - len(record))
     for k in results:
@@ -82,7 +87,7 @@ def _array(type_: Type, written: bool, contiguous: bool) -> list[int]:
     return [ARRAY, numpy.num, _SAME_AS.get(numpy.num, numpy.num), type_.rank, 0, flags, int(written), numpy.itemsize, *extents]
 
 
-def _scalar(type_: Type) -> list[int]:
+def _scalar(type_: Type, weak: bool | None) -> list[int]:
     numpy = type_.dtype.numpy
     other, mode = {
         "f64": (float, RAW),
@@ -90,4 +95,6 @@ def _scalar(type_: Type) -> list[int]:
         "i64": (int, FROM_INT),
         "bool": (bool, FROM_BOOL),
     }.get(type_.dtype.name, (numpy.type, RAW))
-    return [SCALAR, id(numpy.type), id(other), mode, 0, numpy.itemsize, 0, 0]
+    first = 0 if weak else id(numpy.type)  # no type is at address 0
+    second = id(other if weak is None or weak else numpy.type)
+    return [SCALAR, first, second, mode, 0, numpy.itemsize, 0, 0]

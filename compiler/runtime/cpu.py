@@ -118,8 +118,18 @@ class Executable:
         code.native = self._native(code, layouts=layouts)
         return code
 
+    def exact_entry(self, weak: Sequence[bool]) -> Callable[..., Any]:
+        """As `entry`, but a scalar must be a Python number where `weak` says so, and a NumPy one elsewhere: for code
+        whose result's dtype depends on that."""
+        return self._native(self._code, single=True, weak=weak)
+
     def _native(
-        self, code: _Code, single: bool = False, layouts: tuple[bool, ...] | None = None, check: bool = True
+        self,
+        code: _Code,
+        single: bool = False,
+        layouts: tuple[bool, ...] | None = None,
+        check: bool = True,
+        weak: Sequence[bool] | None = None,
     ) -> Callable[..., Any]:
         faults = code.faults
 
@@ -127,7 +137,7 @@ class Executable:
             _raise(faults[number - 1], a, b)
 
         return make_native(
-            self.function, self.layout, code.kernel, code.loaded, layouts or self._contiguous, fault, single, check
+            self.function, self.layout, code.kernel, code.loaded, layouts or self._contiguous, fault, single, check, weak
         )
 
     # -- views
@@ -217,7 +227,10 @@ def _convert(leaf: Any, parameter: Value, position: int, written: bool) -> Any:
             raise TypeMismatch(f"{name} must be {type_}, not {_described(given)}")
         if not np.can_cast(given.dtype, type_.dtype.numpy, "same_kind"):
             raise TypeMismatch(f"{name} must be {type_}, not {_described(given)}")
-        return type_.dtype.numpy.type(leaf)
+        try:
+            return type_.dtype.numpy.type(leaf)
+        except OverflowError:
+            raise TypeMismatch(f"{name} is {leaf}, which {type_} cannot hold") from None
     native = given.dtype.newbyteorder("=")
     if native != type_.dtype.numpy or given.ndim != type_.rank:
         raise TypeMismatch(f"{name} must be {type_}, not {_described(given)}")
@@ -232,10 +245,23 @@ def _convert(leaf: Any, parameter: Value, position: int, written: bool) -> Any:
             raise ValueFault(f"{name} is written but read-only")
         if not given.flags.aligned or given.dtype != native or _has_odd_strides(given):
             raise TypeMismatch(f"{name} is written: it must be aligned and in native byte order")
+        if not _elements_apart(given):
+            raise ValueFault(f"{name} is written and its elements overlap each other", help=f"pass a copy: {name}.copy()")
         return given
     if not given.flags.aligned or given.dtype != native or _has_odd_strides(given):
         return np.array(given, dtype=native, order="C")
     return given
+
+
+def _elements_apart(array: np.ndarray) -> bool:
+    """Whether no two elements share memory, which holds for all slices and transposes of ordinary arrays; True where
+    each axis, from the shortest stride to the longest, steps over all that the ones before it reach."""
+    reach = array.itemsize
+    for stride, n in sorted((abs(s), n) for n, s in zip(array.shape, array.strides, strict=True) if n > 1):
+        if stride < reach:
+            return array.size == 0
+        reach += stride * (n - 1)
+    return True
 
 
 def _has_odd_strides(array: np.ndarray) -> bool:

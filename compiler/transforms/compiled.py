@@ -150,7 +150,10 @@ class Compiled:
         flat_arguments = all(child.kind == "leaf" for child in tree.children)
         if not flat_arguments or out.kind not in ("leaf", "none") or program.traced.captures:
             return None
-        return getattr(program.executable, "entry", None)
+        if self.declared is not None:  # then a number counts as declared, whichever kind it is
+            return getattr(program.executable, "entry", None)
+        exact = getattr(program.executable, "exact_entry", None)
+        return exact and exact([leaf.weak for leaf in program.traced.signature.leaves])
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The stages of the compilation for these arguments: `.source`, `.ir(stage)`, `.llvm`, `.asm`, ..."""
