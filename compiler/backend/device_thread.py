@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from wengert.compiler.backend.device_scratch import ALLOCATION
-from wengert.compiler.backend.emit.control import counted_loop
+from wengert.compiler.backend.emit.loops import counted_loop
 from wengert.compiler.backend.emit.host import Fault, HostEmitter
 from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, store
 from wengert.compiler.backend.emit.scalars import Dialect
@@ -107,7 +107,7 @@ def _loops(
             return body(index, operands)
         types = [t for t, _ in carried]
         inner = list(zip(types, operands, strict=True))
-        return counted_loop(host, "0", extents[len(index)], inner, lambda k, o: nest([*index, k], o))
+        return counted_loop(host.text, "0", extents[len(index)], inner, lambda k, o: nest([*index, k], o))
 
     return nest([], [operand for _, operand in carried])
 

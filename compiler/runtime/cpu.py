@@ -55,7 +55,7 @@ class _Code:
     kernel: int
     faults: list[Fault]
     statistics: Statistics
-    native: Callable[..., Any] | None = None
+    native: Callable[..., Any] = len
     unchecked: Callable[..., Any] | None = None
 
 

@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
+from wengert.compiler.backend.emit.loops import Carried, chunked, counted_loop
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
 from wengert.compiler.backend.emit.text import memory_type, register_type
 from wengert.compiler.backend.fuse import is_virtual_kind, op_cost
 from wengert.compiler.ir.core import Block, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 
-Carried = list[tuple[str, str]]
-"""(LLVM type, operand) of everything that goes round a loop."""
-
 CHUNK = 1 << 16
 """Trips of an innermost loop between two looks for an interrupt."""
 COUNTED = 64
 """Trips from which on a loop of known length tells the poll for interrupts how much it did."""
-
-
-def counted_loop(
-    host: HostEmitter, low: str, high: str, carried: Carried, body: Callable[[str, list[str]], list[str]], latch: str = ""
-) -> list[str]:
-    """`for i in range(low, high)`; `body` gets i and the carried operands and returns the next ones."""
-    text = host.text
-    head, inside, done = (text.fresh(n) for n in ("head", "body", "done"))
-    before = text.block
-    text.branch(head)
-    text.label(head)
-    index = text.phi("i64", "i")
-    index.add(low, before)
-    phis = [text.phi(type_) for type_, _ in carried]
-    for phi, (_, operand) in zip(phis, carried, strict=True):
-        phi.add(operand, before)
-    text.branch_if(text.value(f"icmp slt i64 {index.name}, {high}"), inside, done)
-    text.label(inside)
-    following = body(index.name, [phi.name for phi in phis])
-    next_index = text.value(f"add nsw i64 {index.name}, 1", "i")
-    index.add(next_index, text.block)
-    for phi, operand in zip(phis, following, strict=True):
-        phi.add(operand, text.block)
-    text.branch(head, latch)
-    text.label(done)
-    return [phi.name for phi in phis]
 
 
 # -- slots: how arrays go round
@@ -202,43 +174,20 @@ def _for(host: HostEmitter, op: Op) -> None:
 
     short = is_literal(first) and is_literal(trips) and int(trips) - int(first) <= CHUNK
     if innermost and not short:
-        results = _in_chunks(host, first, trips, carried, body, weight)
+        types = [type_ for type_, _ in carried]
+
+        def chunk(start: str, end: str, operands: list[str]) -> list[str]:
+            following = counted_loop(host.text, start, end, list(zip(types, operands, strict=True)), body)
+            host.target.poll(host, str(CHUNK * weight))
+            return following
+
+        results = chunked(host.text, first, trips, CHUNK, carried, chunk)
     else:
-        results = counted_loop(host, first, trips, carried, body)
+        results = counted_loop(host.text, first, trips, carried, body)
         if innermost and int(trips) - int(first) >= COUNTED:  # the loop around it takes its trips for a single op
             host.target.poll(host, str((int(trips) - int(first)) * weight))
     host.depth -= 1
     slots.leave(results)
-
-
-def _in_chunks(
-    host: HostEmitter, low: str, high: str, carried: Carried, body: Callable[[str, list[str]], list[str]], weight: int
-) -> list[str]:
-    """A long loop as a loop of loops, so that the inner one stays free of calls."""
-    text = host.text
-    types = [t for t, _ in carried]
-    text.module.declare("llvm.smin", "declare i64 @llvm.smin.i64(i64, i64)")
-    head, inside, done = (text.fresh(n) for n in ("chunks", "chunk", "done"))
-    before = text.block
-    text.branch(head)
-    text.label(head)
-    start = text.phi("i64", "c")
-    start.add(low, before)
-    phis = [text.phi(t) for t in types]
-    for phi, (_, operand) in zip(phis, carried, strict=True):
-        phi.add(operand, before)
-    text.branch_if(text.value(f"icmp slt i64 {start.name}, {high}"), inside, done)
-    text.label(inside)
-    end = text.value(f"add nsw i64 {start.name}, {CHUNK}")
-    end = text.value(f"call i64 @llvm.smin.i64(i64 {end}, i64 {high})")
-    results = counted_loop(host, start.name, end, list(zip(types, [p.name for p in phis], strict=True)), body)
-    host.target.poll(host, str(CHUNK * weight))
-    start.add(end, text.block)
-    for phi, operand in zip(phis, results, strict=True):
-        phi.add(operand, text.block)
-    text.branch(head)
-    text.label(done)
-    return [phi.name for phi in phis]
 
 
 def trip_count(host: HostEmitter, low: str, high: str, step: str) -> str:
@@ -255,10 +204,10 @@ def trip_count(host: HostEmitter, low: str, high: str, step: str) -> str:
     positive = text.value(f"icmp sgt i64 {step}, 0")
     up, down = text.value(f"sub i64 {high}, {low}"), text.value(f"sub i64 {low}, {high}")
     distance = text.value(f"select i1 {positive}, i64 {up}, i64 {down}")
-    size = text.value(f"select i1 {positive}, i64 {step}, i64 {text.value(f'sub i64 0, {step}')}")
-    size = text.value(f"select i1 {text.value(f'icmp eq i64 {size}, 0')}, i64 1, i64 {size}")
-    rounded = text.value(f"add i64 {distance}, {text.value(f'sub i64 {size}, 1')}")
-    return text.value(f"sdiv i64 {rounded}, {size}")
+    length = text.value(f"select i1 {positive}, i64 {step}, i64 {text.value(f'sub i64 0, {step}')}")
+    length = text.value(f"select i1 {text.value(f'icmp eq i64 {length}, 0')}, i64 1, i64 {length}")
+    rounded = text.value(f"add i64 {distance}, {text.value(f'sub i64 {length}, 1')}")
+    return text.value(f"sdiv i64 {rounded}, {length}")
 
 
 def _while(host: HostEmitter, op: Op) -> None:
@@ -372,9 +321,9 @@ def _receive(host: HostEmitter, op: Op, operands: Sequence[str]) -> None:
             host.scope.buffers[result] = host.allocate_for(slot.storage, result, extents)
         else:
             pointer = next(rest)
-            own = {j: next(rest) for j in _own_extents(host, op, k)}
-            extents = tuple(own.get(j) or host.scope.extent(result, j) for j in range(result.type.rank))
-            host.scope.buffers[result] = Buffer(result.type.dtype, pointer, extents, None, host.alias_of(result))
+            varying = {j: next(rest) for j in _own_extents(host, op, k)}
+            known = tuple(varying.get(j) or host.scope.extent(result, j) for j in range(result.type.rank))
+            host.scope.buffers[result] = Buffer(result.type.dtype, pointer, known, None, host.alias_of(result))
 
 
 EMIT.update({"for": _for, "while": _while, "if": _if})

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import product as each_index
 
-from wengert.compiler.backend.emit.control import counted_loop
 from wengert.compiler.backend.emit.host import COUNTERS, FUEL, Fault, HostEmitter
+from wengert.compiler.backend.emit.loops import chunked, counted_loop
 from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, load, store
-from wengert.compiler.backend.emit.outline import NestHost, outline, parallel_nodes
+from wengert.compiler.backend.emit.outline import NestHost, outline
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
-from wengert.compiler.backend.emit.text import register_type
+from wengert.compiler.backend.emit.text import parallel_nodes, register_type
 from wengert.compiler.ir.core import Op
 
 UNROLLED = 16
@@ -109,8 +109,8 @@ class CpuTarget:
     def _map(self, host: NestHost, extents: Sequence[str], each: Each, weight: int, independent: bool = True) -> None:
         """`each` for every index, in any order if `independent`."""
         if all(is_literal(n) for n in extents) and _literal_product(extents) <= UNROLLED:
-            for index in each_index(*(range(int(n)) for n in extents)):
-                each([str(i) for i in index])
+            for at in each_index(*(range(int(n)) for n in extents)):
+                each([str(i) for i in at])
             return
         axes = [k for k, n in enumerate(extents) if n != "1"]
         index = ["0"] * len(extents)
@@ -133,7 +133,7 @@ class CpuTarget:
                     self.poll(host, host.scope.index.multiply(work, str(weight)))
                 return []
 
-            counted_loop(host, "0", extents[axis], [], trip)
+            counted_loop(host.text, "0", extents[axis], [], trip)
 
         level(0)
 
@@ -145,10 +145,16 @@ class CpuTarget:
             return []
 
         if quiet:
-            counted_loop(host, "0", extent, [], trip, latch)
+            counted_loop(host.text, "0", extent, [], trip, latch)
             return
         size = max(1024, FUEL // (8 * weight))
-        chunks(host, extent, size, weight, self, [], lambda low, high, _: counted_loop(host, low, high, [], trip, latch))
+
+        def chunk(low: str, high: str, _: list[str]) -> list[str]:
+            counted_loop(host.text, low, high, [], trip, latch)
+            self.poll(host, str(size * weight))
+            return []
+
+        chunked(host.text, "0", extent, size, [], chunk)
 
     # -- reductions
 
@@ -234,14 +240,14 @@ class CpuTarget:
                     self.poll(host, host.scope.index.multiply(host.scope.index.product(extents[1:]), str(weight)))
                 return after
 
-            return counted_loop(host, "0", extent, list(zip((t for t, _ in start), totals, strict=True)), trip)
+            return counted_loop(host.text, "0", extent, list(zip((t for t, _ in start), totals, strict=True)), trip)
 
         def block(low: str, high: str, first: str) -> str:
             def trip(i: str, inner: list[str]) -> list[str]:
                 index[-1] = i
                 return [combined(inner[0], index, flags)]
 
-            return counted_loop(host, low, high, [(type_, first)], trip)[0]
+            return counted_loop(host.text, low, high, [(type_, first)], trip)[0]
 
         def innermost(depth: int, extent: str, totals: list[str]) -> list[str]:
             short = is_literal(extent) and int(extent) <= BLOCK
@@ -253,11 +259,15 @@ class CpuTarget:
 
             def chunk(low: str, high: str, inner: list[str]) -> list[str]:
                 if exact:
-                    return _carry(host, type_, inner, block(low, high, identity))
-                return [block(low, high, inner[0])]
+                    after = _carry(host, type_, inner, block(low, high, identity))
+                else:
+                    after = [block(low, high, inner[0])]
+                if not quiet:
+                    self.poll(host, str(size * weight))
+                return after
 
             carried = list(zip((t for t, _ in start), totals, strict=True))
-            return chunks(host, extent, size, weight, None if quiet else self, carried, chunk)
+            return chunked(host.text, "0", extent, size, carried, chunk)
 
         totals = level(0, [operand for _, operand in start])
         if not exact:
@@ -278,42 +288,6 @@ def _carry(host: NestHost, type_: str, totals: list[str], block: str) -> list[st
     part = do("fsub", added, total)
     lost = do("fadd", do("fsub", total, do("fsub", added, part)), do("fsub", block, part))
     return [added, do("fadd", error, lost)]
-
-
-def chunks(
-    host: NestHost,
-    extent: str,
-    size: int,
-    weight: int,
-    poller: CpuTarget | None,
-    carried: list[tuple[str, str]],
-    chunk: Callable[[str, str, list[str]], list[str]],
-) -> list[str]:
-    """`chunk(low, high, carried)` for consecutive stretches of up to `size` of range(extent)."""
-    text = host.text
-    text.module.declare("llvm.smin", "declare i64 @llvm.smin.i64(i64, i64)")
-    head, inside, done = (text.fresh(n) for n in ("chunks", "chunk", "done"))
-    before = text.block
-    text.branch(head)
-    text.label(head)
-    start = text.phi("i64", "c")
-    start.add("0", before)
-    phis = [text.phi(t) for t, _ in carried]
-    for phi, (_, operand) in zip(phis, carried, strict=True):
-        phi.add(operand, before)
-    text.branch_if(text.value(f"icmp slt i64 {start.name}, {extent}"), inside, done)
-    text.label(inside)
-    end = text.value(f"add nsw i64 {start.name}, {size}")
-    end = text.value(f"call i64 @llvm.smin.i64(i64 {end}, i64 {extent})")
-    following = chunk(start.name, end, [phi.name for phi in phis])
-    if poller is not None:
-        poller.poll(host, str(size * weight))
-    start.add(end, text.block)
-    for phi, operand in zip(phis, following, strict=True):
-        phi.add(operand, text.block)
-    text.branch(head)
-    text.label(done)
-    return [phi.name for phi in phis]
 
 
 def _with(index: list[str], axis: int, i: str, each: Each) -> None:

@@ -111,7 +111,6 @@ class Statistics:
 class HostScope(Scope):
     """The scope of host code; loads and stores are marked with what they cannot overlap."""
 
-    access_group = ""
     aliases: dict[int, str]
 
     def metadata(self, buffer: Buffer) -> str:

@@ -36,11 +36,6 @@ class NestScope(CapturingScope):
         self.alias[own.pointer] = buffer.alias
         return own
 
-    def metadata(self, buffer: Buffer) -> str:
-        return self.access_group
-
-    access_group = ""
-
 
 class NestHost(Protocol):
     """What loops need of where they are written: a host function or an outlined one."""

@@ -128,7 +128,10 @@ class Scope:
 
     def metadata(self, buffer: Buffer) -> str:
         """What to append to loads and stores of a buffer."""
-        return ""
+        return self.access_group
+
+    access_group = ""
+    """What to append to loads and stores in a loop with independent iterations."""
 
 
 class CapturingScope(Scope):
