@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import types
 from typing import Any
 
@@ -56,7 +57,9 @@ def attribute(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
         return of_array(tracer, owner, name, node)
     if isinstance(owner, Static) and not isinstance(owner.value, bool | int | float | complex | str):
         if owner.value is None or not hasattr(owner.value, name):
-            tracer.refuse("attribute", node, what=describe(owner), name=name)
+            near = difflib.get_close_matches(name, dir(owner.value), 1)
+            help = f"Did you mean `{near[0]}`?" if near else ""
+            tracer.refuse("attribute", node, what=describe(owner), name=name, help=help)
         return tracer.lift(getattr(owner.value, name), name)
     if scalar_type(owner) is not None:
         return of_number(tracer, owner, name, node)

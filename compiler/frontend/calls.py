@@ -10,6 +10,8 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend import attributes
 from wengert.compiler.frontend.control import run_block
@@ -131,6 +133,9 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
 def readable(value: Any) -> str:
     """A function's name as users write it."""
     name = getattr(value, "__name__", type(value).__name__)
+    owner = getattr(value, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"np.{owner.__name__}.{name}"
     module = (getattr(value, "__module__", None) or "").partition(".")[0]
     if module == "numpy" or type(value).__module__ == "numpy":
         nested = (getattr(value, "__module__", "") or "").split(".")

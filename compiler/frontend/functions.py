@@ -474,5 +474,9 @@ HELP: dict[str, str] = {
     "kron": "Use `a[:, None, :, None] * b[None, :, None, :]` and reshape.",
     "vectorize": "Call the function in a loop; it is inlined.", "histogram": "Write a loop that counts.",
     "open": "Read files before the compiled function.", "isinstance": "Types are known at compile time; write two functions.",
+    "accumulate": "Write a loop, or use np.cumsum or np.cumprod.", "reduceat": "Write a loop.",
+    "reduce": "Use np.sum, np.prod, np.max or np.min.", "lstsq": "Solve outside, or write the elimination as loops.",
+    "qr": "Factorise outside of the compiled function.", "svd": "Factorise outside of the compiled function.",
+    "eigh": "Factorise outside of the compiled function.", "eig": "Factorise outside of the compiled function.",
     "sorted": "Sort before the compiled function.", "map": "Write a list comprehension.", "input": "Pass it as an argument.",
 }  # fmt: skip

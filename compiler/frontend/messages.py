@@ -28,7 +28,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "starred": (_U, "`*` is supported only over tuples and lists of known length", None),
     "match": (_U, "`match` cannot be compiled", "Write `if`/`elif`."),
     # names
-    "undefined": (_C, "name `{name}` is not defined", None),
+    "undefined": (_C, "name `{name}` is not defined", "{help}"),
     "unbound": (_C, "`{name}` is read before anything is assigned to it", "Assign a value first."),
     "unset": (_C, "`{name}` may have no value here: {reason}", "Assign it on every path, for example before the `if` or the loop."),
     "differs": (_T, "`{name}` cannot be used here: {reason}", "Use two names, or make both the same type."),
@@ -63,7 +63,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "recursion": (_U, "`{name}` calls itself; recursion cannot be compiled", "Write a loop."),
     "not_callable": (_T, "{what} cannot be called", None),
     "method": (_U, "arrays have no `.{name}` in compiled code", "{help}"),
-    "attribute": (_U, "{what} has no attribute `{name}` in compiled code", None),
+    "attribute": (_U, "{what} has no attribute `{name}` in compiled code", "{help}"),
     "attribute_store": (_U, "fields cannot be assigned in compiled code", "Make a new object with `dataclasses.replace(...)`, or write the field's array with `[...] =`."),
     "out_argument": (_U, "`out=` cannot be compiled", "Assign the result: `x[...] = f(...)`; it is done in place."),
     "static_needed": (_U, "{what} must be known at compile time", "Write it as a constant."),
@@ -106,5 +106,5 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
 def make(key: str, span: Span | None, notes: tuple[Any, ...], fields: Mapping[str, Any]) -> WengertError:
     """The error `key` with its fields filled in."""
     kind, message, help = CATALOGUE[key]
-    text = help.format(**fields) if help else None
+    text = help.format(**{"help": "", **fields}) if help else None
     return kind(message.format(**fields), span, text or None, notes)

@@ -135,6 +135,30 @@ def signature_of(args: tuple[Any, ...]) -> Signature:
 # -- declared types
 
 
+def declared_dtypes(function: Callable[..., Any]) -> dict[int, DType]:
+    """For each positional parameter annotated as `NDArray[dtype]`, which leaves the rank open, its dtype."""
+    try:
+        hints = typing.get_type_hints(function)
+        parameters = inspect.signature(function).parameters.values()
+    except (NameError, TypeError, ValueError, AttributeError):
+        return {}
+    found = {}
+    for k, parameter in enumerate(parameters):
+        hint = hints.get(parameter.name)
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            break
+        inner = typing.get_args(typing.get_args(hint)[-1]) if typing.get_origin(hint) is np.ndarray else ()
+        dtype = dtype_of(np.dtype(inner[0])) if inner and _is_concrete(inner[0]) else None
+        if dtype is not None:
+            found[k] = dtype
+    return found
+
+
+def _is_concrete(scalar: Any) -> bool:
+    """Whether a NumPy scalar type is that of one dtype (np.float64; not np.floating, not Any)."""
+    return isinstance(scalar, type) and scalar in _SCALARS
+
+
 class _Undeclared(Exception):
     """An annotation that leaves the type open."""
 

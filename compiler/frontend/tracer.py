@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import difflib
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -201,7 +202,15 @@ class Tracer:
                 if space is frame.namespace and not isinstance(space[name], types.ModuleType):
                     self.reads[id(space), name] = space, space[name]
                 return self.lift(space[name], name)
-        self.refuse("undefined", node, name=name)
+        self.refuse("undefined", node, name=name, help=self._nearest(name, frame))
+
+    def _nearest(self, name: str, frame: Frame) -> str:
+        """What may have been meant by a name that is not defined."""
+        if hasattr(np, name):
+            return f"Did you mean `np.{name}`?"
+        known = [*self.names, *frame.live.locals, *frame.enclosed, *frame.namespace]
+        near = difflib.get_close_matches(name, [n for n in known if n.isidentifier()], 1, 0.75)
+        return f"Did you mean `{near[0]}`?" if near else ""
 
     def lift(self, value: Any, name: str = "") -> Object:
         """A Python value of the module or a closure as an object of the program."""

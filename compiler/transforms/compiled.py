@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import reprlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+import numpy as np
 
 from wengert.compiler.diag.errors import CallError, TypeMismatch
-from wengert.compiler.frontend.signature import Leaf, Signature, declared_signature, signature_of
+from wengert.compiler.frontend.signature import Leaf, Signature, declared_dtypes, declared_signature, signature_of
 from wengert.compiler.frontend.trace import Traced, trace
 from wengert.compiler.frontend.tracer import Reads
 from wengert.compiler.ir.tree import Tree, flatten
+from wengert.compiler.ir.types import DType
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
 from wengert.compiler.transforms.structure import named, positional, with_defaults
@@ -69,8 +74,9 @@ class Compiled:
         if name is not None:
             self.__name__ = name
         if self.takes_the_same:
-            wrapped = getattr(function, "declared", None)
-            self.declared = wrapped if isinstance(function, Compiled) else declared_signature(function)
+            own = isinstance(function, Compiled)
+            self.declared = function.declared if own else declared_signature(function)
+            self.dtypes = function.dtypes if own else declared_dtypes(function)
         self.programs: dict[Any, Program] = {}
         self.last: Program | None = None
         self._entry: Callable[..., Any] | None = None
@@ -90,17 +96,22 @@ class Compiled:
         return cpu.load(traced.function, source=traced.source)
 
     declared: Signature | None = None
+    dtypes: Mapping[int, DType] = MappingProxyType({})
     takes_the_same = True
     """Whether it is called like the function it wraps, so that what that declares holds for it, too."""
 
     def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The positional arguments as they are compiled for: numbers are converted to the declared types where that
         loses nothing. Raises TypeMismatch or CallError for what does not fit the declaration."""
-        return args if self.declared is None else conform(args, self.declared, self)
+        if self.declared is not None:
+            return conform(args, self.declared, self)
+        conform_dtypes(args, self.dtypes, self)
+        return args
 
     # -- calls
 
     def __wengert_trace__(self, signature: Signature, recorder: Recorder | None = None) -> Traced:
+        self._refresh()
         recorder = recorder or Recorder()
         known = self.programs.get(signature.key)
         if known is None or known.traced.signature.extents != signature.extents:
@@ -109,8 +120,8 @@ class Compiled:
         return known.traced
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._reads and not unchanged(self._reads):
-            self._forget()
+        if self._reads:
+            self._refresh()
         if self._entry is not None and not kwargs:
             result = self._entry(*args)
             if result is not NotImplemented:
@@ -125,8 +136,7 @@ class Compiled:
 
     def program(self, signature: Signature) -> Program:
         """The program for a signature, compiled now if it is new."""
-        if self._reads and not unchanged(self._reads):
-            self._forget()
+        self._refresh()
         key = signature.key
         program = self.programs.get(key)
         if program is None:
@@ -138,8 +148,10 @@ class Compiled:
         self.last = program
         return program
 
-    def _forget(self) -> None:
-        """Drop all programs: a global or helper function that they were compiled with means something else now."""
+    def _refresh(self) -> None:
+        """Drop all programs where a constant or helper function they were compiled with has another value now."""
+        if unchanged(self._reads):
+            return
         self.programs.clear()
         self._reads = {}
         self._entry = self.last = None
@@ -192,14 +204,15 @@ _NUMBERS = (float, int, bool, complex)
 
 def conform(args: tuple[Any, ...], declared: Signature, function: Compiled) -> tuple[Any, ...]:
     """`args` as declared. Raises TypeMismatch naming the argument that does not fit, CallError for a wrong number."""
-    name = function.__name__
-    if len(args) > len(declared.tree.children):
-        raise CallError(f"{name}() takes {len(declared.tree.children)} arguments and was called with {len(args)}")
-    if len(args) < len(declared.tree.children):
-        args = with_defaults(function, args, len(declared.tree.children))
+    name, wanted = function.__name__, declared.tree.children
+    if len(args) > len(wanted):
+        takes = f"{len(wanted)} argument{'s' * (len(wanted) != 1)}"
+        raise CallError(f"{name}() takes {takes} and was called with {len(args)}")
+    if len(args) < len(wanted):
+        args = with_defaults(function, args, len(wanted))
     leaves, tree = flatten(args)
     if tree != declared.tree:
-        raise TypeMismatch(f"{name} is declared for arguments {declared.tree!r} and was called with {tree!r}")
+        _refuse_structure(args, tree, declared, function)
     found = signature_of(args)
     changed = False
     for k, (have, want) in enumerate(zip(found.leaves, declared.leaves, strict=True)):
@@ -210,8 +223,54 @@ def conform(args: tuple[Any, ...], declared: Signature, function: Compiled) -> t
             changed = True
             continue
         path = named(tree.paths("argument")[k], function)
-        raise TypeMismatch(f"{path} of {name} is declared {want.type} and was given {have.type}")
+        problem = f"{path} of {name} is declared {want.type} and was given {have.type}"
+        raise TypeMismatch(problem, help=_conversion(path, have, want))
     return tree.unflatten(leaves) if changed else args
+
+
+def _refuse_structure(args: tuple[Any, ...], tree: Tree, declared: Signature, function: Compiled) -> NoReturn:
+    """Say which argument has another structure than its annotation."""
+    pairs = list(zip(tree.children, declared.tree.children, strict=True))
+    k = next(k for k, (have, want) in enumerate(pairs) if have != want)
+    have, want = pairs[k]
+    start = sum(before.count for before in declared.tree.children[:k])
+    wanted = str(declared.leaves[start].type) if want.kind == "leaf" else repr(want)
+    given = f"{_a(type(args[k]).__name__)}, {reprlib.repr(args[k])}" if args[k] is not None else "None"
+    array = want.kind == "leaf" and declared.leaves[start].type.is_array
+    help = "Pass `np.array(...)` of it." if array and have.kind in ("list", "tuple") else None
+    path = named(f"argument[{k}]", function)
+    raise TypeMismatch(f"{path} of {function.__name__} is declared {wanted} and was given {given}", help=help)
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _conversion(path: str, have: Leaf, want: Leaf) -> str | None:
+    """What to write where only the dtype differs, or an array is given for a number."""
+    if want.type.is_scalar and have.type.is_array:
+        return "For many numbers in one call, use `wg.batch`."
+    if have.type.rank != want.type.rank or have.type.is_scalar:
+        return None
+    return f"Pass `{path}.astype(np.{want.type.dtype.numpy.name})`, or change the annotation."
+
+
+def conform_dtypes(args: tuple[Any, ...], declared: Mapping[int, DType], function: Compiled) -> None:
+    """Check arrays declared by their dtype alone (`NDArray[np.float64]`), of any rank. Raises TypeMismatch."""
+    for k, dtype in declared.items():
+        if k >= len(args):
+            continue
+        have, path = args[k], named(f"argument[{k}]", function)
+        if isinstance(have, list | tuple):
+            raise TypeMismatch(
+                f"{path} of {function.__name__} is declared an array and was given {_a(type(have).__name__)}",
+                help="Pass `np.array(...)` of it.",
+            )
+        if isinstance(have, np.ndarray) and have.ndim and have.dtype != dtype.numpy:
+            raise TypeMismatch(
+                f"{path} of {function.__name__} is declared an array of {dtype.numpy.name} and was given one of {have.dtype}",
+                help=f"Pass `{path}.astype(np.{dtype.numpy.name})`, or change the annotation.",
+            )
 
 
 _PYTHON: dict[str, Callable[[Any], Any]] = {"f": float, "i": int, "b": bool, "c": complex}

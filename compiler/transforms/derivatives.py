@@ -196,8 +196,9 @@ class Grad(Compiled):
         type_ = inner.function.results[0].type if out.kind == "leaf" else None
         if type_ is None or not type_.is_scalar or not type_.dtype.is_float:
             says = type_ if type_ is not None else f"{out!r}"
+            given = ", ".join(str(leaf.type) for leaf in inner.signature.leaves)
             raise DifferentiationError(
-                f"grad needs a function that returns one float, and {inner.function.name} returns {says}",
+                f"grad needs a function that returns one float, and {inner.function.name} returns {says} for ({given})",
                 help="Use wg.jacobian for arrays, wg.vjp for several results, has_aux=True for extra ones.",
             )
         return aux

@@ -113,7 +113,7 @@ def positional(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
     except TypeError as error:
-        raise CallError(f"{_name(function)}() was called with {error}") from None
+        raise CallError(f"{_name(function)}(): {error}") from None
     last = max(list(bound.signature.parameters).index(name) for name in kwargs)
     bound.apply_defaults()
     return tuple(list(bound.arguments.values())[: max(len(args), last + 1)])

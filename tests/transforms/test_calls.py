@@ -1,0 +1,82 @@
+"""Calls of compiled functions: declared types, wrong arguments, names of the module that change, where they run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import wengert as wg
+
+factor = 2.0
+table = np.array([1.0, 2.0])
+
+
+def helper(x):
+    return factor * x
+
+
+def scaled(x: float) -> float:
+    return helper(x) * table[1]
+
+
+def square_element(x: NDArray[np.float64], k: int) -> float:
+    return x[k] ** 2
+
+
+def cubes(x):
+    return np.sum(x**3)
+
+
+def test_a_changed_name_of_the_module_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    f, around = wg.jit(scaled), wg.jit(lambda x: wg.jit(scaled)(x) + 1.0)
+    gradient = wg.grad(f)
+    assert (f(1.0), gradient(1.0), around(1.0)) == (4.0, 4.0, 5.0)
+    monkeypatch.setitem(globals(), "factor", 3.0)
+    assert (f(1.0), gradient(1.0), around(1.0)) == (6.0, 6.0, 7.0)
+    monkeypatch.setitem(globals(), "helper", lambda x: x * x)
+    assert (f(3.0), gradient(3.0), around(3.0)) == (18.0, 12.0, 19.0)
+    monkeypatch.setitem(globals(), "table", np.array([0.0, 10.0]))
+    assert (f(3.0), gradient(3.0), around(3.0)) == (90.0, 60.0, 91.0)
+
+
+def test_an_equal_number_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = wg.jit(scaled)
+    f(1.0)
+    before = f.last
+    monkeypatch.setitem(globals(), "factor", float("2.0"))
+    f(1.0)
+    assert f.last is before
+
+
+WRONG = [
+    (scaled, ("a",), "x of scaled is declared f64 and was given a str, 'a'"),
+    (scaled, ([1.0, 2.0],), r"was given a list, \[1.0, 2.0\]"),
+    (scaled, (None,), "was given None"),
+    (scaled, (np.ones(3),), "use `wg.batch`"),
+    (scaled, (1.0, 2.0), "takes 1 argument and was called with 2"),
+    (square_element, (np.arange(3), 1), r"declared an array of float64 and was given one of int64[^$]*astype\(np.float64\)"),
+    (square_element, (np.ones(3, np.float32), 1), "given one of float32"),
+    (square_element, ([1.0, 2.0], 1), r"declared an array and was given a list[^$]*np.array"),
+]
+
+
+@pytest.mark.parametrize(("function", "args", "message"), WRONG)
+def test_what_is_not_as_declared_is_refused(function, args, message) -> None:
+    for compiled in (wg.jit(function), wg.grad(function)):
+        with pytest.raises(wg.errors.WengertError, match=message.replace(f" of {function.__name__}", r" of \w+")):
+            compiled(*args)
+
+
+def test_an_unknown_keyword_reads_as_in_python() -> None:
+    with pytest.raises(wg.errors.CallError, match=r"scaled\(\): got an unexpected keyword argument 'y'"):
+        wg.jit(scaled)(1.0, y=2.0)
+
+
+@pytest.mark.parametrize("transform", [wg.grad, wg.batch, wg.jacobian, wg.hessian])
+def test_a_transform_of_an_offloaded_function_runs_on_its_device(transform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WENGERT_SIMULATE_GPU", "1")
+    x = np.array([[1.0, 2.0, 3.0]]) if transform is wg.batch else np.array([1.0, 2.0, 3.0])
+    y = transform(wg.offload(cubes, "cuda:0"))(x)
+    assert getattr(y, "device", None) == "cuda:0"
+    np.testing.assert_allclose(np.asarray(y), transform(cubes)(x))
