@@ -48,6 +48,17 @@ def with_params(function: Function, order: Sequence[int]) -> Function:
     return Function(function.name, copy)
 
 
+def with_known_extents(function: Function, types: Sequence[Type]) -> Function:
+    """`function` with the extents that `types` know of its first parameters: f64[?] takes no array of one element."""
+    body = Block([clone_value(p) for p in function.params])
+    for k, wanted in enumerate(types):
+        body.params[k] = Value(wanted, function.params[k].hint)
+    mapping = dict(zip(function.params, body.params, strict=True))
+    copy_ops(Builder(body), function.body.ops, mapping)
+    body.results = [mapping.get(v, v) for v in function.results]
+    return Function(function.name, body, function.written)
+
+
 def stop_gradients(function: Function, results: Iterable[int]) -> Function:
     """`function` with these results taken as constants by every derivative."""
     copy = copy_block(function.body, {})

@@ -13,6 +13,7 @@ from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.tree import Tree
 from wengert.compiler.passes.batching import batch
 from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.transforms.assemble import with_known_extents
 from wengert.compiler.transforms.compiled import Compiled, replace_function, trace_for
 from wengert.compiler.transforms.structure import full_out
 
@@ -68,6 +69,7 @@ class Batch(Compiled):
             for a, v in zip(_spread(out, self.out_axes, "out_axes"), inner.function.results, strict=True)
         ]
         function = recorder.stage("batched", lambda: batch(inner.function, [*normal, *captured], out_axes))
+        function = with_known_extents(function, [leaf.type for leaf in signature.leaves])
         return replace_function(inner, optimise(function, recorder), out, signature)
 
 

@@ -80,3 +80,16 @@ def test_a_transform_of_an_offloaded_function_runs_on_its_device(transform, monk
     y = transform(wg.offload(cubes, "cuda:0"))(x)
     assert getattr(y, "device", None) == "cuda:0"
     np.testing.assert_allclose(np.asarray(y), transform(cubes)(x))
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (3, 1), (1, 1)])
+def test_a_batch_of_one(shape) -> None:
+    x = np.arange(1.0, 1.0 + np.prod(shape)).reshape(shape)
+    np.testing.assert_allclose(wg.batch(cubes)(x), [cubes(row) for row in x])
+    np.testing.assert_allclose(wg.batch(wg.grad(cubes))(x), 3 * x**2)
+    np.testing.assert_allclose(wg.batch(lambda a, b: np.sin(a) * b)(x[0], x[0]), np.sin(x[0]) * x[0])
+
+
+def test_batches_of_different_sizes_are_refused() -> None:
+    with pytest.raises(ValueError):
+        wg.batch(lambda a, b: a * b)(np.ones(1), np.ones(3))
