@@ -4,7 +4,8 @@
     fuse        Function -> stored values  which arrays are kept in buffers; all others are *virtual*: their elements
                                            are computed where they are read, so chains of array expressions are one loop
     bufferise   -> Plan                    which buffer each stored value is in: in place where the operand dies,
-                                           moved, or copied; what is freed where; what is allocated before a loop
+                                           moved, or copied (disjoint.py: which regions cannot overlap)
+    memory      Plan -> Plan               what is freed where; what is allocated before a loop; buffers that take turns
     emit/       Plan -> LLVM text          one `HostEmitter` per function
     target      LLVM text -> addresses     the passes and the JIT of this CPU
 
