@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from wengert.compiler.backend.device_scratch import ALLOCATION
-from wengert.compiler.backend.emit.loops import counted_loop
 from wengert.compiler.backend.emit.host import Fault, HostEmitter
+from wengert.compiler.backend.emit.loops import counted_loop
 from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, store
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.scope import Buffer

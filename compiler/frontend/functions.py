@@ -97,10 +97,11 @@ _register_rows()
 
 def scipy_function(value: Any) -> Builder | None:
     """The builder of a scipy.special function that is a row (erf). SciPy's module is not imported for its sake."""
-    special = sys.modules.get("scipy.special")
-    if special is None or not isinstance(value, np.ufunc) or getattr(special, value.__name__, None) is not value:
+    special: Any = sys.modules.get("scipy.special")
+    if special is None or not isinstance(value, np.ufunc):
         return None
-    return _elementwise(value.__name__, value.__name__) if value.__name__ in REGISTRY else None
+    name: str = value.__name__
+    return _elementwise(name, name) if name in REGISTRY and getattr(special, name, None) is value else None
 
 
 # -- element-wise, composed

@@ -16,7 +16,7 @@ import ctypes
 from functools import cache
 
 import numpy as np
-from numpy._core import _multiarray_umath
+from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 from wengert.compiler.backend import target
 
@@ -539,7 +539,7 @@ class Support:
         self._loaded = target.link(
             target.object_code(module),
             [*SYMBOLS, "wg_call", "wg_handler", "wg_handler_capsule"],
-            {"wg_array_type": id(np.ndarray), "wg_array_new": table[93], "wg_scalar_new": table[60]},
+            {"wg_array_type": id(np.ndarray), "wg_array_new": table[93] or 0, "wg_scalar_new": table[60] or 0},
         )
         self.imports = {name: self._loaded[name] for name in SYMBOLS}
         self.entry = self._loaded["wg_call"]

@@ -19,6 +19,7 @@ from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.ir.types import DType
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
+from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.structure import named, positional, with_defaults
 
 
@@ -74,9 +75,10 @@ class Compiled:
         if name is not None:
             self.__name__ = name
         if self.takes_the_same:
-            own = isinstance(function, Compiled)
-            self.declared = function.declared if own else declared_signature(function)
-            self.dtypes = function.dtypes if own else declared_dtypes(function)
+            if isinstance(function, Compiled):
+                self.declared, self.dtypes = function.declared, function.dtypes
+            else:
+                self.declared, self.dtypes = declared_signature(function), declared_dtypes(function)
         self.programs: dict[Any, Program] = {}
         self.last: Program | None = None
         self._entry: Callable[..., Any] | None = None
@@ -107,6 +109,10 @@ class Compiled:
             return conform(args, self.declared, self)
         conform_dtypes(args, self.dtypes, self)
         return args
+
+    def result_labels(self, traced: Traced) -> list[str]:
+        """What the first results are called in the graph, where the transform knows."""
+        return []
 
     # -- calls
 
@@ -169,8 +175,6 @@ class Compiled:
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The stages of the compilation for these arguments: `.source`, `.ir(stage)`, `.llvm`, `.asm`, ..."""
-        from wengert.compiler.transforms.lowered import Lowered  # a view of programs, not needed to run them
-
         args = self.convert(positional(self.__wrapped__, args, kwargs))
         return Lowered(self, self.program(signature_of(args)))
 

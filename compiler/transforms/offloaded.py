@@ -14,7 +14,7 @@ from wengert.compiler.transforms.compiled import Compiled
 class Offload(Compiled):
     """`f` on one device. Its array results stay there (`DeviceArray`) until they are read.
 
-    fallback="cpu": without the device, run on the processor's cores instead; `notice` says so.
+    fallback="cpu": without the device, run on the CPU instead; `notice` says so.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Offload(Compiled):
             if fallback is None:
                 raise
             self.device = fallback
-            self.notice = f"{error.message.rstrip('.')}; running on the CPU's cores instead"
+            self.notice = f"{error.message.rstrip('.')}; running on the CPU instead"
         label = device.replace(":", "")  # the device that was asked for: a notebook's names are the same everywhere
         super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wengert.compiler.backend import nvptx
 from wengert.compiler.backend.libdevice import find_libdevice
 from wengert.compiler.diag.errors import DeviceError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tests.backend.compare import check
 from tests.harness.derivatives import direction, floating
 from tests.harness.random_ir import arguments_for, random_function
-
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.passes.autodiff import forward, reverse
 from wengert.compiler.passes.pipeline import optimise

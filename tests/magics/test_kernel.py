@@ -14,6 +14,7 @@ pytest.importorskip("ipykernel")
 
 from tests.harness.kernel import Kernel, started
 
+pytestmark = pytest.mark.xdist_group("kernel")  # one kernel for all of them
 VIEW = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -23,6 +24,7 @@ def kernel() -> Iterator[Kernel]:
     with started() as kernel:
         loaded = kernel.run("%load_ext wengert")
         assert loaded.printed.startswith("wengert: cpu (")
+        kernel.run("%%autodiff --no-view\ndef f(x: float) -> float:\n    return np.sin(x) * x")
         yield kernel
 
 

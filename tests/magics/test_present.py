@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pytest
+
+import wengert as wg
 from wengert.compiler.api import Graph, GraphNode, GraphRegion, Timing, Timings
 from wengert.magics import present
+from wengert.magics.layers import Made
+from wengert.magics.panel import shown
 from wengert.widgets import models, text
 
 GRAPH = Graph(
@@ -75,3 +82,43 @@ def test_placement_of_an_offloaded_function():
     assert model.arrays == (models.ArrayPlace("x", 8, (1,), "float64", "cpu"),)
     assert model.kernels == (models.KernelPlace("k0", "cpu", 2, 4),)
     assert model.transfers == (models.Transfer("x", 8, "to device", 0.5, "argument of f", 3),)
+
+
+def cube_sum(x: np.ndarray) -> float:
+    y = x * x[0]
+    for _ in range(3):
+        y = y * y
+    return np.sum(y)
+
+
+def made(*functions: Any) -> list[Made]:
+    return [Made((f.__name__,), f) for f in functions]
+
+
+def test_where_a_function_runs_is_said_before_its_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    gradient = wg.grad(cube_sum)
+    assert present.where(gradient) == "grad_cube_sum runs on the CPU"
+    missing = wg.batch(wg.offload(gradient, "cuda:7", fallback="cpu"))
+    assert "runs on the CPU's cores instead of cuda:7, which cannot be used" in present.where(missing)
+    monkeypatch.setenv("WENGERT_SIMULATE_GPU", "1")
+    assert "runs on cuda:0: its arrays" in present.where(wg.offload(gradient, "cuda:0"))
+
+
+def test_a_stack_shows_the_derivative_that_is_compiled() -> None:
+    primal, gradient = wg.jit(cube_sum), wg.grad(cube_sum)
+    batch = wg.batch(gradient)
+    primal(np.ones(3))
+    assert shown(made(primal, gradient, batch)) is gradient  # not the primal: the derivative waits for its call
+    gradient(np.ones(3))
+    assert shown(made(primal, gradient, batch)) is gradient
+    batch(np.ones((2, 3)))
+    assert shown(made(primal, gradient, batch)) is batch
+
+
+def test_adjoints_are_labelled_by_what_they_do() -> None:
+    labels = [n.label for n in wg.grad(cube_sum).lower(np.ones(3)).graph.nodes if n.half == "adjoint"]
+    assert labels[-1] == "∂x"
+    assert "∂y += " not in labels and "∂x[0] +=" in labels
+    assert any(label.startswith("∂y") for label in labels) and any(label.startswith("kept") for label in labels)
+    values = [n.label for n in wg.value_and_grad(cube_sum).lower(np.ones(3)).graph.nodes]
+    assert values[-2:] == ["value", "∂x"]

@@ -62,7 +62,7 @@ def _equal_from_here_on(builder: Builder, op: Op, operands: list[Value], mapping
     kept = operands[1] if known[1] is not None else operands[0]
     if None in known:
         copy_op(builder, op, operands)
-        mapping.update({v: kept for v in op.operands})
+        mapping.update(dict.fromkeys(op.operands, kept))
     return [kept]
 
 
