@@ -16,7 +16,7 @@ from wengert.compiler.transforms.graph import Graph, GraphNode, GraphRegion
 from wengert.compiler.transforms.jacobians import Hessian, Jacobian
 from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.measure import Timing, Timings, benchmark
-from wengert.compiler.transforms.offloaded import Offload
+from wengert.compiler.transforms.offloaded import Offload, placed
 from wengert.compiler.transforms.structure import Wrt
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "jit",
     "jvp",
     "offload",
+    "placed",
     "prange",
     "stop_gradient",
     "transfers",

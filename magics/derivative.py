@@ -81,6 +81,9 @@ class Derivative(Compiled):
         self.last = chosen.last
         return program
 
+    def result_labels(self, traced: Any) -> list[str]:
+        return [] if self.chosen is None else self.chosen.result_labels(traced)
+
     def _choose(self, result: Result) -> Compiled:
         self.chosen = derivative(self.inner, result, self.wrt, self.mode, self.__name__)
         self.programs = self.chosen.programs

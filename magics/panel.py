@@ -24,11 +24,10 @@ def show_panel(session: Session, made: Sequence[Sequence[Made]]) -> None:
     if not session.has_views:
         print(status)
         return
-    last = made[-1][-1].compiled
     try:
         from wengert.widgets import Panel  # needs anywidget, and the bundled front end: a terminal has neither
 
-        panel = Panel(status, tabs(last), tone="warning" if any(m.notice for c in made for m in c) else "ok")
+        panel = Panel(status, tabs(made[-1]), tone="warning" if any(m.notice for c in made for m in c) else "ok")
     except (ImportError, RuntimeError) as error:
         print(f"{status}\nno view: {error}")
         return
@@ -72,13 +71,24 @@ def types_of(compiled: Compiled) -> str:
     return f"({', '.join(f'{p.hint}: {p.type}' if p.hint else str(p.type) for p in params)})"
 
 
-def tabs(compiled: Compiled) -> dict[str, Callable[[], Any]]:
-    """The tabs for one function; each is asked for its content when it is opened."""
+def tabs(chain: Sequence[Made]) -> dict[str, Callable[[], Any]]:
+    """The tabs for what was made of one function; each is asked for its content when it is opened."""
     return {
-        "Graph": lambda: graph(compiled),
-        "Placement": lambda: placement(compiled),
-        "Timings": lambda: timings(compiled),
+        "Graph": lambda: graph(shown(chain)),
+        "Placement": lambda: placement(chain[-1].compiled),
+        "Timings": lambda: timings(shown(chain)),
     }
+
+
+def shown(chain: Sequence[Made]) -> Compiled:
+    """The outermost function of a stack that has been compiled: the derivative, where the batch of it waits for its call.
+
+    Where a derivative waits, that is what the reader looks for: the function that it is made of does not stand in for it.
+    """
+    for one in reversed(chain):
+        if one.compiled.last is not None or hasattr(one.compiled, "wrt"):
+            return one.compiled
+    return chain[-1].compiled
 
 
 def lowered(compiled: Compiled) -> Lowered:

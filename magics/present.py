@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
-from wengert.compiler.api import Compiled, Graph, GraphNode, GraphRegion, Lowered, Timing, Timings, devices, transfers
+from wengert.compiler.api import (
+    Compiled,
+    Graph,
+    GraphNode,
+    GraphRegion,
+    Lowered,
+    Timing,
+    Timings,
+    devices,
+    placed,
+    transfers,
+)
 from wengert.widgets import models
 
 
@@ -89,7 +100,7 @@ def placement_model(compiled: Compiled) -> models.PlacementModel:
     program = compiled.last
     found = getattr(program.executable, "placement", None) if program is not None else None
     if found is None:
-        return models.PlacementModel(f"{compiled.__name__} runs on the CPU", known, transfers=_transfers(transfers()))
+        return models.PlacementModel(where(compiled), known, transfers=_transfers(transfers()))
     place = found()
     return models.PlacementModel(
         compiled.__name__,
@@ -98,6 +109,18 @@ def placement_model(compiled: Compiled) -> models.PlacementModel:
         tuple(models.KernelPlace(k.name, k.device, k.launches, k.line) for k in place.kernels),
         _transfers(place.transfers),
     )
+
+
+def where(compiled: Compiled) -> str:
+    """Where a function runs, as far as it is known before its first call."""
+    offload, name = placed(compiled), compiled.__name__
+    if offload is None:
+        return f"{name} runs on the CPU"
+    if offload.notice:
+        return f"{name} runs on the CPU's cores instead of {offload.asked}, which cannot be used"
+    if offload.device == "cpu":
+        return f"{name} runs on the CPU's cores"
+    return f"{name} runs on {offload.device}: its arrays and kernels are known after its first call"
 
 
 def _device(device: Any) -> models.Device:

@@ -94,6 +94,8 @@ class DeviceArray(NDArrayOperatorsMixin):
         """A NumPy array of one's own with its elements."""
         return self.home("get()").copy()
 
+    copy = get
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("a device array cannot become a NumPy array without a copy")

@@ -23,7 +23,7 @@ from wengert.compiler.transforms.assemble import (
     with_results,
 )
 from wengert.compiler.transforms.compiled import Compiled, replace_function, trace_for
-from wengert.compiler.transforms.structure import Wrt, align, full_out, leaf_ranges, mask_tree, positions
+from wengert.compiler.transforms.structure import Wrt, align, full_out, leaf_ranges, mask_tree, named, positions
 
 
 def differentiable(traced: Traced) -> list[bool]:
@@ -158,6 +158,13 @@ class Grad(Compiled):
         one = kept.results[0].type.dtype
         function = bind(function, {count: lambda b: b.constant(1, one)})
         return self._results(inner, function, active, chosen, ranges, aux, recorder)
+
+    def result_labels(self, traced: Traced) -> list[str]:
+        tree = traced.signature.tree
+        paths, ranges, can = tree.paths("argument"), leaf_ranges(tree), differentiable(traced)
+        chosen = positions(self.__wrapped__, self.wrt, len(tree.children))
+        gradients = [f"∂{named(paths[k], self.__wrapped__)}" for p in chosen for k in ranges[p] if can[k]]
+        return ["value", *gradients] if self.value else gradients
 
     def _results(
         self,

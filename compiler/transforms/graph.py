@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wengert.compiler.diag.span import Source
@@ -11,6 +13,11 @@ from wengert.compiler.ir.printer import print_lines
 HIDDEN = {"constant", "dim", "index", "wrap_index", "same_extent", "check"}
 """Bookkeeping that a reader of derivatives does not look for; edges pass through it."""
 LONGEST_LABEL = 24
+FORMULAS = {"add": "{} + {}", "subtract": "{} − {}", "multiply": "{} · {}", "divide": "{} / {}", "negative": "−{}"}
+"""How the arithmetic of adjoints reads; other ops are labelled by their names."""
+KEPT = {"update": "keep", "update_slice": "keep", "load": "kept", "slice": "kept", "broadcast": "room to keep"}
+"""What the ops on the tape do."""
+BAR, TAPE = "_bar", "_tape"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,75 @@ def _last_of_each_span(function: Function) -> dict[tuple[int, ...], Op]:
     return {_place(op): op for op in function.walk() if op.role == "primal" and not op.regions}
 
 
-def graph_of(function: Function, source: Source, title: str) -> Graph:
-    """The graph of a function; ops keep the span of the user's line they come from, which links the halves."""
-    return _Grapher(function).graph(source, title)
+def _adjoint_label(op: Op) -> str:
+    """What an op of the adjoint does: "∂q[0] +=", "∂u = ∂ · k", "keep u"; ∂x is the adjoint of x, ∂ one without a name."""
+    name = op.results[0].hint if op.results else ""
+    if op.role == "tape":
+        kept = name.removesuffix(TAPE).removesuffix("tape")
+        return f"{KEPT[op.name]} {kept}".rstrip() if op.name in KEPT else op.name
+    target = f"∂{name.removesuffix(BAR)}" if name.endswith(BAR) else ""
+    if op.name in ("accumulate", "accumulate_slice"):
+        return f"∂{_part(op) or target.removeprefix('∂')} +="
+    if op.name in ("load", "slice"):
+        whole = _operand(op.operands[0])
+        return f"part of {whole}" if whole.startswith("∂") else _part(op) or op.name
+    if op.name == "add" and target and target in (_operand(v) for v in op.operands):
+        return f"{target} +="
+    operands = [_operand(v) for v in op.operands]
+    formula = FORMULAS.get(op.name, "").format(*operands) if set(operands) != {"…"} else ""
+    label = " = ".join(filter(None, (target, formula)))
+    return label if label and len(label) <= LONGEST_LABEL else target or op.name
+
+
+def _operand(value: Value) -> str:
+    """An operand of an adjoint op, in a few characters; "…" where that cannot be said."""
+    owner = value.owner
+    if value.hint.endswith(BAR):
+        return f"∂{value.hint.removesuffix(BAR)}"
+    if value.hint or owner is None:
+        return value.hint.removesuffix(TAPE) or "…"
+    if owner.name == "constant":
+        number = owner.attrs["value"]
+        return str(number) if isinstance(number, complex) else f"{number:g}"
+    if owner.name == "broadcast":
+        return _operand(owner.operands[0])
+    if owner.role == "tape":
+        return "kept"
+    if owner.name in ("load", "slice") and _part(owner) and not _is_adjoint(value):
+        return _part(owner)
+    return "∂" if _is_adjoint(value) else "…"
+
+
+def _is_adjoint(value: Value, depth: int = 8) -> bool:
+    """Whether a value depends on an adjoint, and is not one of the program's own that is computed again."""
+    owner = value.owner
+    if value.hint.endswith(BAR):
+        return True
+    if owner is None or owner.role != "adjoint" or owner.regions:
+        return False
+    return depth == 0 or any(_is_adjoint(v, depth - 1) for v in owner.operands)
+
+
+def _part(op: Op) -> str:
+    """The element or slice that the user wrote at the op's place ("q[0]"), "" where something else stands there."""
+    text = _source_text(op)
+    return text if len(text) <= LONGEST_LABEL // 2 and re.fullmatch(r"[\w.]+\[[^\[\]]*\]", text) else ""
+
+
+def _source_text(op: Op) -> str:
+    """What the user wrote at the op's place, where that is on one line."""
+    span = op.span
+    if span is None or span.source is None or span.line != span.end_line:
+        return ""
+    return span.source.line(span.line)[span.column : span.end_column]
+
+
+def graph_of(function: Function, source: Source, title: str, results: Sequence[str] = ()) -> Graph:
+    """The graph of a function; ops keep the span of the user's line they come from, which links the halves.
+
+    results: what the first results are called ("∂p"), where that is known.
+    """
+    return _Grapher(function).graph(source, title, results)
 
 
 class _Grapher:
@@ -84,7 +157,7 @@ class _Grapher:
         self.count = 0
         self.whole = _last_of_each_span(function)
 
-    def graph(self, source: Source, title: str) -> Graph:
+    def graph(self, source: Source, title: str, results: Sequence[str] = ()) -> Graph:
         for p in self.function.params:
             adjoint = p.hint.startswith(("d_", "ct_"))
             self.made_by[p] = frozenset([self._node(p.hint or "argument", "adjoint" if adjoint else "primal", None, p)])
@@ -92,7 +165,9 @@ class _Grapher:
         for k, v in enumerate(self.function.results):
             half = self._half_of(v)
             end = self._id()
-            self.nodes.append(GraphNode(end, f"result {k}", half, None, None, None, None, "return", str(v.type), half))
+            numbered = f"result {k}" if len(self.function.results) > 1 else "result"
+            label = results[k] if k < len(results) else numbered
+            self.nodes.append(GraphNode(end, label, half, None, None, None, None, "return", str(v.type), half))
             self._connect(v, end)
         lines = tuple(source.text.splitlines())
         return Graph(title, lines, tuple(self.nodes), tuple(self.regions), tuple(self.edges))
@@ -138,7 +213,7 @@ class _Grapher:
                 mirror = self.primal_at.get(key) or self.primal_at.get(("", *key[1:]))
         types = ", ".join(str(r.type) for r in op.results)
         text = self.text.get(id(op), op.name)
-        label = self._written(op) if half == "primal" else op.name
+        label = self._written(op) if half == "primal" else _adjoint_label(op)
         self.nodes.append(GraphNode(name, label, half, parent, mirror, line, column, text, types, op.role))
         for v in op.operands:
             self._connect(v, name)
@@ -146,10 +221,7 @@ class _Grapher:
 
     def _written(self, op: Op) -> str:
         """What the user wrote for it where that is short and the op is the whole of it, else the op's name."""
-        span = op.span
-        if span is None or span.source is None or span.line != span.end_line or self.whole.get(_place(op)) is not op:
-            return op.name
-        text = span.source.line(span.line)[span.column : span.end_column]
+        text = _source_text(op) if self.whole.get(_place(op)) is op else ""
         return text if 0 < len(text) <= LONGEST_LABEL else op.name
 
     def _control(self, op: Op, parent: str | None) -> None:

@@ -63,7 +63,8 @@ class Lowered:
 
     @property
     def graph(self) -> Graph:
-        return graph_of(self.function(), self.program.traced.source, self.name)
+        traced = self.program.traced
+        return graph_of(self.function(), traced.source, self.name, self.compiled.result_labels(traced))
 
     @property
     def llvm(self) -> str:

@@ -118,7 +118,6 @@ def test_a_stack_shows_the_derivative_that_is_compiled() -> None:
 def test_adjoints_are_labelled_by_what_they_do() -> None:
     labels = [n.label for n in wg.grad(cube_sum).lower(np.ones(3)).graph.nodes if n.half == "adjoint"]
     assert labels[-1] == "∂x"
-    assert "∂y += " not in labels and "∂x[0] +=" in labels
-    assert any(label.startswith("∂y") for label in labels) and any(label.startswith("kept") for label in labels)
+    assert "∂x[0] +=" in labels and any(label.startswith("∂y") for label in labels)
     values = [n.label for n in wg.value_and_grad(cube_sum).lower(np.ones(3)).graph.nodes]
     assert values[-2:] == ["value", "∂x"]
