@@ -13,11 +13,11 @@ from wengert.compiler.frontend.arithmetic import ONE, apply, binary, cast
 from wengert.compiler.frontend.creation import array_only, as_array, axis_within, dtype_from
 from wengert.compiler.frontend.gather import counted, empty
 from wengert.compiler.frontend.index import Affine, number
-from wengert.compiler.frontend.merge import scalar_type
+from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.ir.core import Value
-from wengert.compiler.ir.types import BOOL, F64, I64, U64, DType
+from wengert.compiler.ir.types import BOOL, C64, C128, F32, F64, I64, U64, DType
 
 
 def axes_from(tracer: Tracer, item: Object, rank: int) -> tuple[int, ...]:
@@ -99,7 +99,7 @@ def mean(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE, k
     axes = axes_from(tracer, axis, item.rank)
     total = SUM(tracer, item, axis, NONE, keepdims)
     extents = tracer.extents(item)
-    real = F64 if item.dtype.kind != "f" else item.dtype
+    real = {C64: F32, C128: F64}.get(item.dtype, item.dtype)
     return binary(tracer, DIVIDE, total, Scalar(count_of(tracer, extents, axes, real), False))
 
 
@@ -107,6 +107,8 @@ def variance(
     tracer: Tracer, a: Object, axis: Object = NONE, ddof: Object = Static(0), keepdims: Object = FALSE
 ) -> Object:
     item = array_only(tracer, a)
+    if item.dtype.kind == "c":
+        tracer.refuse("real_part")
     if item.dtype.kind in "biu":
         item = arithmetic.convert(tracer, item, F64)  # type: ignore[assignment]
     axes = axes_from(tracer, axis, item.rank)
@@ -217,7 +219,10 @@ def search(row: str) -> Callable[..., Object]:
     """argmax, argmin: the first of the extreme elements, or the first NaN."""
 
     def build(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
-        content, builder = vector_of(tracer, a, axis, f"np.arg{'max' if row == 'greater' else 'min'}"), tracer.builder
+        name = f"np.arg{'max' if row == 'greater' else 'min'}"
+        content, builder = vector_of(tracer, a, axis, name), tracer.builder
+        if content.dtype.kind == "c":
+            tracer.refuse("operand", name=name, types=describe(a))
         some = builder.emit("greater", tracer.index.value(content.extents[0]), builder.integer(0))
         if not tracer.index.proves(content.extents[0] - 1):
             tracer.check(some, "value", "attempt to get the extreme of an empty sequence")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+import numpy as np
+
 from wengert.compiler.frontend import arithmetic
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, dtype_and_weakness
 from wengert.compiler.frontend.gather import (
@@ -231,18 +233,19 @@ def update_array(tracer: Tracer, target: Array, kind: type[ast.AST], item: Objec
         update_element(tracer, target, kind, item)
         return
     made = operate(tracer, kind, target, item)
-    dtype = dtype_and_weakness(made)[0]  # type: ignore[index]
-    order = "biufc"
-    allowed = dtype == target.dtype or order.index(dtype.kind) <= order.index(target.dtype.kind)
-    if dtype.kind != target.dtype.kind and target.dtype.kind == "b":
-        allowed = False
-    if not allowed:
-        sign = OPERATORS[kind][1] if kind in OPERATORS else "@"
-        tracer.refuse("augmented_cast", op=sign + "=", sign=sign, source=dtype, target=target.dtype)
+    refuse_augmented_cast(tracer, made, target.dtype, kind)
     assert isinstance(made, Array)
     extents = tracer.extents(target)
     value = fitted(tracer, tracer.read(made), extents)
     write(tracer, target, ArrayValue(arithmetic.cast(tracer, value, target.dtype), extents))
+
+
+def refuse_augmented_cast(tracer: Tracer, made: Object, target: DType, kind: type[ast.AST]) -> None:
+    """NumPy's rule for operators in place: the result must be of the same kind as the array, or a lesser one."""
+    dtype = dtype_and_weakness(made)[0]  # type: ignore[index]
+    if not np.can_cast(dtype.numpy, target.numpy, "same_kind"):
+        sign = OPERATORS[kind][1] if kind in OPERATORS else "@"
+        tracer.refuse("augmented_cast", op=sign + "=", sign=sign, source=dtype, target=target)
 
 
 def update_masked(tracer: Tracer, base: Array, mask: Array, kind: type[ast.AST], item: Object) -> None:
@@ -250,6 +253,7 @@ def update_masked(tracer: Tracer, base: Array, mask: Array, kind: type[ast.AST],
     if not isinstance(item, Scalar | Static):
         tracer.refuse("mask_store")
     made = operate(tracer, kind, base, item)
+    refuse_augmented_cast(tracer, made, base.dtype, kind)
     assert isinstance(made, Array)
     content = tracer.read(base)
     value = arithmetic.cast(tracer, tracer.read(made).value, base.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.compiler.diag.errors import TypeMismatch
+from wengert.compiler.diag.errors import CompileError, TypeMismatch
 
 NUMBERS = [2.0, np.float64(2.0), 2.0, 2, np.int64(2), True, np.bool_(True), 2j, np.complex128(2), np.float32(2), 3]
 
@@ -34,3 +34,52 @@ def test_python_numbers_give_way_and_numpy_numbers_do_not(numbers: list[Any]) ->
 def test_arrays_whose_operators_differ_are_refused(make: Callable[..., Any]) -> None:
     with pytest.raises(TypeMismatch, match="cannot be compiled"):
         wg.jit(lambda x: x * x)(make([[1.0, 2.0], [3.0, 4.0]]))
+
+
+def test_complex_arithmetic_keeps_its_precision_and_its_zeros() -> None:
+    def work(x):
+        s = 0
+        for v in x:
+            s += v
+        return np.mean(x), s, 0.0 + x, x - 0.0, 1 * x
+
+    for x in (np.array([1 + 1j, 2 - 1j], np.complex64), np.array([complex(-0.0, -0.0), 1j]), np.array([complex(np.inf, 1)])):
+        with np.errstate(all="ignore"):
+            results = zip(wg.jit(work)(x), work(x), strict=True)
+        for got, wanted in results:
+            assert got.dtype == wanted.dtype
+            np.testing.assert_array_equal(np.signbit(got.real), np.signbit(wanted.real))
+            np.testing.assert_array_equal(np.signbit(got.imag), np.signbit(wanted.imag))
+            np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("work", [np.argmax, np.argmin, np.var, np.std])
+def test_what_complex_arrays_are_not_compiled_for(work: Callable[..., Any]) -> None:
+    with pytest.raises(CompileError):
+        wg.jit(lambda x: work(x))(np.array([1j, 2.0]))
+
+
+def _add(x, y):
+    x += y
+    return x
+
+
+def _add_where(x, y):
+    x[x != 0] += y[0]
+    return x
+
+
+@pytest.mark.parametrize("function", [_add, _add_where], ids=["whole", "mask"])
+@pytest.mark.parametrize("target", [np.uint8, np.int32, np.float32, np.bool_, np.complex64])
+def test_operators_in_place_take_what_numpy_takes(function: Callable[..., Any], target: Any) -> None:
+    for given in (np.uint8, np.int8, np.int64, np.uint64, np.float64, np.bool_, np.complex128):
+        x, y = np.array([1, 0, 1], target), np.array([1, 0, 1], given)
+        try:
+            wanted = function(x.copy(), y)
+        except TypeError:
+            with pytest.raises(TypeMismatch, match="which NumPy refuses"):
+                wg.jit(function)(x.copy(), y)
+        else:
+            got = wg.jit(function)(x.copy(), y)
+            np.testing.assert_array_equal(got, wanted)
+            assert got.dtype == wanted.dtype

@@ -98,8 +98,15 @@ def _fold(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
 
 
 def _is(value: Value, number: float) -> bool:
+    """Whether it is this constant, the sign of a zero included. Complex only for zeros: (1+0j)*z is not z where z is
+    infinite."""
     known = constant_of(value)
-    return known is not None and known == number and (number != 0 or copysign(1.0, known) == copysign(1.0, number))
+    if known is None or known != number:
+        return False
+    if value.type.dtype.kind == "c":
+        parts = complex(known).real, complex(known).imag
+        return number == 0 and all(copysign(1.0, part) == copysign(1.0, number) for part in parts)
+    return number != 0 or copysign(1.0, known) == copysign(1.0, number)
 
 
 def _exact(value: Value) -> bool:
