@@ -42,7 +42,7 @@ def batch(function: Function, in_axes: Sequence[int | None], out_axes: Sequence[
         return builder.extent(outer[param], axis + (lane_axis is not None and axis >= lane_axis))
 
     scalars = OutsideScalars(
-        builder, function.params, lambda p: outer[p] if axis_of[p] is None else None, extent, "batch"
+        builder, function, lambda p: outer[p] if axis_of[p] is None else None, extent, "batch"
     )
     outputs = []
     for result in function.results:

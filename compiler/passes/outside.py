@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Value
+from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
 
 ParamScalar = Callable[[Value], Value | None]
 """param -> the scalar that stands for it outside, None where it has none (it differs from lane to lane)."""
@@ -19,10 +20,13 @@ ParamExtent = Callable[[Value, int], Value]
 
 
 class OutsideScalars:
-    """Recomputes scalars with `builder`; raises UnsupportedError for what depends on data, loops or branches."""
+    """Recomputes scalars of `function` with `builder`; raises UnsupportedError for what depends on data. Extents are
+    followed through the loops and branches that keep them."""
 
-    def __init__(self, builder: Builder, params: list[Value], scalar: ParamScalar, extent: ParamExtent, what: str):
-        self.builder, self.params, self.scalar, self.extent_of_param, self.what = builder, set(params), scalar, extent, what
+    def __init__(self, builder: Builder, function: Function, scalar: ParamScalar, extent: ParamExtent, what: str):
+        self.builder, self.scalar, self.extent_of_param, self.what = builder, scalar, extent, what
+        self.params = set(function.params)
+        self.finder = Finder(carried_by_loops(function))
         self.done: dict[Value, Value] = {}
 
     def value(self, v: Value) -> Value:
@@ -35,22 +39,15 @@ class OutsideScalars:
         known = array.type.shape[axis]
         if known is not None:
             return self.builder.integer(known)
-        if array in self.params:
-            return self.extent_of_param(array, axis)
-        op = array.owner
-        if op is None:
-            raise self._refuse(None)
-        if op.name in ("for", "while"):  # `resolve_extents` proved where a loop keeps extents; take it at its word
-            first = 3 if op.name == "for" else 0
-            position = list(op.results).index(array)
-            if not _keeps_extent(op, position, axis):
-                raise self._refuse(op)
-            return self.extent(op.operands[first + position], axis)
-        rule = REGISTRY[op.name].extent
-        found = rule(op, axis) if rule is not None else None
-        if found is None:
-            raise self._refuse(op)
-        return self.extent(*found) if isinstance(found, tuple) else self.value(found)
+        found = self.finder.outermost((array, axis))
+        if isinstance(found, Value):
+            return self.value(found)
+        outer, k = found
+        if outer.type.shape[k] is not None:
+            return self.builder.integer(outer.type.shape[k])
+        if outer not in self.params:
+            raise self._refuse(outer.owner)
+        return self.extent_of_param(outer, k)
 
     def _make(self, v: Value) -> Value:
         if v in self.params:
@@ -76,28 +73,3 @@ class OutsideScalars:
             getattr(op, "span", None),
             "allocate the result with a shape made of argument shapes or of arguments that are the same for every call",
         )
-
-
-def _keeps_extent(op, position: int, axis: int) -> bool:  # type: ignore[no-untyped-def]
-    body = op.regions[-1]
-    param = (body.params[1:] if op.name == "for" else body.params)[position]
-    place: tuple[Value, int] | None = (body.results[position], axis)
-    while place is not None:
-        value, k = place
-        if value is param:
-            return k == axis
-        made = value.owner
-        if made is None:
-            return False
-        if made.name in ("for", "while"):
-            inner = list(made.results).index(value)
-            if not _keeps_extent(made, inner, k):
-                return False
-            place = (made.operands[(3 if made.name == "for" else 0) + inner], k)
-            continue
-        rule = REGISTRY[made.name].extent
-        found: Value | tuple[Value, int] | None = rule(made, k) if rule is not None else None
-        if isinstance(found, Value) and found.owner is not None and found.owner.name == "dim":
-            found = (found.owner.operands[0], found.owner.attrs["axis"])
-        place = found if isinstance(found, tuple) else None
-    return False

@@ -127,7 +127,7 @@ def _reverse_blocks(
     count, results = len(function.params), len(function.results)
     outside = OutsideScalars(
         builder,
-        function.params,
+        function,
         lambda p: params[function.params.index(p)],
         lambda p, axis: builder.extent(params[function.params.index(p)], axis),
         "jacobian in reverse mode",

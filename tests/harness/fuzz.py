@@ -62,24 +62,27 @@ def main() -> int:
     seen: collections.Counter[str] = collections.Counter()
     refusals: collections.Counter[str] = collections.Counter()
     failures = 0
-    for seed in range(options.start, options.start + options.count):
-        program = generate(seed)
-        found = judged(program.source, seed, mode)
-        kind = _kind(found)
-        seen[kind] += 1
-        if kind == "refused":
-            refusals[found] += 1
-        if not kind.startswith("wrong"):
-            continue
-        failures += 1
+    try:
+        for seed in range(options.start, options.start + options.count):
+            program = generate(seed)
+            found = judged(program.source, seed, mode)
+            kind = _kind(found)
+            seen[kind] += 1
+            if kind == "refused":
+                refusals[found] += 1
+            if not kind.startswith("wrong"):
+                continue
+            failures += 1
 
-        def fails(source: str, seed: int = seed, kind: str = kind) -> bool:
-            return _kind(judged(source, seed, mode)) == kind
+            def fails(source: str, seed: int = seed, kind: str = kind) -> bool:
+                return _kind(judged(source, seed, mode)) == kind
 
-        small = shrink(program.source, fails)
-        print(f"--- seed {seed}: {found}\n{program.source if options.source else ''}{small}", flush=True)
-        if failures >= options.stop:
-            break
+            small = shrink(program.source, fails)
+            print(f"--- seed {seed}: {found}\n{program.source if options.source else ''}{small}", flush=True)
+            if failures >= options.stop:
+                break
+    except KeyboardInterrupt:
+        print(f"stopped at seed {seed}")
     print(dict(seen))
     for text, times in refusals.most_common(10):
         print(f"{times:6}  {text}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import wengert as wg
 from tests.harness import fuzz
 from tests.harness.programs import generate
 
@@ -14,3 +16,28 @@ def test_compiled_programs_do_what_python_does(seed: int) -> None:
     source = generate(seed).source
     found = fuzz.judged(source, seed, "compiled")
     assert found == "ok" or found.startswith(("refused", "python")), f"{found}\n{source}"
+
+
+def _until(x, A, s):
+    total = 0.0
+    for i in range(len(x)):
+        for j in range(A.shape[1]):
+            if A[i, j] > 0:
+                total += x[i] * A[i, j] ** 2
+            elif x[j] > s:
+                break
+            else:
+                total -= np.sin(x[j] * s)
+    return total
+
+
+def test_gradients_of_loops_that_are_left_can_be_batched() -> None:
+    """Extents of their cotangents pass through loops and branches, ahead of which they must be known."""
+    rng = np.random.default_rng(0)
+    x, A = rng.normal(size=(3, 5)), rng.normal(size=(5, 5))
+    gradient = wg.grad(_until)
+    found = wg.batch(gradient, (0, None, None))(x, A, 0.3)
+    np.testing.assert_allclose(found, [gradient(row, A, 0.3) for row in x], rtol=1e-12)
+    hessian = wg.hessian(_until)(x[0], A, 0.3)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(wg.jacobian(gradient, mode=mode)(x[0], A, 0.3), hessian, rtol=1e-12, atol=1e-14)

@@ -21,12 +21,7 @@ Place = tuple[Value, int]
 
 
 def resolve_extents(function: Function) -> Function:
-    carried: dict[Value, Op] = {}
-    for op in function.walk():
-        if op.name in ("for", "while"):
-            for region in op.regions:
-                for p in region.params[1:] if op.name == "for" else region.params:
-                    carried[p] = op
+    carried = carried_by_loops(function)
     if not any(op.name == "dim" and _made_by_control(op.operands[0], carried) for op in function.walk()):
         return function
     finder = Finder(carried)
@@ -45,6 +40,17 @@ def resolve_extents(function: Function) -> Function:
         return [builder.extent(mapping.get(array, array), axis)]
 
     return Function(function.name, copy_block(function.body, mapping, replace), function.written)
+
+
+def carried_by_loops(function: Function) -> dict[Value, Op]:
+    """The loop of each value that one carries, as its regions see it."""
+    carried: dict[Value, Op] = {}
+    for op in function.walk():
+        if op.name in ("for", "while"):
+            for region in op.regions:
+                for p in region.params[1:] if op.name == "for" else region.params:
+                    carried[p] = op
+    return carried
 
 
 def _made_by_control(array: Value, carried: dict[Value, Op]) -> bool:
