@@ -100,7 +100,7 @@ def placement_model(compiled: Compiled) -> models.PlacementModel:
     program = compiled.last
     found = getattr(program.executable, "placement", None) if program is not None else None
     if found is None:
-        return models.PlacementModel(where(compiled), known, transfers=_transfers(transfers()))
+        return models.PlacementModel(compiled.__name__, known, transfers=_transfers(transfers()), where=where(compiled))
     place = found()
     return models.PlacementModel(
         compiled.__name__,
@@ -114,12 +114,10 @@ def placement_model(compiled: Compiled) -> models.PlacementModel:
 def where(compiled: Compiled) -> str:
     """Where a function runs, as far as it is known before its first call."""
     offload, name = placed(compiled), compiled.__name__
-    if offload is None:
+    if offload is None or offload.asked == "cpu":
         return f"{name} runs on the CPU"
     if offload.notice:
-        return f"{name} runs on the CPU's cores instead of {offload.asked}, which cannot be used"
-    if offload.device == "cpu":
-        return f"{name} runs on the CPU's cores"
+        return f"{name} runs on the CPU instead of {offload.asked}, which cannot be used"
     return f"{name} runs on {offload.device}: its arrays and kernels are known after its first call"
 
 

@@ -63,7 +63,7 @@ def test_timings():
 
 def test_placement_without_a_device_says_where_it_runs():
     model = present.placement_model(SimpleNamespace(__name__="f", last=None))
-    assert model.title == "f runs on the CPU"
+    assert model.where == "f runs on the CPU"
     assert model.devices[0].id == "cpu"
     assert model.devices[0].available
 
@@ -99,7 +99,8 @@ def test_where_a_function_runs_is_said_before_its_first_call(monkeypatch: pytest
     gradient = wg.grad(cube_sum)
     assert present.where(gradient) == "grad_cube_sum runs on the CPU"
     missing = wg.batch(wg.offload(gradient, "cuda:7", fallback="cpu"))
-    assert "runs on the CPU's cores instead of cuda:7, which cannot be used" in present.where(missing)
+    said = "batch_grad_cube_sum_cuda7 runs on the CPU instead of cuda:7, which cannot be used"
+    assert said in present.placement_model(missing).summary
     monkeypatch.setenv("WENGERT_SIMULATE_GPU", "1")
     assert "runs on cuda:0: its arrays" in present.where(wg.offload(gradient, "cuda:0"))
 

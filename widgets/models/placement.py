@@ -76,6 +76,8 @@ class PlacementModel:
         for item in items:
             if item.device not in known:
                 raise ValueError(f"placement: {item.name!r} lies on unknown device {item.device!r}")
+    where: str = ""
+    """One clause on where the function runs, for the time before its first call tells all."""
 
     @property
     def total_bytes(self) -> int:
@@ -107,8 +109,9 @@ class PlacementModel:
     @property
     def summary(self) -> str:
         """One sentence: how much moved, which way, for how long, and the largest copy with its reason."""
+        where = f"{self.where}. " if self.where else ""
         if not self.transfers:
-            return "Nothing moved: every array is where it was last used."
+            return f"{where}Nothing moved: every array is where it was last used."
         count = len(self.transfers)
         parts = []
         for direction in ("to device", "to host"):
@@ -117,7 +120,7 @@ class PlacementModel:
                 parts.append(f"{format_bytes(sum(moved))} to the {direction.removeprefix('to ')}")
         largest = max(self.transfers, key=lambda transfer: transfer.bytes)
         reason = f", {largest.why}" if largest.why else ""
-        return (
+        return where + (
             f"{count} {'transfer' if count == 1 else 'transfers'} moved {' and '.join(parts)} "
             f"in {self.total_milliseconds:.3g} ms; the largest was {largest.array} ({format_bytes(largest.bytes)}{reason})."
         )
