@@ -45,8 +45,9 @@ def batch(function: Function, in_axes: Sequence[int | None], out_axes: Sequence[
         builder, function, lambda p: outer[p] if axis_of[p] is None else None, extent, "batch"
     )
     outputs = []
-    for result in function.results:
-        extents = [lanes, *(scalars.extent(result, k) for k in range(result.type.rank))]
+    for result, written in zip(function.results, function.written, strict=True):
+        like = result if written is None else function.params[written]  # what is written back keeps its extents
+        extents = [lanes, *(scalars.extent(like, k) for k in range(result.type.rank))]
         zero = builder.constant(0, result.type.dtype)
         outputs.append(builder.emit("broadcast", zero, *extents, axes=(), hint=result.hint))
 
@@ -55,8 +56,11 @@ def batch(function: Function, in_axes: Sequence[int | None], out_axes: Sequence[
     with builder.inside(loop):
         mapping = {p: _lane_of(builder, outer[p], axis_of[p], lane, p) for p in function.params}
         copy_ops(builder, function.body.ops, mapping)
-        for carried, result in zip(loop.params[1:], function.results, strict=True):
-            loop.results.append(_store(builder, carried, mapping.get(result, result), lane))
+        for carried, result, written in zip(loop.params[1:], function.results, function.written, strict=True):
+            value = mapping.get(result, result)
+            if written is not None:
+                _check_extents(builder, mapping[function.params[written]], value)
+            loop.results.append(_store(builder, carried, value, lane))
     op = builder.for_(builder.integer(0), lanes, builder.integer(1), outputs, loop, parallel=True)
     body.results = [_move_first_axis(builder, v, axis) for v, axis in zip(op.results, out_axes, strict=True)]
     return Function(f"batch_{function.name}", body)
@@ -88,6 +92,14 @@ def _lane_of(builder: Builder, array: Value, axis: int | None, lane: Value, para
     starts = [lane if k == axis else zero for k in range(rank)]
     sizes = [one if k == axis else builder.extent(array, k) for k in range(rank)]
     return builder.emit("slice", array, *starts, *sizes, steps=(1,) * rank, drop=(axis,), hint=param.hint)
+
+
+def _check_extents(builder: Builder, before: Value, after: Value) -> None:
+    """An array that is written to keeps its extents; most of these checks fold."""
+    for axis in range(before.type.rank):
+        sizes = builder.extent(after, axis), builder.extent(before, axis)
+        if sizes[0] is not sizes[1]:
+            builder.emit("same_extent", *sizes, message="an array that is written to keeps its extents")
 
 
 def _store(builder: Builder, array: Value, value: Value, lane: Value) -> Value:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-import wengert as wg
+import wengert.compiler.api as wg  # `wengert` itself would import it in every child
 from tests.harness.derivatives import direction
 from tests.harness.interpreted import Refused, Wrong, compare, expected
 from tests.harness.programs import arguments_for, compile_source

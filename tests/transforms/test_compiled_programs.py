@@ -41,3 +41,17 @@ def test_gradients_of_loops_that_are_left_can_be_batched() -> None:
     hessian = wg.hessian(_until)(x[0], A, 0.3)
     for mode in ("forward", "reverse"):
         np.testing.assert_allclose(wg.jacobian(gradient, mode=mode)(x[0], A, 0.3), hessian, rtol=1e-12, atol=1e-14)
+
+
+def _overwrite(x, y):
+    if x[0] < y[0]:
+        x[:] = np.sin(y)
+
+
+def test_what_a_branch_overwrites_can_be_batched() -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 4, 5))
+    _, found = wg.batch(_overwrite)(x, y)
+    np.testing.assert_allclose(found, np.where(x[:, :1] < y[:, :1], np.sin(y), x), rtol=1e-12)
+    assert (x[:, 0] < y[:, 0]).any() and not (x[:, 0] < y[:, 0]).all()
+    with pytest.raises(ValueError):
+        wg.batch(_overwrite)(x, y[:, :3])
