@@ -475,6 +475,7 @@ HELP: dict[str, str] = {
     "kron": "Use `a[:, None, :, None] * b[None, :, None, :]` and reshape.",
     "vectorize": "Call the function in a loop; it is inlined.", "histogram": "Write a loop that counts.",
     "open": "Read files before the compiled function.", "isinstance": "Types are known at compile time; write two functions.",
+    "convolve": "Write a loop over the shifts: `y += w[k] * x[m - k : n - k]`.",
     "accumulate": "Write a loop, or use np.cumsum or np.cumprod.", "reduceat": "Write a loop.",
     "reduce": "Use np.sum, np.prod, np.max or np.min.", "lstsq": "Solve outside, or write the elimination as loops.",
     "qr": "Factorise outside of the compiled function.", "svd": "Factorise outside of the compiled function.",

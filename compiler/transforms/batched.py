@@ -15,7 +15,7 @@ from wengert.compiler.passes.batching import batch
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import with_known_extents
 from wengert.compiler.transforms.compiled import Compiled, replace_function, trace_for
-from wengert.compiler.transforms.structure import full_out
+from wengert.compiler.transforms.structure import full_out, named
 
 Axes = int | None | Sequence[Any]
 
@@ -58,7 +58,7 @@ class Batch(Compiled):
             axes += _spread(child, axis, "in_axes")
         if not any(a is not None for a in axes):
             raise OptionError("in_axes has no axis to batch over", help="Give an axis (0, say) to at least one argument.")
-        paths = signature.tree.paths("argument")
+        paths = [named(path, self.__wrapped__) for path in signature.tree.paths("argument")]
         normal = [_normal(a, leaf.type.rank, p) for a, leaf, p in zip(axes, signature.leaves, paths, strict=True)]
         lanes = tuple(_lane_leaf(leaf, axis) for leaf, axis in zip(signature.leaves, normal, strict=True))
         inner = trace_for(self.__wrapped__, Signature(signature.tree, lanes), recorder)
@@ -88,7 +88,11 @@ def _normal(axis: int | None, rank: int, what: str) -> int | None:
     if axis is None:
         return None
     if not -rank <= axis < rank:
-        raise OptionError(f"{what} has {rank} axes and cannot be batched over axis {axis}")
+        axes = f"{rank or 'no'} {'axis' if rank == 1 else 'axes'}"
+        raise OptionError(
+            f"{what} has {axes} and cannot be batched over axis {axis}",
+            help="Write None for what all calls share, such as in_axes=(0, None)." if rank == 0 else None,
+        )
     return axis % rank
 
 

@@ -93,3 +93,8 @@ def test_a_batch_of_one(shape) -> None:
 def test_batches_of_different_sizes_are_refused() -> None:
     with pytest.raises(ValueError):
         wg.batch(lambda a, b: a * b)(np.ones(1), np.ones(3))
+
+
+def test_a_number_that_cannot_be_batched_is_named() -> None:
+    with pytest.raises(wg.errors.OptionError, match=r"k has no axes and cannot be batched over axis 0[^$]*in_axes=\(0, None\)"):
+        wg.batch(square_element)(np.ones((2, 3)), 1)
