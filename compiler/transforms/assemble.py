@@ -105,6 +105,29 @@ def check_same_extents(function: Function, pairs: Sequence[tuple[int, int]], wha
     return Function(function.name, body, function.written)
 
 
+def check_result_extents(function: Function, pairs: Sequence[tuple[int, int]], what: str) -> Function:
+    """`function` that checks, as soon as a result of it is there, that the array parameter paired with it has the same
+    extents (traps otherwise). pairs: (result, parameter)."""
+    body = Block([clone_value(p) for p in function.params])
+    builder = Builder(body)
+    mapping = dict(zip(function.params, body.params, strict=True))
+    waiting = [(function.results[r], body.params[p]) for r, p in pairs]
+
+    def check_those_of(values: Sequence[Value]) -> None:
+        for result, parameter in waiting:
+            if result in values:
+                for axis in range(parameter.type.rank):
+                    sizes = builder.extent(mapping[result], axis), builder.extent(parameter, axis)
+                    builder.emit("same_extent", *sizes, message=f"extents of a result and of its {what} differ")
+
+    check_those_of(function.params)
+    for op in function.body.ops:
+        copy_ops(builder, [op], mapping)
+        check_those_of(op.results)
+    body.results = [mapping.get(v, v) for v in function.results]
+    return Function(function.name, body, function.written)
+
+
 def product(builder: Builder, factors: Sequence[Value]) -> Value:
     """The product of i64 scalars; 1 of none."""
     total = builder.integer(1)

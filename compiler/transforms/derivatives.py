@@ -16,6 +16,7 @@ from wengert.compiler.passes.autodiff import forward, reverse
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import (
     bind,
+    check_result_extents,
     check_same_extents,
     coerce,
     stop_gradients,
@@ -84,6 +85,9 @@ class Vjp(Compiled):
             if not type_.dtype.is_differentiable:
                 raise TypeMismatch(f"a result of type {type_} has no cotangent", help="Write None in its place.")
             function = coerce(function, count + k, leaf, type_, "a cotangent")
+        places = [r for r, s in enumerate(seeded) if s]
+        arrays = [(r, count + k) for k, r in enumerate(places) if wanted[k].is_array]
+        function = check_result_extents(function, arrays, "cotangent")
         order = [*range(leaves), *range(count, count + len(given)), *range(leaves, count)]
         function = optimise(with_params(function, order), recorder)
         gradients = tuple_of(

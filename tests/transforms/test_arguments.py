@@ -83,3 +83,20 @@ def test_operators_in_place_take_what_numpy_takes(function: Callable[..., Any], 
             got = wg.jit(function)(x.copy(), y)
             np.testing.assert_array_equal(got, wanted)
             assert got.dtype == wanted.dtype
+
+
+def test_a_cotangent_has_the_extents_of_its_result() -> None:
+    """Else what lies behind it in memory would be read."""
+
+    def work(x):
+        x[0] = 1.0
+        return x, np.outer(x, x)
+
+    vjp, x = wg.vjp(work), np.ones(3)
+    for extents in ((3, (3, 4), 3), (4, (3, 3), 3), (3, (3, 3), 2), (3, (2, 3), 3)):
+        first, second, third = map(np.ones, extents)
+        with pytest.raises(ValueError, match="cotangent differ"):
+            vjp((x,), ((first, second), third))
+    vjp((x,), ((x, np.ones((3, 3))), x))
+    with pytest.raises(ValueError, match="cotangent differ"):
+        wg.vjp(lambda x: x)((x,), np.ones(4))
