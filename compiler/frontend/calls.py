@@ -333,6 +333,10 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
     """Inline what `transform.__wengert_trace__(signature)` gives: a Traced function."""
     if keywords:
         tracer.refuse("call_argument", name=readable(transform), problem="keyword arguments")
+    if getattr(transform, "__wengert_device__", None) is not None:
+        tracer.refuse(
+            "call", name=readable(transform), help="It is offloaded: offload the function around it instead of this one."
+        )
     leaves: list[Object] = []
     tree = tuple_of([tree_of(tracer, a, leaves) for a in args])
     values, types_ = [], []

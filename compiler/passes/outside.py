@@ -43,8 +43,9 @@ class OutsideScalars:
         if isinstance(found, Value):
             return self.value(found)
         outer, k = found
-        if outer.type.shape[k] is not None:
-            return self.builder.integer(outer.type.shape[k])
+        known = outer.type.shape[k]
+        if known is not None:
+            return self.builder.integer(known)
         if outer not in self.params:
             raise self._refuse(outer.owner)
         return self.extent_of_param(outer, k)

@@ -38,6 +38,7 @@ class Offload(Compiled):
                 raise
             self.device = fallback
             self.notice = f"{error.message.rstrip('.')}; running on the CPU instead"
+        self.__wengert_device__ = self.device  # compiled code around it would run its body elsewhere: it is refused there
         label = device.replace(":", "")  # the device that was asked for: a notebook's names are the same everywhere
         super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
 

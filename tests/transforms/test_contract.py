@@ -329,6 +329,12 @@ def test_transforms_inside_compiled_functions() -> None:
     np.testing.assert_allclose(wg.jit(step)(X), X - 0.3 * X**2)
 
 
+def test_an_offloaded_function_is_not_moved_back_silently() -> None:
+    far = wg.offload(norm, "cpu")
+    with pytest.raises(wg.errors.UnsupportedError, match="offloaded"):
+        wg.jit(lambda x: far(x) + 1.0)(X)
+
+
 def test_stop_gradient() -> None:
     assert wg.grad(lambda x: x * wg.stop_gradient(x))(3.0) == pytest.approx(3.0)
 
