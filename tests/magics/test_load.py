@@ -10,16 +10,12 @@ import pytest
 from wengert.compiler.runtime.devices import Device
 from wengert.magics import found, load
 
-BUDGET = 0.15  # seconds
-
-TIME_OF_LOADING = """
-import time
+LOADED = """
+import sys
 from IPython.core.interactiveshell import InteractiveShell
-shell = InteractiveShell.instance()
-import numpy
-start = time.perf_counter()
-shell.run_line_magic("load_ext", "wengert")
-print(time.perf_counter() - start)
+InteractiveShell.instance().run_line_magic("load_ext", "wengert")
+heavy = {"llvmlite", "scipy", "ipywidgets", "anywidget", "PIL", "cupy", "wengert.compiler.api"}
+print(*heavy & set(sys.modules))
 """
 
 
@@ -91,12 +87,7 @@ def test_a_shell_without_history_runs_cells(loaded, capsys):
     assert "usage: %%autodiff" in capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_loading_is_quick():
-    times = [
-        float(
-            subprocess.run([sys.executable, "-c", TIME_OF_LOADING], capture_output=True, text=True).stdout.split()[-1]
-        )
-        for _ in range(3)
-    ]
-    assert min(times) < BUDGET
+def test_loading_imports_neither_the_compiler_nor_widgets():
+    """So that it takes some 50 ms; they come with the first cell that needs them."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == ""
