@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -76,8 +76,3 @@ def optimise(function: Function, recorder: Recorder | None = None, name: str = "
         return result
 
     return (recorder or Recorder()).stage(name, run)
-
-
-def stages_of(recorder: Recorder) -> Sequence[tuple[str, float, int]]:
-    """(stage, milliseconds, ops) for each snapshot."""
-    return [(s.stage, s.milliseconds, s.ops) for s in recorder.snapshots]
