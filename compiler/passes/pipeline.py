@@ -8,6 +8,7 @@ from time import perf_counter
 
 from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.verify import verify
+from wengert.compiler.passes.autodiff.plan import Plan
 from wengert.compiler.passes.optimise.extents import resolve_extents
 from wengert.compiler.passes.optimise.hoist import hoist
 from wengert.compiler.passes.optimise.prune import prune
@@ -48,9 +49,10 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Recorder:
-    """Collects the snapshots of one compilation."""
+    """Collects the snapshots of one compilation, and what its last reverse sweep keeps (None without one)."""
 
     snapshots: list[Snapshot] = field(default_factory=list)
+    plan: Plan | None = None
 
     def stage(self, name: str, make: Callable[[], Function]) -> Function:
         """Run `make`, verify what it returns, keep it under `name`."""

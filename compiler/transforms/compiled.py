@@ -123,6 +123,7 @@ class Compiled:
         if known is None or known.traced.signature.extents != signature.extents:
             return self.trace(signature, recorder)
         recorder.snapshots += known.recorder.snapshots
+        recorder.plan = known.recorder.plan
         return known.traced
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -176,7 +177,7 @@ class Compiled:
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The stages of the compilation for these arguments: `.source`, `.ir(stage)`, `.llvm`, `.asm`, ..."""
         args = self.convert(positional(self.__wrapped__, args, kwargs))
-        return Lowered(self, self.program(signature_of(args)))
+        return Lowered(self, self.program(signature_of(args)), flatten(args)[0])
 
     def __repr__(self) -> str:
         return f"<wengert {type(self).__name__.lower()} {self.__name__}, {len(self.programs)} programs>"

@@ -12,7 +12,7 @@ from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.tree import Tree, tuple_of
 from wengert.compiler.ir.types import Type
-from wengert.compiler.passes.autodiff import forward, reverse
+from wengert.compiler.passes.autodiff import forward, reverse_with_plan
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import (
     bind,
@@ -119,7 +119,12 @@ def pullback(function: Function, active: Sequence[bool], seeded: Sequence[bool],
     """`reverse`, with cotangent parameters only for the results that are `seeded`; the others' are zero."""
     unseeded = [k for k, s in enumerate(seeded) if not s and function.results[k].type.dtype.is_differentiable]
     primal = stop_gradients(function, unseeded) if unseeded else function
-    result = recorder.stage("reverse", lambda: reverse(primal, active))
+
+    def make() -> Function:
+        made, recorder.plan = reverse_with_plan(primal, active)
+        return made
+
+    result = recorder.stage("reverse", make)
     floating = [k for k, v in enumerate(primal.results) if v.type.dtype.is_differentiable]
     count = len(primal.params)
     makers = {

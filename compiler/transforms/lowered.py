@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wengert.compiler.diag.errors import OptionError
 from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.printer import print_function
+from wengert.compiler.passes.autodiff import Plan
 from wengert.compiler.transforms.graph import Graph, graph_of
 
 if TYPE_CHECKING:
@@ -25,11 +27,12 @@ class Lowered:
     graph       the derivative graph: primal and adjoint ops with their source lines
     llvm, asm   the optimised LLVM text and the machine's assembly
     ptx         PTX of an offloaded function
+    plan        what reverse mode keeps, recomputes and checkpoints, with the sizes that these arguments have
     placement, transfers   where arrays and kernels of an offloaded function were at its last call, what moved
     """
 
-    def __init__(self, compiled: Compiled, program: Program):
-        self.compiled, self.program = compiled, program
+    def __init__(self, compiled: Compiled, program: Program, leaves: Sequence[Any] = ()):
+        self.compiled, self.program, self._leaves = compiled, program, leaves
 
     @property
     def name(self) -> str:
@@ -65,6 +68,14 @@ class Lowered:
     def graph(self) -> Graph:
         traced = self.program.traced
         return graph_of(self.function(), traced.source, self.name, self.compiled.result_labels(traced))
+
+    @property
+    def plan(self) -> Plan:
+        """Raises OptionError where nothing was differentiated in reverse mode."""
+        plan = self.program.recorder.plan
+        if plan is None:
+            raise OptionError(f"{self.name} has no reverse sweep, so it keeps nothing", help="Lower `wg.grad(f)`.")
+        return plan.at(self._leaves)
 
     @property
     def llvm(self) -> str:

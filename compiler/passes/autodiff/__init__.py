@@ -11,7 +11,7 @@ The results of both are functions like any other, and valid input of both again:
 
 from wengert.compiler.passes.autodiff.activity import activity
 from wengert.compiler.passes.autodiff.forward import forward
-from wengert.compiler.passes.autodiff.plan import Kept, Plan, Recomputed
+from wengert.compiler.passes.autodiff.plan import Checkpointed, Kept, Plan, Recomputed
 from wengert.compiler.passes.autodiff.reverse import reverse, reverse_with_plan
 
-__all__ = ["Kept", "Plan", "Recomputed", "activity", "forward", "reverse", "reverse_with_plan"]
+__all__ = ["Checkpointed", "Kept", "Plan", "Recomputed", "activity", "forward", "reverse", "reverse_with_plan"]

@@ -21,11 +21,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.passes.autodiff.parallel import are_sums
-from wengert.compiler.passes.autodiff.plan import Kept, Plan, Recomputed
+from wengert.compiler.passes.autodiff.plan import Kept, Plan, Recomputed, Size
+from wengert.compiler.passes.autodiff.reverse_loops import trip_count
 from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.tape import Outside, Saved
 
@@ -229,7 +231,24 @@ class Store:
             Recomputed(v.hint or v.owner.name, v.owner.span, v.owner.name)  # type: ignore[union-attr]
             for v in sorted(again, key=order.__getitem__)
         ]
-        return Plan(tuple(kept), tuple(recomputed))
+        parameters = tuple(self.state.function.params)
+        return Plan(tuple(kept), tuple(recomputed), extra_time=self._extra_time(again), parameters=parameters)
+
+    def _extra_time(self, again: list[Value]) -> float:
+        """Element operations that are done again over those of the function, with a guess for unknown sizes."""
+        structure = self.state.structure
+
+        def work(op: Op) -> float:
+            size = 1.0 if REGISTRY[op.name].kind in ("elementwise", "reduce", "contract") else 0.0
+            for n in max((v.type.shape for v in (*op.operands, *op.results)), key=len, default=()):
+                size *= GUESS if n is None else n
+            for loop in structure.loops(structure.standing[op]):
+                trips = known_trips(loop)
+                size *= GUESS if trips is None else trips
+            return size
+
+        total = sum(work(op) for op in self.state.function.walk() if not op.regions)
+        return sum(work(v.owner) for v in again if v.owner is not None) / total if total else 0.0
 
     def _kept(self, value: Value, saved: Saved) -> Kept:
         op = value.owner
@@ -253,7 +272,22 @@ class Store:
             reason += "; carried from trip to trip"
         span = op.span if op is not None else None
         name = value.hint or (value.owner.name if value.owner is not None else "carried")
-        return Kept(name, span, value.type, len(saved.loops), saved.scheme, size, total, reason)
+        extents = tuple(self._size(value, k) for k in range(value.type.rank))
+        counts = tuple(self._trips(loop) for loop in saved.loops)
+        return Kept(name, span, value.type, len(saved.loops), saved.scheme, size, total, reason, extents, counts)
+
+    def _size(self, array: Value, axis: int) -> Size:
+        return self.state.extents.root(array, axis)  # type: ignore[no-any-return]
+
+    def _trips(self, loop: Op) -> Size:
+        """The number of trips as one value; `Plan.at` knows it where its bounds come from arguments."""
+        if loop.name != "for":
+            return None
+        known = known_trips(loop)
+        if known is not None:
+            return known
+        builder = Builder(Block())
+        return trip_count(builder, *loop.operands[:3])
 
 
 def known_trips(loop: Op) -> int | None:
