@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from wengert.compiler.detect.catalogue import KINDS as PITFALLS
+from wengert.compiler.detect.check import check, suppress
+from wengert.compiler.detect.findings import Finding, Report
 from wengert.compiler.diag import errors
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 from wengert.compiler.runtime.devices import devices
@@ -20,11 +23,14 @@ from wengert.compiler.transforms.offloaded import Offload, placed
 from wengert.compiler.transforms.structure import Wrt
 
 __all__ = [
+    "PITFALLS",
     "Compiled",
+    "Finding",
     "Graph",
     "GraphNode",
     "GraphRegion",
     "Lowered",
+    "Report",
     "Timing",
     "Timings",
     "batch",
@@ -44,6 +50,7 @@ __all__ = [
     "placed",
     "prange",
     "stop_gradient",
+    "suppress",
     "transfers",
     "value_and_grad",
     "vjp",
@@ -162,8 +169,3 @@ def custom_derivative(f: Callable[..., Any]) -> Any:
 def checkpoint(f: Callable[..., Any], policy: Any = None) -> Any:
     """Not there yet: recomputing f in the reverse sweep instead of keeping its intermediate values."""
     raise NotImplementedError("wg.checkpoint will come with memory budgets for reverse mode")
-
-
-def check(f: Callable[..., Any], *args: Any) -> Any:
-    """Not there yet: the derivative check and pitfall report."""
-    raise NotImplementedError("wg.check will come with the pitfall detector; compare with finite differences until then")

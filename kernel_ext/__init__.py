@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wengert.compiler.api import offload as offload
     from wengert.compiler.api import prange as prange
     from wengert.compiler.api import stop_gradient as stop_gradient
+    from wengert.compiler.api import suppress as suppress
     from wengert.compiler.api import transfers as transfers
     from wengert.compiler.api import value_and_grad as value_and_grad
     from wengert.compiler.api import vjp as vjp
@@ -53,6 +54,7 @@ _PUBLIC = [
     "offload",
     "prange",
     "stop_gradient",
+    "suppress",
     "transfers",
     "value_and_grad",
     "vjp",

@@ -42,6 +42,14 @@ def forward(function: Function, active: Sequence[bool]) -> Function:
     return _Forward(function, active).function()
 
 
+def forward_with_maps(
+    function: Function, active: Sequence[bool]
+) -> tuple[Function, dict[Value, Value], dict[Value, Value]]:
+    """As `forward`, with its maps: value of the input -> its copy, and -> its tangent, absent where that is zero."""
+    state = _Forward(function, active)
+    return state.function(), state.mapping, state.tangents
+
+
 class _Forward:
     """`mapping`: value of the input -> its copy; `tangents`: value of the input -> its tangent, absent where zero."""
 

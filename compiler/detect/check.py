@@ -1,0 +1,159 @@
+"""`wg.check`: the derivative checks and every rule, in order, each finding once; and `wg.suppress`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any, TypeVar
+
+import numpy as np
+
+from wengert.compiler.detect import loops, rules
+from wengert.compiler.detect.catalogue import KINDS
+from wengert.compiler.detect.facts import Facts, shown
+from wengert.compiler.detect.findings import Finding, Report
+from wengert.compiler.detect.flow import COMPARISONS, Flow
+from wengert.compiler.detect.refused import refused
+from wengert.compiler.diag.errors import CompileError, OptionError
+from wengert.compiler.frontend.signature import signature_of
+from wengert.compiler.frontend.source import unwrap
+from wengert.compiler.frontend.trace import Traced, trace
+from wengert.compiler.ir.tree import flatten
+from wengert.compiler.transforms.compiled import Compiled
+from wengert.compiler.transforms.structure import leaf_ranges, positions
+
+Rule = Callable[[Facts], Iterator[Finding]]
+
+# The first group that warns ends the search: one cause has one name. `always` is looked at beside it.
+GROUPS: tuple[tuple[Rule, ...], ...] = (
+    (rules.not_finite,),
+    (rules.at_the_point,),
+    (loops.growth,),
+    (loops.adaptive,),
+    (loops.convergence,),
+    (loops.averages,),
+    (rules.detached,),
+    (rules.lost_digits, rules.narrow),
+    (rules.unexplained,),
+)
+ALWAYS: tuple[Rule, ...] = (loops.tape, rules.cut)
+BUDGET = 0.7
+"""Seconds for the interpreted run."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def suppress(*kinds: str) -> Callable[[F], F]:
+    """Decorator: `wg.check` does not report these kinds for the function. For one line, write the same as a comment
+    at its end: `y = np.abs(x)  # wg.suppress("kink")`. Raises OptionError for a kind that does not exist."""
+    unknown = [k for k in kinds if k not in KINDS]
+    if unknown or not kinds:
+        raise OptionError(f"no pitfall is called {', '.join(map(repr, unknown)) or 'nothing'}", help=f"There are {', '.join(KINDS)}.")
+
+    def mark(function: F) -> F:
+        function.__wengert_suppress__ = frozenset(kinds)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def check(f: Callable[..., Any], *args: Any) -> Report:
+    """The derivative check and pitfall report of a function at these arguments.
+
+    f: a Python function or a compiled one; of a gradient, the function it is the gradient of is checked, by its `wrt`.
+    Every floating argument is moved, except tolerances (only compared in a loop's exit test). Returns a Report, iterable
+    over its findings. Raises CompileError where f does not compile for a reason that is not a pitfall itself.
+    """
+    start = perf_counter()
+    wrt = getattr(f, "wrt", None)
+    function = unwrap(f)
+    name = getattr(function, "__name__", "f")
+    try:
+        traced = trace(function, signature_of(args))
+    except CompileError as error:
+        found = list(refused(function, error))
+        if not found:
+            raise
+        return _report(name, function, found, {}, start, ())
+    leaves, tree = flatten(args)
+    marked = _marked(traced, leaves)
+    if wrt is not None and isinstance(f, Compiled):
+        ranges = leaf_ranges(tree)
+        chosen = {k for p in positions(function, wrt, len(tree.children)) for k in ranges[p]}
+        marked = [m and k in chosen for k, m in enumerate(marked)]
+    if not any(marked):
+        return _report(name, function, [], {"derivative": "no floating-point argument to differentiate by"}, start, ())
+    facts = Facts(traced, function, leaves, marked, BUDGET)
+    found = list(_findings(facts))
+    unseen = () if facts.run.complete else ("the interpreted run went over its time and saw the beginning of the loops only",)
+    return _report(name, function, found, _checks(facts), start, unseen)
+
+
+def _findings(facts: Facts) -> Iterator[Finding]:
+    for rule in ALWAYS:
+        yield from rule(facts)
+    for group in GROUPS:
+        found = [finding for rule in group for finding in rule(facts)]
+        yield from found
+        if any(f.severity == "warning" for f in found):
+            return
+
+
+TOLERANCES = re.compile(r"^(\w*tol\w*|eps|epsilon)$")
+
+
+def _marked(traced: Traced, leaves: list[Any]) -> list[bool]:
+    """Which leaves are moved: floating ones that are no tolerances, and that are finite."""
+    params = traced.function.params
+    can = [np.asarray(leaf).dtype.kind == "f" and bool(np.all(np.isfinite(leaf))) for leaf in leaves]
+    if not any(can):
+        return can
+    flow = Flow(traced.function, [*can, *[False] * (len(params) - len(can))])
+    return [c and not _is_tolerance(flow, params[k]) for k, c in enumerate(can)]
+
+
+def _is_tolerance(flow: Flow, param: Any) -> bool:
+    if TOLERANCES.match(param.hint) and param not in flow.active:
+        return True
+    users = flow.users.get(param, [])
+    if param in flow.active or not users or any(u.name not in COMPARISONS for u in users):
+        return False
+    return all("exit" in flow.sinks(u.result) and flow.loops(u) for u in users)
+
+
+def _checks(facts: Facts) -> dict[str, Any]:
+    checks: dict[str, Any] = {}
+    gap = facts.probe.reverse_gap(np.random.default_rng(0))
+    if gap is not None:
+        checks["forward against reverse"] = f"differ by {gap:.1e} of their size"
+    for one in facts.locals[:4]:
+        unit, name = one.direction.scale, one.direction.name
+        along = "" if np.ndim(one.direction.vector) == 0 else " (along one direction)"
+        checks[f"derivative by {name}{along}"] = (
+            f"AD {shown(one.ad, unit)}, differences {shown(one.left, unit)} from the left, {shown(one.right, unit)} from the right"
+        )
+    return checks
+
+
+def _report(name: str, function: Any, found: list[Finding], checks: dict[str, Any], start: float, unseen: Any) -> Report:
+    unique: dict[tuple[str, int], Finding] = {}
+    for finding in found:
+        known = unique.get((finding.kind, finding.line))
+        if known is None or (known.severity == "note" and finding.severity == "warning"):
+            unique[finding.kind, finding.line] = finding
+    silent = getattr(function, "__wengert_suppress__", frozenset())
+    shown_, hidden = [], []
+    for finding in unique.values():
+        (hidden if finding.kind in silent or _at_line(finding) else shown_).append(finding)
+    shown_.sort(key=lambda f: (f.severity != "warning", f.line, f.column))
+    return Report(name, tuple(shown_), checks, tuple(hidden), perf_counter() - start, tuple(unseen))
+
+
+_COMMENT = re.compile(r"#.*wg\.suppress\(([^)]*)\)")
+
+
+def _at_line(finding: Finding) -> bool:
+    found = _COMMENT.search(finding.code)
+    return found is not None and finding.kind in re.findall(r"[\"'](\w+)[\"']", found[1])
+

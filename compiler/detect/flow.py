@@ -1,0 +1,134 @@
+"""Static facts of a function: what depends on what by any way, and through what a value acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from wengert.compiler.ir.core import Function, Op, Value
+from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
+from wengert.compiler.passes.autodiff.structure import LOOPS, Structure, body_of, carried_inits, carried_params
+
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+STEPS = ("floor", "ceil", "rint", "trunc", "floor_divide", "sign")
+ORDER = ("argmax", "argmin", "argsort", "searchsorted")
+
+
+@dataclass
+class Flow:
+    """varied, active: as in activity analysis, for the leaves marked in `marked`. depends: reached from them by any way,
+    control included. data: operand -> (op that uses it); uses of carried values lead to the loop's op."""
+
+    function: Function
+    marked: Sequence[bool]
+    structure: Structure = field(init=False)
+    varied: set[Value] = field(init=False)
+    active: set[Value] = field(init=False)
+    users: dict[Value, list[Op]] = field(default_factory=dict)
+    edges: dict[Value, list[Value]] = field(default_factory=dict)
+    yields: dict[Value, list[Value]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.structure = Structure(self.function)
+        found = analyse(self.structure, self.marked)
+        self.varied, self.active = found.varied, found.active
+        for op in self.function.walk():
+            for v in op.operands:
+                self.users.setdefault(v, []).append(op)
+            for source, target in _data_edges(op):
+                self.edges.setdefault(source, []).append(target)
+        self.useful = self._backward(self.function.results)
+
+    def _backward(self, ends: Iterable[Value]) -> set[Value]:
+        back: dict[Value, list[Value]] = {}
+        for source, targets in self.edges.items():
+            for target in targets:
+                back.setdefault(target, []).append(source)
+        return reach(ends, back)
+
+    def forward(self, start: Iterable[Value]) -> set[Value]:
+        """All values that `start` reaches as data (not through conditions)."""
+        return reach(start, self.edges)
+
+    def parameters(self, value: Value) -> set[Value]:
+        """What reaches `value` as data, backward: every value on the way."""
+        if not hasattr(self, "_back"):
+            self._back: dict[Value, list[Value]] = {}
+            for source, targets in self.edges.items():
+                for target in targets:
+                    self._back.setdefault(target, []).append(source)
+        return reach([value], self._back)
+
+    def loops(self, op: Op) -> list[Op]:
+        return self.structure.loops(self.structure.standing[op])
+
+    def detaching(self) -> Iterator[tuple[Op, str]]:
+        """The ops that take a varied value and whose result has no derivative, with the family they belong to."""
+        for op in self.function.walk():
+            if op.regions or not any(v in self.varied for v in op.operands):
+                continue
+            if op.name in STEPS:
+                if op.results[0] not in self.varied:
+                    yield op, "step"
+            elif op.name == "cast" and op.operands[0].type.dtype.is_float and not op.result.type.dtype.is_float:
+                yield op, "step" if op.result.type.dtype.kind != "b" else "compare"
+            elif op.name in ORDER:
+                yield op, "order"
+            elif op.name in COMPARISONS:
+                yield op, "compare"
+            elif op.name == "stop_gradient":
+                yield op, "stop"
+
+    def sinks(self, value: Value) -> dict[str, Op]:
+        """Through what a value without a derivative acts: "index", "bound" (of a loop), "exit" (of a `while`), "branch",
+        "select", "arithmetic" (it gets to a floating value of the result); each with the first op there."""
+        found: dict[str, Op] = {}
+        for v in self.forward([value]):
+            for op in self.users.get(v, ()):
+                k = op.operands.index(v)
+                if op.name in ("index", "wrap_index"):
+                    found.setdefault("index", op)
+                elif op.name == "for" and k < 3:
+                    found.setdefault("bound", op)
+                elif op.name == "if" and k == 0:
+                    found.setdefault("branch", op)
+                elif op.name == "where" and k == 0:
+                    found.setdefault("select", op)
+            if v.type.dtype.is_differentiable and v in self.useful:
+                found.setdefault("arithmetic", v.owner or next(iter(self.users.get(v, [None]))))  # type: ignore[arg-type]
+        for op in self.function.walk():
+            if op.name == "while" and any(r in self.forward([value]) for r in op.regions[0].results):
+                found.setdefault("exit", op)
+        return found
+
+
+def reach(start: Iterable[Value], edges: dict[Value, list[Value]]) -> set[Value]:
+    seen = set(start)
+    stack = list(seen)
+    while stack:
+        for v in edges.get(stack.pop(), ()):
+            if v not in seen:
+                seen.add(v)
+                stack.append(v)
+    return seen
+
+
+def _data_edges(op: Op) -> Iterator[tuple[Value, Value]]:
+    if op.name in LOOPS:
+        for init, end, param, result in zip(
+            carried_inits(op), body_of(op).results, carried_params(op), op.results, strict=True
+        ):
+            yield from ((v, to) for v in (init, end) for to in (param, result))
+        if op.name == "while":
+            for init, end, param in zip(op.operands, body_of(op).results, op.regions[0].params, strict=True):
+                yield from ((init, param), (end, param))
+    elif op.name == "if":
+        for region in op.regions:
+            yield from zip(region.results, op.results, strict=True)
+    elif op.name in ("dim", "same_extent"):
+        return
+    else:
+        yield from ((v, r) for v in op.operands for r in op.results)
+
+
+__all__ = ["COMPARISONS", "ORDER", "STEPS", "Flow", "differentiable_operands", "reach"]

@@ -1,0 +1,285 @@
+"""One interpreted run of the function with tangents beside its values, watched op by op, within a time budget."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.interpret import Trap
+from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.passes.autodiff.forward import forward_with_maps
+from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_params
+
+
+@dataclass
+class Seen:
+    """What was seen of one op: runs; ties (a == b, with tangents that differ); born: the value was not finite though
+    its operands were; broke: the tangent was not; ratio: the smallest |a + b| / max(|a|, |b|); masked: an infinite or NaN
+    element in the arm a `where` did not take."""
+
+    runs: int = 0
+    ties: int = 0
+    born: int = 0
+    broke: int = 0
+    ratio: float = 1.0
+    zeros: int = 0
+    masked: int = 0
+    example: Any = None
+
+
+@dataclass
+class Trips:
+    """Trips of one loop op: the size of its carried floats and of their tangents after each, and each scalar's own path."""
+
+    starts: list[int] = field(default_factory=list)
+    state: list[float] = field(default_factory=list)
+    tangent: list[float] = field(default_factory=list)
+    paths: list[list[tuple[float, float]]] = field(default_factory=list)
+    count: int = 0
+
+
+class OutOfTime(Exception):
+    """The budget is used up: what was seen until then stands."""
+
+
+class Observation:
+    """seen: by op; trips: by loop; complete: whether the run came to its end; results: values then tangents."""
+
+    def __init__(self, function: Function, marked: Sequence[bool], budget: float, wide: bool = False):
+        self.function, self.budget, self.wide = function, budget, wide
+        self.jvp, mapping, self.tangents = forward_with_maps(function, marked)
+        self.of = {new: old for old, new in mapping.items()}
+        self.copies = mapping
+        self.seen: dict[Op, Seen] = {}
+        self.trips: dict[Op, Trips] = {}
+        self.env: dict[Value, Any] = {}
+        self.complete = False
+        self.results: list[Any] = []
+        self.old: dict[Op, Op] = {}
+        self.arrays: dict[Op, tuple[Any, Any]] = {}
+
+    def run(self, arguments: Sequence[Any]) -> Observation:
+        self.end = perf_counter() + self.budget
+        for p, a in zip(self.jvp.params, arguments, strict=True):
+            self.env[p] = self._typed(a, p)
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.results = self._block(self.jvp.body)
+            self.complete = True
+        except (OutOfTime, Trap, ArithmeticError, ValueError, IndexError):
+            pass
+        return self
+
+    def _typed(self, value: Any, v: Value) -> Any:
+        dtype = v.type.dtype
+        if self.wide and dtype.kind == "f":
+            return np.asarray(value, np.longdouble)[()]
+        return np.asarray(value, dtype.numpy)[()]
+
+    def _block(self, block: Block) -> list[Any]:
+        if perf_counter() > self.end:
+            raise OutOfTime
+        env = self.env
+        for op in block.ops:
+            if op.name == "for":
+                made = self._for(op)
+            elif op.name == "while":
+                made = self._while(op)
+            elif op.name == "if":
+                made = self._block(op.regions[0] if env[op.operands[0]] else op.regions[1])
+            else:
+                result = REGISTRY[op.name].evaluate(*[env[v] for v in op.operands], **op.attrs)  # type: ignore[misc]
+                if not op.results:
+                    continue
+                made = result if len(op.results) > 1 else (result,)
+            for v, r in zip(op.results, made, strict=True):
+                env[v] = self._typed(r, v)
+        if not self.wide:
+            self._watch(block)
+        return [env[v] for v in block.results]
+
+    def _for(self, op: Op) -> list[Any]:
+        low, high, step = (int(self.env[v]) for v in op.operands[:3])
+        carried = [self.env[v] for v in op.operands[3:]]
+        (body,) = op.regions
+        self._start(op)
+        for i in range(low, high, step):
+            self.env.update(zip(body.params, [np.int64(i), *carried], strict=True))
+            carried = self._block(body)
+            self._trip(op, carried)
+        return carried
+
+    def _while(self, op: Op) -> list[Any]:
+        carried = [self.env[v] for v in op.operands]
+        condition, body = op.regions
+        self._start(op)
+        while True:
+            self.env.update(zip(condition.params, carried, strict=True))
+            if not self._block(condition)[0]:
+                return carried
+            self.env.update(zip(body.params, carried, strict=True))
+            carried = self._block(body)
+            self._trip(op, carried)
+
+    # -- watching
+
+    def _original(self, op: Op) -> Op | None:
+        old = self.of.get(op.results[0]) if op.results else None
+        return old.owner if old is not None else None
+
+    def _start(self, op: Op) -> None:
+        old = self._original(op)
+        if old is not None and old.name in LOOPS:
+            trips = self.trips.setdefault(old, Trips())
+            trips.starts.append(trips.count)
+
+    def _trip(self, op: Op, carried: list[Any]) -> None:
+        old = self._original(op)
+        if old is None:
+            return
+        trips = self.trips[old]
+        trips.count += 1
+        if trips.count > 20000 or self.wide:
+            return
+        offset = len(old.results)
+        names = [self.of.get(v) for v in op.results]
+        state = tangent = 0.0
+        path = []
+        dots = {t: k for k, t in enumerate(op.results)}
+        for k, value in enumerate(names[:offset]):
+            if value is None or not value.type.dtype.is_float:
+                continue
+            dot = self.tangents.get(value)
+            position = dots.get(dot) if dot is not None else None
+            if position is None:
+                continue
+            a, da = carried[k], carried[position]
+            if value.type.is_scalar:
+                path.append((float(a), float(da)))
+                state, tangent = max(state, abs(float(a))), max(tangent, abs(float(da)))
+            elif a.size:
+                state = max(state, float(np.max(np.abs(a))))
+                tangent = max(tangent, float(np.max(np.abs(da))))
+        trips.state.append(state)
+        trips.tangent.append(tangent)
+        trips.paths.append(path)
+
+    def _dot(self, v: Value) -> Any:
+        t = self.tangents.get(v)
+        return None if t is None else self.env.get(t)
+
+    def _val(self, v: Value) -> Any:
+        return self.env[self.copies.get(v, v)]
+
+    def _watch(self, block: Block) -> None:
+        for op in block.ops:
+            if op.role == "tangent" or not op.results or op.regions:
+                continue
+            old = self.old.get(op)
+            if old is None:
+                found = self._original(op)
+                if found is None:
+                    continue
+                old = self.old[op] = found
+            look = _LOOK.get(old.name, _any) if old.result.type.dtype.is_float or old.name in _LOOK else None
+            if look is not None:
+                try:
+                    look(self, old, self.seen.setdefault(old, Seen()))
+                except KeyError:
+                    continue
+
+    def finite(self, v: Value) -> bool:
+        return bool(np.all(np.isfinite(self._val(v)))) if v.type.dtype.is_float else True
+
+
+def _any(run: Observation, op: Op, seen: Seen) -> None:
+    seen.runs += 1
+    result = run._val(op.result)
+    if not np.all(np.isfinite(result)) and op.operands:
+        if all(run.finite(v) for v in op.operands):
+            seen.born += 1
+            seen.example = [run._val(v) for v in op.operands]
+    dot = run._dot(op.result)
+    if dot is not None and not np.all(np.isfinite(dot)):
+        dots = [run._dot(v) for v in op.operands]
+        if all(d is None or np.all(np.isfinite(d)) for d in dots):
+            seen.broke += 1
+            seen.example = seen.example or [run._val(v) for v in op.operands]
+    elif dot is None and run.tangents.get(op.result) is not None:
+        pass
+    if isinstance(result, np.ndarray) and result.ndim == 1 and result.size >= 50 and dot is not None:
+        run.arrays[op] = (result, dot)
+
+
+def _compare(run: Observation, op: Op, seen: Seen) -> None:
+    seen.runs += 1
+    a, b = (run._val(v) for v in op.operands)
+    if not op.operands[0].type.dtype.is_float:
+        return
+    same = a == b
+    if not np.any(same):
+        return
+    da, db = (run._dot(v) for v in op.operands)
+    difference = (0.0 if da is None else da) - (0.0 if db is None else db)
+    if np.any(same & (difference != 0)):
+        seen.ties += 1
+        seen.example = (a, b)
+
+
+def _absolute(run: Observation, op: Op, seen: Seen) -> None:
+    _any(run, op, seen)
+    a, da = run._val(op.operands[0]), run._dot(op.operands[0])
+    if da is not None and np.any((a == 0) & (da != 0)):
+        seen.ties += 1
+        seen.example = (a, 0.0)
+
+
+def _extremum(run: Observation, op: Op, seen: Seen) -> None:
+    _any(run, op, seen)
+    _compare(run, op, seen)
+
+
+def _sum(run: Observation, op: Op, seen: Seen) -> None:
+    _any(run, op, seen)
+    a, b, r = run._val(op.operands[0]), run._val(op.operands[1]), run._val(op.result)
+    big = np.maximum(np.abs(a), np.abs(b))
+    if not np.any(big > 0) or not np.all(np.isfinite(big)):
+        return
+    ratio = np.abs(r) / np.where(big > 0, big, 1.0)
+    least = float(np.min(np.where((big > 0), ratio, 1.0)))
+    if least < seen.ratio:
+        seen.ratio = least
+        seen.example = (a, b)
+
+
+def _where(run: Observation, op: Op, seen: Seen) -> None:
+    seen.runs += 1
+    condition, yes, no = (run._val(v) for v in op.operands)
+    for arm, value, other in ((yes, op.operands[1], no), (no, op.operands[2], yes)):
+        taken = condition if value is op.operands[1] else ~np.asarray(condition)
+        bad = ~np.isfinite(arm) & ~taken
+        dot = run._dot(value)
+        if dot is not None:
+            bad = bad | (~np.isfinite(dot) & ~taken)
+        if np.any(bad) and np.all(np.isfinite(run._val(op.result))):
+            seen.masked += 1
+            seen.example = value
+
+
+_LOOK: dict[str, Any] = {
+    **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), _compare),
+    **dict.fromkeys(("maximum", "minimum"), _extremum),
+    "absolute": _absolute,
+    "where": _where,
+    "add": _sum,
+    "subtract": _sum,
+}
+
+__all__ = ["Observation", "OutOfTime", "Seen", "Trips", "body_of", "carried_params"]

@@ -1,0 +1,180 @@
+"""Compiled runs: the derivative along directions, slopes at many steps from both sides, forward against reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.diag.errors import WengertError
+from wengert.compiler.frontend.trace import Traced
+from wengert.compiler.ir.tree import Tree
+from wengert.compiler.transforms.derivatives import Jvp, Vjp
+
+MIDDLE = (1e-2, 3e-2, 1e-1)
+SMALL = (1e-4, 1e-5, 1e-6)
+
+
+@dataclass
+class Direction:
+    """A direction in which one leaf of the arguments moves; name: the leaf's; scale: the size of the leaf."""
+
+    leaf: int
+    name: str
+    scale: float
+    vector: Any
+
+
+def vector_of(results: Sequence[Any]) -> np.ndarray:
+    """All floating results as one vector."""
+    parts = [np.ravel(np.asarray(r)) for r in results if np.asarray(r).dtype.kind in "fc"]
+    parts = [p.view(p.real.dtype) if p.dtype.kind == "c" else p for p in parts]
+    return np.concatenate(parts).astype(float) if parts else np.zeros(0)
+
+
+def size(v: np.ndarray) -> float:
+    return float(np.max(np.abs(v), initial=0.0))
+
+
+class Probe:
+    """f along directions. leaves: of the arguments; every floating leaf has a tangent in each run."""
+
+    def __init__(self, function: Callable[..., Any], tree: Tree, leaves: Sequence[Any], marked: Sequence[bool]):
+        self.tree, self.leaves, self.marked = tree, list(leaves), list(marked)
+        self.jvp = Jvp(function)
+        self.function = function
+
+    def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
+        given = []
+        for k, (leaf, on) in enumerate(zip(leaves, self.marked, strict=True)):
+            given.append((tangents[k] if k in tangents else np.zeros_like(leaf)) if on else None)
+        kept = [_copy(leaf) for leaf in leaves]
+        # a leaf and None have different trees: build the tangents by hand along the tree of the arguments
+        args = self.tree.unflatten(kept)
+        dots = self.tree.unflatten([_python(g, leaf) for g, leaf in zip(given, leaves, strict=True)])
+        out, dot = self.jvp(args, dots)
+        return vector_of(_flat(out)), vector_of(_flat(dot))
+
+    def at(self, direction: Direction | None = None, step: float = 0.0) -> np.ndarray:
+        """The results with the leaf moved by `step` times the direction; NaN where the function raises."""
+        leaves = list(self.leaves)
+        if direction is not None:
+            k = direction.leaf
+            leaves[k] = _python(leaves[k] + step * direction.vector, self.leaves[k])
+        try:
+            with np.errstate(all="ignore"):
+                return self._run(leaves, {})[0]
+        except (WengertError, ArithmeticError):
+            return np.full_like(self.value, np.nan)
+
+    @cached_property
+    def value(self) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return self._run(self.leaves, {})[0]
+
+    def derivative(self, direction: Direction, step: float = 0.0) -> np.ndarray:
+        """What AD gives along the direction, at the point moved by `step` of it."""
+        leaves = list(self.leaves)
+        k = direction.leaf
+        if step:
+            leaves[k] = _python(leaves[k] + step * direction.vector, self.leaves[k])
+        with np.errstate(all="ignore"):
+            return self._run(leaves, {k: direction.vector})[1]
+
+    def slope(self, direction: Direction, step: float) -> np.ndarray:
+        """The central difference quotient."""
+        ahead, behind = self.at(direction, step), self.at(direction, -step)
+        if ahead.shape != behind.shape:
+            return np.full_like(self.value, np.nan)
+        with np.errstate(all="ignore"):
+            return (ahead - behind) / (2 * step)
+
+    def one_sided(self, direction: Direction, sign: int) -> tuple[np.ndarray, float]:
+        """The slope from one side by extrapolated differences, and how far the last two steps differ; f' is (f(h)-f(0))/h."""
+        slopes = []
+        for h in SMALL:
+            near, far = self.at(direction, sign * h), self.at(direction, sign * 2 * h)
+            if near.shape != self.value.shape or far.shape != self.value.shape:
+                return np.full_like(self.value, np.nan), np.inf
+            with np.errstate(all="ignore"):
+                slopes.append(sign * (4 * (near - self.value) - (far - self.value)) / (2 * h))
+        spread = [size(a - b) for a, b in zip(slopes, slopes[1:], strict=False)]
+        if not np.all(np.isfinite(slopes)):
+            return slopes[1], np.inf
+        return slopes[1], min(spread)
+
+    def reverse_gap(self, rng: np.random.Generator) -> float | None:
+        """Forward against reverse: |<w, J d> - <J'w, d>| relative to its size, for random d and w; None where not to be had."""
+        try:
+            dots = {
+                k: np.asarray(rng.standard_normal(np.shape(leaf)), np.asarray(leaf).dtype)
+                for k, (leaf, on) in enumerate(zip(self.leaves, self.marked, strict=True))
+                if on
+            }
+            kept = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
+            given = [_python(dots[k], leaf) if k in dots else None for k, leaf in enumerate(self.leaves)]
+            out, tangent = self.jvp(kept, self.tree.unflatten(given))
+            flat, flat_dots = _flat(out), _flat(tangent)
+            if len(flat) != 1 or len(flat_dots) != 1:
+                return None
+            weight = np.asarray(rng.standard_normal(np.shape(flat[0])), np.asarray(flat[0]).dtype)[()]
+            kept = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
+            _, back = Vjp(self.function)(kept, _python(weight, flat[0]))
+            pulled = _flat(back)
+            left = float(np.sum(weight * flat_dots[0]))
+            right = float(sum(np.sum(a * b) for a, b in zip(pulled, dots.values(), strict=True)))
+        except (WengertError, ValueError, TypeError):
+            return None
+        return abs(left - right) / max(abs(left), abs(right), 1e-300) if left != right else 0.0
+
+
+def directions(traced: Traced, leaves: Sequence[Any], marked: Sequence[bool], limit: int = 6) -> list[Direction]:
+    """A direction for each floating leaf; arrays along a fixed pseudo-random vector."""
+    names = [p.hint for p in traced.function.params]
+    found = []
+    for k, (leaf, on) in enumerate(zip(leaves, marked, strict=True)):
+        if not on or np.size(leaf) == 0:
+            continue
+        array = np.asarray(leaf)
+        finite = np.abs(array[np.isfinite(array)])
+        scale = float(np.sqrt(np.mean(finite**2))) if finite.size else 1.0
+        scale = scale if scale > 0 else 1.0
+        if array.ndim == 0:
+            vector: Any = array.dtype.type(scale)
+        else:
+            noise = np.random.default_rng(k).uniform(0.5, 1.5, array.shape) * np.random.default_rng(k + 99).choice(
+                [-1.0, 1.0], array.shape
+            )
+            vector = (noise * scale).astype(array.dtype)
+        found.append(Direction(k, names[k], scale, vector))
+    return found[:limit]
+
+
+def _copy(leaf: Any) -> Any:
+    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
+
+
+def _python(value: Any, like: Any) -> Any:
+    """`value` as the kind of number that `like` is, so that the same program is called."""
+    if value is None:
+        return None
+    if isinstance(like, np.ndarray) and like.ndim:
+        return np.asarray(value, like.dtype)
+    if type(like) in (float, int, bool, complex):
+        return type(like)(value)
+    return np.asarray(value).astype(np.asarray(like).dtype)[()]
+
+
+def _flat(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, (tuple, list)):
+        return [leaf for part in value for leaf in _flat(part)]
+    if isinstance(value, dict):
+        return [leaf for part in value.values() for leaf in _flat(part)]
+    if hasattr(value, "__dataclass_fields__"):
+        return [leaf for name in value.__dataclass_fields__ for leaf in _flat(getattr(value, name))]
+    return [value]
