@@ -8,7 +8,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from wengert.compiler.api import Compiled, Lowered, benchmark, devices, transfers
+from wengert.compiler.api import Compiled, Lowered, benchmark, check, devices, transfers
 from wengert.compiler.diag.errors import OptionError
 from wengert.magics import panel, present
 from wengert.magics.options import LINE_HELP
@@ -118,7 +118,8 @@ def _settings(session: Session, rest: str) -> None:
 
 
 def _check(session: Session, rest: str) -> None:
-    print("%wengert check will come with the pitfall detector; compare with finite differences until then")
+    function, arguments = evaluate_call(session, rest)
+    print(check(function, *arguments).text())
 
 
 def _tour(session: Session, rest: str) -> None:

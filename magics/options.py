@@ -20,7 +20,7 @@ LINE_HELP = """\
 %wengert transfers                           every byte that moved between host and devices, with its reason
 %wengert bench f(x) [--devices cpu,cuda:0]   steady-state timings, side by side
 %wengert settings [view on|off]              whether %%autodiff, %%batch and %%offload show their panel
-%wengert check f(x)                          (will come) the derivative check and pitfall report
+%wengert check f(x)                          the derivative check and pitfall report
 %wengert tour                                (will come) the guided notebooks
 
 f is a compiled function: of a cell under %%autodiff, %%batch or %%offload, or of wg.jit(f), wg.grad(f), ..."""
@@ -162,7 +162,7 @@ def _autodiff(given: argparse.Namespace) -> Autodiff:
         )
     if given.order == "2" and given.mode != "auto":
         raise UsageError("%%autodiff: --order 2 is always forward over reverse; leave --mode out")
-    notes = ("--check will come with the pitfall detector: nothing was checked",) if given.check else ()
+    notes = ("--check at the definition will come: nothing was checked; write `%wengert check f(x)`",) if given.check else ()
     return Autodiff(given.mode, wrt(given.wrt), int(given.order), given.name, not given.no_view, notes, given.help)
 
 

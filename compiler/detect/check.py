@@ -142,8 +142,9 @@ def _report(name: str, function: Any, found: list[Finding], checks: dict[str, An
         known = unique.get((finding.kind, finding.line))
         if known is None or (known.severity == "note" and finding.severity == "warning"):
             unique[finding.kind, finding.line] = finding
-    silent = getattr(function, "__wengert_suppress__", frozenset())
-    shown_, hidden = [], []
+    silent: frozenset[str] = getattr(function, "__wengert_suppress__", frozenset())
+    shown_: list[Finding] = []
+    hidden: list[Finding] = []
     for finding in unique.values():
         (hidden if finding.kind in silent or _at_line(finding) else shown_).append(finding)
     shown_.sort(key=lambda f: (f.severity != "warning", f.line, f.column))

@@ -87,6 +87,7 @@ class Observation:
         if perf_counter() > self.end:
             raise OutOfTime
         env = self.env
+        made: Any
         for op in block.ops:
             if op.name == "for":
                 made = self._for(op)
@@ -202,18 +203,15 @@ class Observation:
 def _any(run: Observation, op: Op, seen: Seen) -> None:
     seen.runs += 1
     result = run._val(op.result)
-    if not np.all(np.isfinite(result)) and op.operands:
-        if all(run.finite(v) for v in op.operands):
-            seen.born += 1
-            seen.example = [run._val(v) for v in op.operands]
+    if not np.all(np.isfinite(result)) and op.operands and all(run.finite(v) for v in op.operands):
+        seen.born += 1
+        seen.example = [run._val(v) for v in op.operands]
     dot = run._dot(op.result)
     if dot is not None and not np.all(np.isfinite(dot)):
         dots = [run._dot(v) for v in op.operands]
         if all(d is None or np.all(np.isfinite(d)) for d in dots):
             seen.broke += 1
             seen.example = seen.example or [run._val(v) for v in op.operands]
-    elif dot is None and run.tangents.get(op.result) is not None:
-        pass
     if isinstance(result, np.ndarray) and result.ndim == 1 and result.size >= 50 and dot is not None:
         run.arrays[op] = (result, dot)
 
@@ -262,7 +260,7 @@ def _sum(run: Observation, op: Op, seen: Seen) -> None:
 def _where(run: Observation, op: Op, seen: Seen) -> None:
     seen.runs += 1
     condition, yes, no = (run._val(v) for v in op.operands)
-    for arm, value, other in ((yes, op.operands[1], no), (no, op.operands[2], yes)):
+    for arm, value in ((yes, op.operands[1]), (no, op.operands[2])):
         taken = condition if value is op.operands[1] else ~np.asarray(condition)
         bad = ~np.isfinite(arm) & ~taken
         dot = run._dot(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -42,12 +43,9 @@ def not_finite(facts: Facts) -> Iterator[Finding]:
             "overflow", born[0], f"`{born[0].name}` overflows here: AD gives {_gradient(facts)}", in_80_bits=wide
         )
     elif np.all(np.isfinite(value)) and (broke or broken):
-        op = broke[0] if broke else None
-        if op is None:
-            return
-        yield facts.finding(
-            "domain_edge", op, f"the derivative of `{op.name}` is not finite here: AD gives {_gradient(facts)}",
-        )  # fmt: skip
+        for op in broke[:1]:
+            text = f"the derivative of `{op.name}` is not finite here: AD gives {_gradient(facts)}"
+            yield facts.finding("domain_edge", op, text)
     elif born:
         yield facts.finding(
             "domain_edge", born[0], f"`{born[0].name}` is outside or at the edge of its domain: the value is not finite"
@@ -75,7 +73,7 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
             continue
         equal = [op for op in moved if op.name in ("equal", "not_equal")]
         unit = one.direction.scale
-        numbers = dict(ad=one.ad / unit, right=one.right / unit, left=one.left / unit)
+        numbers: dict[str, Any] = {"ad": one.ad / unit, "right": one.right / unit, "left": one.left / unit}
         what = f"AD gives {shown(one.ad, unit)} for `{one.direction.name}`"
         if one.wrong and equal:
             op = equal[0]
@@ -95,9 +93,10 @@ def _prunes(facts: Facts, op: Op) -> bool:
     zero = [constant_of(v) for v in op.operands]
     if 0.0 not in [z for z in zero if z is not None]:
         return False
-    (number,) = [v for v, z in zip(op.operands, zero, strict=True) if z is None][:1] or [None]
-    if number is None:
+    numbers = [v for v, z in zip(op.operands, zero, strict=True) if z is None]
+    if not numbers:
         return False
+    number = numbers[0]
     same = {number}
     if number.owner is not None and number.owner.name == "load":  # read again: the same element of the same array
         same |= {

@@ -77,6 +77,9 @@ def test_refused_in_one_line(with_f, line, message):
     assert "\n" not in printed
 
 
-@pytest.mark.parametrize("line", ["%wengert check f(1.0)", "%wengert tour"])
-def test_what_will_come_is_said(with_f, line):
-    assert "will come" in with_f(line)
+def test_what_will_come_is_said(with_f):
+    assert "will come" in with_f("%wengert tour")
+
+
+def test_check_prints_a_report(with_f):
+    assert with_f("%wengert check f(1.0)").startswith("f: 0 warnings, 0 notes")

@@ -1,0 +1,99 @@
+"""`wg.check`: seeded pitfalls are warned of on their line with their kind, and clean look-alikes are silent."""
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.corpus.programs import PROGRAMS
+
+
+def lag(p):
+    x = 0.5
+    new = p * np.cos(x)
+    while abs(new - x) > 1e-2:
+        x = new
+        new = p * np.cos(x)
+    return new
+
+
+def converged(p):
+    x = 0.5
+    new = p * np.cos(x)
+    while abs(new - x) > 1e-13:
+        x = new
+        new = p * np.cos(x)
+    return new
+
+
+def cooled(T):
+    n = int(T / 0.01)
+    y = 1.0
+    for _ in range(n):
+        y = y - 0.01 * y
+    return y
+
+
+def cooled_fixed(T):
+    y = 1.0
+    for _ in range(100):
+        y = y - T / 100 * y
+    return y
+
+
+def folded(x):
+    return 3.0 * np.abs(x) + x
+
+
+def versine(x):
+    return (1.0 - np.cos(x)) / x**2
+
+
+def logs(x):
+    return np.sum(np.where(x > 0, np.log(x), 0.0))
+
+
+@wg.suppress("kink")
+def silenced(x):
+    return np.abs(x)
+
+
+def silenced_line(x):
+    return np.abs(x)  # wg.suppress("kink")
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "kind", "line"),
+    [
+        (lag, 0.9, "fixed_point_lag", 3),
+        (cooled, 1.0, "step_count", 1),
+        (folded, 0.0, "kink", 1),
+        (versine, 1e-6, "cancellation", 1),
+        (logs, np.array([0.0, 1.0, 2.0]), "masked_nan", 1),
+    ],
+    ids=lambda v: getattr(v, "__name__", None),
+)
+def test_warned(function, argument, kind, line):
+    report = wg.check(function, argument)
+    first = function.__code__.co_firstlineno
+    assert [(f.kind, f.line - first) for f in report.warnings] == [(kind, line)]
+    assert not report.ok and kind in report.text() and report.to_dict()["findings"][0]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"),
+    [(converged, 0.9), (cooled_fixed, 1.0), (folded, 0.5), (versine, 0.7), (logs, np.array([0.5, 1.0, 2.0])), (silenced, 0.0), (silenced_line, 0.0)],  # noqa: E501
+    ids=lambda v: getattr(v, "__name__", None),
+)
+def test_silent(function, argument):
+    assert wg.check(function, argument).ok
+
+
+def test_suppressed_findings_are_kept_apart():
+    assert [f.kind for f in wg.check(silenced, 0.0).suppressed] == ["kink"]
+    with pytest.raises(wg.errors.OptionError, match="no pitfall is called 'knik'"):
+        wg.suppress("knik")
+
+
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if not p.kinks], ids=lambda p: p.name)
+def test_the_corpus_is_silent(program):
+    assert wg.check(program.function, *program.arguments()).ok
