@@ -59,7 +59,7 @@ def _evaluate_launch(*operands: Any, kernel: Function, **attrs: Any) -> Any:
     return results if len(results) > 1 else results[0]
 
 
-def _extent_launch(op: Op, axis: int) -> Any:
+def _extent_launch(op: Op, axis: int, position: int = 0) -> Any:
     return (op.operands[1], axis) if op.attrs["outputs"] == 1 else None
 
 

@@ -20,10 +20,11 @@ from wengert.compiler.backend.device_fusion import is_lazy, stored_values
 from wengert.compiler.backend.device_kernels import KernelBuilder, Site
 from wengert.compiler.backend.device_reductions import contract, reduce
 from wengert.compiler.backend.device_regions import is_serial, loop_kernel, serial_kernel
+from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value
-from wengert.compiler.ir.opdef import row_of
+from wengert.compiler.ir.opdef import extent_of, row_of
 from wengert.compiler.ir.types import DType
 from wengert.compiler.ir.verify import verify
 
@@ -86,9 +87,7 @@ class Outliner:
             return self.host.integer(known)
         if old in self.values:
             return self.host.extent(self.values[old], axis)
-        op = old.owner
-        rule = row_of(op).extent if op is not None else None
-        found = rule(op, axis) if rule is not None and op is not None else None
+        found = extent_of(old, axis)
         assert found is not None, f"extent {axis} of {old!r} is not known"
         return self.extent(*found) if isinstance(found, tuple) else self.scalar(found)
 
@@ -316,4 +315,12 @@ _BY_NAME: dict[str, Callable[[Outliner, Op], None]] = {
     "accumulate_slice": Outliner._update_region,
     "grow": Outliner._grow,
 }
-_BY_KIND: dict[str, Callable[[Outliner, Op], None]] = {"reduce": _reduce, "contract": _contract}
+def _library(outliner: Outliner, op: Op) -> None:
+    raise UnsupportedError(
+        f"`{op.name}` is computed by NumPy's library and cannot run on a device",
+        op.span,
+        "compute it outside of the offloaded function, or leave this function on the CPU",
+    )
+
+
+_BY_KIND: dict[str, Callable[[Outliner, Op], None]] = {"reduce": _reduce, "contract": _contract, "library": _library}

@@ -6,6 +6,8 @@ is one, what to write instead; IPython shows exactly that (`_render_traceback_`)
 
 from __future__ import annotations
 
+import numpy as np
+
 from wengert.compiler.diag.span import Span
 
 
@@ -130,6 +132,14 @@ class ValueFault(RuntimeFault, ValueError):
     """A value outside what the operation takes, e.g. a step of zero or NaN cast to an integer."""
 
 
+class LinAlgFault(RuntimeFault, np.linalg.LinAlgError):
+    """A matrix that is singular, not positive definite, or whose iteration did not converge."""
+
+    @property
+    def kind(self) -> str:
+        return "LinAlgError"
+
+
 FAULTS: dict[str, type[RuntimeFault]] = {
     "index": IndexFault,
     "shape": ShapeFault,
@@ -137,5 +147,6 @@ FAULTS: dict[str, type[RuntimeFault]] = {
     "memory": MemoryFault,
     "assertion": AssertionFault,
     "value": ValueFault,
+    "linalg": LinAlgFault,
 }
 """The fault kinds that the trapping ops (`index`, `same_extent`, `check`) name in their `fault` attribute."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.core import Block, Op, Value
-from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.opdef import REGISTRY, extent_of
 from wengert.compiler.ir.types import BOOL, I64, DType, Type
 
 
@@ -84,13 +84,11 @@ class Builder:
         known = array.type.shape[axis]
         if known is not None:
             return self.integer(known)
-        op = array.owner
-        if op is not None and (rule := REGISTRY[op.name].extent) is not None:
-            found = rule(op, axis)
-            if isinstance(found, tuple):  # (array, axis): ask there
-                return self.extent(*found)
-            if found is not None:
-                return found
+        found = extent_of(array, axis)
+        if isinstance(found, tuple):  # (array, axis): ask there
+            return self.extent(*found)
+        if found is not None:
+            return found
         return self.emit("dim", array, axis=axis)
 
     def extents(self, array: Value) -> list[Value]:

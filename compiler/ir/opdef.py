@@ -43,6 +43,7 @@ class OpDef:
                 "source": makes an array from scalars (no array operand is read)
                 "update": operand 0 with some elements replaced or added to; done in place where operand 0 dies
                 "reduce", "contract": array to smaller array
+                "library": computed by a loop of NumPy's over leading axes; reads arrays, makes new ones
                 "structural": everything else without regions (constant, dim, checks, ...)
                 "control": has regions
     infer       (operands, attrs) -> result types; raises InferenceError
@@ -56,8 +57,9 @@ class OpDef:
     instruction LLVM instruction by dtype kind, e.g. {"f": "fadd", "i": "add"}
     call        math function: (libm name for f64, CUDA libdevice name); f32 names add "f"
     expand      (*operands as Sym) -> result as Sym, in terms of other rows: done before the back end
-    extent      (op, axis) -> the value that is that extent of result 0, or (operand, axis) to ask there; None where
-                neither is known
+    extent      (op, axis) -> the value that is that extent of the result, or (operand, axis) to ask there; None where
+                neither is known. Rows of several results take the result's position besides
+    library     for kind "library": the loop of NumPy's own that computes it (ops/library.py)
     view_index  (e, op, index) -> index into operand 0, written with the index arithmetic `e` of the back end
     guarded     undefined where the check before it fails (division by zero, an index not checked): never moved out of
                 its loop or branch
@@ -81,7 +83,8 @@ class OpDef:
     instruction: dict[str, str] | None = None
     call: tuple[str, str] | None = None
     expand: Callable[..., Any] | None = None
-    extent: Callable[[Op, int], Value | tuple[Value, int] | None] | None = None
+    extent: Callable[..., Value | tuple[Value, int] | None] | None = None
+    library: Any = None
     view_index: Callable[[Any, Op, list[Any]], list[Any]] | None = None
     guarded: bool = False
     traps: bool = False
@@ -110,3 +113,12 @@ def register(row: OpDef) -> OpDef:
 
 def row_of(op: Op) -> OpDef:
     return REGISTRY[op.name]
+
+
+def extent_of(array: Value, axis: int) -> Value | tuple[Value, int] | None:
+    """What the row of the op that made `array` says about one of its extents; None where that is nothing."""
+    op = array.owner
+    rule = REGISTRY[op.name].extent if op is not None else None
+    if op is None or rule is None:
+        return None
+    return rule(op, axis) if len(op.results) == 1 else rule(op, axis, op.results.index(array))

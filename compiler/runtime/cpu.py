@@ -111,7 +111,8 @@ class Executable:
         start = self._lap("machine code", start)
         name = symbol(self.function)
         exports = [name, COUNTERS] if self.options.count else [name]
-        loaded = target.link(image, exports, support().imports | families.blas_addresses(module))
+        libraries = families.blas_addresses(module) | families.loop_addresses(module)
+        loaded = target.link(image, exports, support().imports | libraries)
         self._lap("link", start)
         code = _Code(parsed, text, loaded, loaded[name], emitter.faults, emitter.statistics)
         self.layout = emitter.layout

@@ -123,8 +123,10 @@ def _gemm(host: HostEmitter, op: Op, shape: tuple[str, str, str], a: Matrix, b: 
     text.module.declare("llvm.smax", "declare i64 @llvm.smax.i64(i64, i64)")
     text.module.declare(f"wg_{routine}", f"declare void @wg_{routine}({', '.join(['ptr'] * 13)})")
 
-    def leading_of(value: str) -> str:
-        return size_of(text.value(f"call i64 @llvm.smax.i64(i64 {value}, i64 1)"))
+    def leading_of(value: str, run: str) -> str:
+        """At least the `run` of elements side by side: of a single row or column the distance says nothing."""
+        longer = text.value(f"call i64 @llvm.smax.i64(i64 {value}, i64 {run})")
+        return size_of(text.value(f"call i64 @llvm.smax.i64(i64 {longer}, i64 1)"))
 
     def size_of(value: str) -> str:
         place = text.alloca("i32", "arg", 4)
@@ -143,7 +145,8 @@ def _gemm(host: HostEmitter, op: Op, shape: tuple[str, str, str], a: Matrix, b: 
 
     arguments = [
         letter(b), letter(a), size_of(n), size_of(m), size_of(k), number("1.0"),
-        b.pointer, leading_of(leading[1]), a.pointer, leading_of(leading[0]), number("0.0"), result.pointer, leading_of(n),
+        b.pointer, leading_of(leading[1], n if b.columns == "1" else k),
+        a.pointer, leading_of(leading[0], k if a.columns == "1" else m), number("0.0"), result.pointer, leading_of(n, n),
     ]  # fmt: skip
     text.do(f"call void @wg_{routine}({', '.join(f'ptr {x}' for x in arguments)})")
 

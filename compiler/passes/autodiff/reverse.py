@@ -35,6 +35,7 @@ from wengert.compiler.passes.autodiff.rules import drop_dead, fit, partials_of, 
 from wengert.compiler.passes.autodiff.store import decide
 from wengert.compiler.passes.autodiff.structure import LOOPS, Extents, Structure
 from wengert.compiler.passes.autodiff.tape import ForwardSweep
+from wengert.compiler.passes.autodiff.transposed import pull_by_transposing
 
 
 def reverse(function: Function, active: Sequence[bool]) -> Function:
@@ -137,6 +138,8 @@ class _Reverse:
         elif row.pullback is not None:
             given = [ctx.zeros(r) if c is None else c for r, c in zip(op.results, arrived, strict=True)]
             row.pullback(ctx, op, *given)
+        elif row.pushforward is not None:
+            pull_by_transposing(op, ctx, arrived, self._reverse_op)
         else:
             raise DifferentiationError(
                 f"`{op.name}` has no rule for reverse mode",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
-from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.opdef import extent_of
 
 LOOPS = ("for", "while")
 
@@ -128,8 +128,7 @@ class Extents:
             if op.name == "if":
                 ends = [self._follow(r.results[op.results.index(array)], axis, assumed) for r in op.regions]
                 return ends[0] if ends[0] == ends[1] and not self._within(ends[0], op) else (array, axis)
-            rule = REGISTRY[op.name].extent
-            source = rule(op, axis) if rule is not None else None
+            source = extent_of(array, axis)
             if source is None:
                 return array, axis
             if isinstance(source, Value):

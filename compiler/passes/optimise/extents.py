@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
-from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.opdef import extent_of
 from wengert.compiler.ir.rewrite import copy_block
 
 Place = tuple[Value, int]
@@ -121,8 +121,7 @@ class Finder:
             return op.operands[(3 if op.name == "for" else 0) + position], axis
         if op.name == "if":
             return self._branches(op, place)
-        rule = REGISTRY[op.name].extent
-        found = rule(op, axis) if rule is not None else None
+        found = extent_of(array, axis)
         if isinstance(found, Value) and found.owner is not None and found.owner.name == "dim":
             return found.owner.operands[0], found.owner.attrs["axis"]
         return place if found is None else found  # type: ignore[return-value]

@@ -1,0 +1,154 @@
+"""np.linalg: the rows of ops/linalg.py, with NumPy's promotion, broadcasting of leading axes, and LinAlgError."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.frontend import arithmetic
+from wengert.compiler.frontend.arithmetic import ONE, common_extents, require_same
+from wengert.compiler.frontend.creation import array_only, eye
+from wengert.compiler.frontend.merge import describe
+from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.products import matmul
+from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.ir.types import DType, dtype_of
+
+SINGULAR = "Singular matrix"
+EigenResult: Any = type(np.linalg.eigh(np.eye(1)))
+SignResult: Any = type(np.linalg.slogdet(np.eye(1)))
+
+
+def inexact(tracer: Tracer, name: str, items: Sequence[Array]) -> DType:
+    """The dtype LAPACK computes in, as NumPy chooses it."""
+    kinds = [i.dtype for i in items]
+    if any(k.kind not in "biufc" for k in kinds):
+        tracer.refuse("operand", name=name, types=" and ".join(map(describe, items)))
+    found = dtype_of(np.result_type(*(k.numpy if k.kind in "fc" else np.dtype(np.float64) for k in kinds)))
+    assert found is not None
+    return found
+
+
+def matrix(tracer: Tracer, name: str, item: Object, square: bool = True) -> Array:
+    array = array_only(tracer, item)
+    if array.rank < 2:
+        tracer.refuse("contract", name=name, problem=f"needs a matrix, not an array of {array.rank} dimensions")
+    if square:
+        n, m = tracer.extents(array)[-2:]
+        require_same(tracer, n, m, "Last 2 dimensions of the array must be square")
+    return array
+
+
+def call(tracer: Tracer, row: str, contents: Sequence[ArrayValue], fault: str | None) -> list[Any]:
+    """The results of a row, without the last, after the check of it."""
+    values = [c.value for c in contents]
+    made = tracer.builder.op(row, values)
+    if fault is not None:
+        tracer.check(made.results[-1], "linalg", fault)
+    return list(made.results[:-1])
+
+
+def _content(tracer: Tracer, name: str, item: Object) -> ArrayValue:
+    array = matrix(tracer, name, item)
+    dtype = inexact(tracer, name, [array])
+    content = tracer.read(array)
+    return ArrayValue(tracer.builder.cast(content.value, dtype), content.extents)
+
+
+def _wrapped(tracer: Tracer, value: Any, extents: Any) -> Object:
+    return tracer.fresh(ArrayValue(value, tuple(extents))) if extents else Scalar(value, False)
+
+
+def inv(tracer: Tracer, a: Object) -> Object:
+    content = _content(tracer, "np.linalg.inv", a)
+    return _wrapped(tracer, call(tracer, "inv", [content], SINGULAR)[0], content.extents)
+
+
+def det(tracer: Tracer, a: Object) -> Object:
+    content = _content(tracer, "np.linalg.det", a)
+    return _wrapped(tracer, call(tracer, "det", [content], None)[0], content.extents[:-2])
+
+
+def slogdet(tracer: Tracer, a: Object) -> Object:
+    content = _content(tracer, "np.linalg.slogdet", a)
+    parts = [_wrapped(tracer, v, content.extents[:-2]) for v in call(tracer, "slogdet", [content], None)]
+    return Tuple(SignResult, tuple(parts), SignResult._fields)
+
+
+def cholesky(tracer: Tracer, a: Object) -> Object:
+    content = _content(tracer, "np.linalg.cholesky", a)
+    made = call(tracer, "cholesky", [content], "Matrix is not positive definite")
+    return _wrapped(tracer, made[0], content.extents)
+
+
+def _lower(tracer: Tracer, uplo: Object) -> None:
+    if uplo not in (Static("L"), Static("l")):
+        tracer.refuse("call", name='UPLO="U"', help="Pass the transpose: `a.T`.")
+
+
+def eigh(tracer: Tracer, a: Object, UPLO: Object = Static("L")) -> Object:
+    _lower(tracer, UPLO)
+    content = _content(tracer, "np.linalg.eigh", a)
+    w, v = call(tracer, "eigh", [content], "Eigenvalues did not converge")
+    parts = _wrapped(tracer, w, content.extents[:-1]), _wrapped(tracer, v, content.extents)
+    return Tuple(EigenResult, parts, EigenResult._fields)
+
+
+def eigvalsh(tracer: Tracer, a: Object, UPLO: Object = Static("L")) -> Object:
+    _lower(tracer, UPLO)
+    content = _content(tracer, "np.linalg.eigvalsh", a)
+    made = call(tracer, "eigvalsh", [content], "Eigenvalues did not converge")
+    return _wrapped(tracer, made[0], content.extents[:-1])
+
+
+def solve(tracer: Tracer, a: Object, b: Object) -> Object:
+    """A vector b is one right-hand side; any other b is a stack of matrices (NumPy 2)."""
+    left, right = matrix(tracer, "np.linalg.solve", a), array_only(tracer, b)
+    dtype = inexact(tracer, "np.linalg.solve", [left, right])
+    one = right.rank == 1
+    x, y = tracer.read(left), tracer.read(right)
+    if one:
+        y = ArrayValue(tracer.reshape(y.value, (*y.extents, ONE)), (*y.extents, ONE))
+    require_same(tracer, x.extents[-1], y.extents[-2], "np.linalg.solve: rows of A and b differ")
+    stack = common_extents(tracer, [x.extents[:-2], y.extents[:-2]]) if left.rank > 2 or len(y.extents) > 2 else ()
+    contents = []
+    for c in (x, y):
+        extents = (*stack, *c.extents[-2:])
+        value = arithmetic.broadcast_to(tracer, c, extents)
+        contents.append(ArrayValue(tracer.builder.cast(value, dtype), extents))
+    (made,) = call(tracer, "solve", contents, SINGULAR)
+    extents = contents[1].extents
+    if one:
+        made, extents = tracer.reshape(made, extents[:-1]), extents[:-1]
+    return _wrapped(tracer, made, extents)
+
+
+def matrix_power(tracer: Tracer, a: Object, n: Object) -> Object:
+    item: Object = matrix(tracer, "np.linalg.matrix_power", a)
+    if not isinstance(n, Static) or type(n.value) is not int:
+        tracer.refuse("static_needed", what="the exponent of np.linalg.matrix_power")
+    exponent = n.value
+    if exponent == 0:
+        if item.rank > 2:  # type: ignore[union-attr]
+            tracer.refuse("call", name="np.linalg.matrix_power(stack, 0)", help="Use `np.eye`.")
+        return eye(tracer, tracer.integer(tracer.extents(item)[0]), dtype=Static(item.dtype.numpy.type))  # type: ignore[union-attr, arg-type]
+    if exponent < 0:
+        item, exponent = inv(tracer, item), -exponent
+    result: Object | None = None
+    while exponent:
+        if exponent & 1:
+            result = item if result is None else matmul(tracer, result, item)
+        exponent >>= 1
+        if exponent:
+            item = matmul(tracer, item, item)
+    assert result is not None
+    return result if n.value not in (1,) else arithmetic.convert(tracer, result, result.dtype)  # type: ignore[union-attr]
+
+
+LINALG: dict[Any, Any] = {
+    np.linalg.solve: solve, np.linalg.inv: inv, np.linalg.det: det, np.linalg.slogdet: slogdet,
+    np.linalg.cholesky: cholesky, np.linalg.eigh: eigh, np.linalg.eigvalsh: eigvalsh,
+    np.linalg.matrix_power: matrix_power,
+}  # fmt: skip

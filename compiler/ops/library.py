@@ -1,0 +1,119 @@
+"""Rows computed by NumPy's own compiled loops: its generalised universal functions, such as those of np.linalg.
+
+    %x, %ok = solve %a, %b : f64[?,?,?], bool          NumPy's loop over the leading axis, on the arrays as they lie
+
+A row says which loop and what its core axes are, in NumPy's notation: "(m,m),(m,n)->(m,n)". Operands have equal leading
+axes (the front end broadcasts them). The last result tells whether every matrix could be handled; where not, the other
+results are NaN there, and a `check` raises the error that NumPy raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.ir.core import Op, Value
+from wengert.compiler.ir.opdef import InferenceError, OpDef, register
+from wengert.compiler.ir.types import BOOL, DType, Type, dtype_of
+
+Core = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """module, name: where the loop is. operands, results: the names of the core axes of each."""
+
+    module: str
+    name: str
+    operands: tuple[Core, ...]
+    results: tuple[Core, ...]
+
+    @property
+    def axes(self) -> list[str]:
+        """The names of the core axes in the order in which the loop takes their extents."""
+        return list(dict.fromkeys(n for core in (*self.operands, *self.results) for n in core))
+
+    def result_dtypes(self, dtype: DType) -> tuple[DType, ...]:
+        """The dtypes of the results for operands of `dtype`; () where NumPy has no loop for it."""
+        found = self.loop(dtype)
+        return () if found is None else found[1]
+
+    def loop(self, dtype: DType) -> tuple[int, tuple[DType, ...]] | None:
+        """The number of the loop for operands of `dtype`, and the dtypes of its results."""
+        for k, types in enumerate(self.ufunc.types):
+            given, made = types.split("->")
+            if all(dtype_of(np.dtype(c)) == dtype for c in given):
+                return k, tuple(dtype_of(np.dtype(c)) or BOOL for c in made)
+        return None
+
+    @property
+    def ufunc(self) -> Any:
+        return getattr(__import__(self.module, fromlist=["_"]), self.name)
+
+
+def _cores(text: str) -> tuple[Core, ...]:
+    return tuple(tuple(n for n in part.split(",") if n) for part in re.findall(r"\(([^)]*)\)", text.replace(" ", "")))
+
+
+def leading(op_or_operands: Sequence[Value], library: Library) -> int:
+    return op_or_operands[0].type.rank - len(library.operands[0])
+
+
+def row(
+    name: str,
+    loop: str,
+    signature: str,
+    evaluate: Callable[..., Any],
+    pushforward: Callable[..., Sequence[Value]] | None,
+    numpy: tuple[str, ...],
+    **fields: Any,
+) -> None:
+    """Register a row for the loop `loop` of np.linalg. evaluate: NumPy's function, which may raise LinAlgError."""
+    given, made = signature.split("->")
+    library = Library("numpy.linalg._umath_linalg", loop, _cores(given), _cores(made))
+
+    def infer(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
+        types = [v.type for v in operands]
+        if len(types) != len(library.operands) or len({t.dtype for t in types}) != 1:
+            raise InferenceError(f"{name} of {', '.join(map(str, types))}")
+        dtypes, count = library.result_dtypes(types[0].dtype), leading(operands, library)
+        if not dtypes or any(t.rank != count + len(core) for t, core in zip(types, library.operands, strict=True)):
+            raise InferenceError(f"{name} of {', '.join(map(str, types))}")
+        known: dict[str | int, int | None] = {}
+        for t, core in zip(types, library.operands, strict=True):
+            for label, n in zip((*range(count), *core), t.shape, strict=True):
+                if None not in (n, known.get(label)) and known[label] != n:
+                    raise InferenceError(f"{name} of {', '.join(map(str, types))}: extents {known[label]} and {n} differ")
+                known[label] = known.get(label) if n is None else n
+        results = [
+            Type(d, tuple(known[label] for label in (*range(count), *core)))
+            for d, core in zip(dtypes, library.results, strict=True)
+        ]
+        return (*results, Type(BOOL))
+
+    def extent(op: Op, axis: int, position: int = 0) -> Any:
+        count = leading(op.operands, library)
+        if axis < count:
+            return op.operands[0], axis
+        wanted = library.results[position][axis - count]
+        return next(
+            (v, count + core.index(wanted)) for v, core in zip(op.operands, library.operands, strict=True) if wanted in core
+        )
+
+    def run(*operands: Any) -> tuple[Any, ...]:
+        """Matrix by matrix where one of them cannot be handled: NaN there."""
+        try:
+            found = evaluate(*operands)
+            return (*(found if isinstance(found, tuple) else (found,)), True)
+        except np.linalg.LinAlgError:
+            with np.errstate(all="ignore"):
+                found = library.ufunc(*operands)
+            return (*(found if isinstance(found, tuple) else (found,)), False)
+
+    register(
+        OpDef(name, "library", infer, run, numpy=numpy, pushforward=pushforward, extent=extent, library=library, **fields)
+    )

@@ -1,0 +1,172 @@
+"""Linear algebra by LAPACK, through NumPy's own loops. Derivatives after Giles, "An extended collection of matrix
+derivative results for forward and reverse mode algorithmic differentiation" (Oxford 2008); only the forward rules are
+written here, the reverse ones are their transposes (passes/autodiff/transposed.py).
+
+All matrices may be stacks: the last two axes are the matrix. Complex: solve, inv and det are differentiable (their rules
+need no conjugation); slogdet, cholesky and eigh are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.diag.errors import DifferentiationError
+from wengert.compiler.ir.builder import Builder, Sym
+from wengert.compiler.ir.core import Op, Value
+from wengert.compiler.ir.types import BOOL
+from wengert.compiler.ops.library import row
+
+# -- products and parts of stacks of matrices
+
+
+def product(b: Builder, x: Value, y: Value) -> Value:
+    """x @ y"""
+    n = x.type.rank
+    batch = tuple(range(n - 2))
+    return b.emit("dot_general", x, y, contract=((n - 1,), (n - 2,)), batch=(batch, batch))
+
+
+def turned(b: Builder, x: Value) -> Value:
+    """The transposes."""
+    n = x.type.rank
+    return b.emit("transpose", x, axes=(*range(n - 2), n - 1, n - 2))
+
+
+def first(op: Op) -> Value:
+    return op.results[0]
+
+
+def _places(b: Builder, x: Value) -> tuple[Value, Value]:
+    """The row and the column of every element."""
+    extents, n = b.extents(x), x.type.rank
+    rows, columns = (b.broadcast(b.emit("iota", extents[k]), extents, (k,)) for k in (n - 2, n - 1))
+    return rows, columns
+
+
+def part(b: Builder, x: Value, where: str) -> Value:
+    """The elements for which row `where` column, zero elsewhere."""
+    return b.emit("where", b.emit(where, *_places(b, x)), x, b.constant(0, x.type.dtype))
+
+
+def seen(b: Builder, x: Value) -> Value:
+    """The symmetric matrix of which the lower triangle of x is a half."""
+    return b.emit("add", part(b, x, "greater_equal"), turned(b, part(b, x, "greater")))
+
+
+def _diagonal(b: Builder, x: Value) -> Value:
+    return b.emit("sum", part(b, x, "equal"), axes=(x.type.rank - 1,))
+
+
+def _fine(b: Builder) -> Value:
+    return b.constant(True, BOOL)
+
+
+def _inverse(b: Builder, a: Value) -> Value:
+    return first(b.op("inv", (a,)))
+
+
+def _real(op: Op) -> None:
+    """For rules that would need conjugation."""
+    if op.operands[0].type.dtype.kind == "c":
+        raise DifferentiationError(
+            f"`{op.name}` of complex matrices has no derivative",
+            op.span,
+            "use real matrices, or give the function around it a rule with `wengert.custom_derivative`",
+        )
+
+
+# -- forward rules
+
+
+def _push_solve(ctx: Any, op: Op, da: Value | None, db: Value | None) -> Sequence[Value]:
+    """A X = B: dX = A⁻¹ (dB - dA X)"""
+    b: Builder = ctx.builder
+    a, x = ctx.primal(op.operands[0]), ctx.primal(first(op))
+    right = db
+    if da is not None:
+        moved = b.emit("negative", product(b, da, x))
+        right = moved if right is None else b.emit("add", right, moved)
+    return first(b.op("solve", (a, right))), _fine(b)  # type: ignore[arg-type]
+
+
+def _pull_solve(ctx: Any, op: Op, cotangent: Value, fine: Value) -> None:
+    """B gets G = A⁻ᵀ X̄, and A gets -G Xᵀ. By hand, since the forward rule is a `solve` itself."""
+    b: Builder = ctx.builder
+    a, right = op.operands
+    found = first(b.op("solve", (turned(b, ctx.primal(a)), cotangent)))
+    ctx.add(right, found)
+    if ctx.wants(a):
+        ctx.add(a, b.emit("negative", product(b, found, turned(b, ctx.primal(first(op))))))
+
+
+def _push_inv(ctx: Any, op: Op, da: Value) -> Sequence[Value]:
+    """dX = -X dA X"""
+    b, x = ctx.builder, ctx.primal(first(op))
+    return b.emit("negative", product(b, product(b, x, da), x)), _fine(b)
+
+
+def _log_det(b: Builder, a: Value, da: Value) -> Value:
+    """tr(A⁻¹ dA)"""
+    n = a.type.rank
+    return b.emit("sum", b.emit("multiply", turned(b, _inverse(b, a)), da), axes=(n - 2, n - 1))
+
+
+def _push_det(ctx: Any, op: Op, da: Value) -> Sequence[Value]:
+    b = ctx.builder
+    change = _log_det(b, ctx.primal(op.operands[0]), da)
+    return b.emit("multiply", change, ctx.primal(first(op))), _fine(b)
+
+
+def _push_slogdet(ctx: Any, op: Op, da: Value) -> Sequence[Value]:
+    _real(op)
+    b, (sign, _, _) = ctx.builder, op.results
+    return b.zeros_like(ctx.primal(sign)), _log_det(b, ctx.primal(op.operands[0]), da), _fine(b)
+
+
+def _push_cholesky(ctx: Any, op: Op, da: Value) -> Sequence[Value]:
+    """dL = L Φ(L⁻¹ dA L⁻ᵀ), where Φ takes the lower triangle and half of the diagonal."""
+    _real(op)
+    b: Builder = ctx.builder
+    lower = ctx.primal(first(op))
+    inverse = _inverse(b, lower)
+    inner = product(b, product(b, inverse, seen(b, da)), turned(b, inverse))
+    half = b.emit("multiply", part(b, inner, "equal"), b.constant(0.5, inner.type.dtype))
+    return product(b, lower, b.emit("add", part(b, inner, "greater"), half)), _fine(b)
+
+
+def _push_eigh(ctx: Any, op: Op, da: Value) -> Sequence[Value]:
+    """With P = Vᵀ dA V: dw = diag P, dV = V (P / (w_j - w_i), 0 on the diagonal)."""
+    _real(op)
+    b: Builder = ctx.builder
+    w, v = (ctx.primal(r) for r in op.results[:2])
+    inner = product(b, product(b, turned(b, v), seen(b, da)), v)
+    extents, n = b.extents(inner), inner.type.rank
+    stack = tuple(range(n - 2))
+    gaps = b.emit("subtract", b.broadcast(w, extents, (*stack, n - 1)), b.broadcast(w, extents, (*stack, n - 2)))
+    zero = b.constant(0, inner.type.dtype)
+    on_diagonal = b.emit("equal", *_places(b, inner))
+    scale = b.emit("where", on_diagonal, zero, (1.0 / Sym(b, gaps)).value)
+    return _diagonal(b, inner), product(b, v, b.emit("multiply", inner, scale)), _fine(b)
+
+
+def _push_eigvalsh(ctx: Any, op: Op, da: Value) -> Sequence[Value]:
+    _real(op)
+    b: Builder = ctx.builder
+    v = b.op("eigh", (ctx.primal(op.operands[0]),)).results[1]
+    return _diagonal(b, product(b, product(b, turned(b, v), seen(b, da)), v)), _fine(b)
+
+
+def _numpy(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *xs: tuple(found) if isinstance(found := function(*xs), tuple) else found
+
+
+row("solve", "solve", "(m,m),(m,n)->(m,n)", np.linalg.solve, _push_solve, ("solve",), pullback=_pull_solve, doc="X with A X = B; operands: A, B")  # fmt: skip
+row("inv", "inv", "(m,m)->(m,m)", np.linalg.inv, _push_inv, ("inv",), doc="the inverse")
+row("det", "det", "(m,m)->()", np.linalg.det, _push_det, ("det",), kinks="at singular matrices: NaN", doc="the determinant")
+row("slogdet", "slogdet", "(m,m)->(),()", _numpy(np.linalg.slogdet), _push_slogdet, ("slogdet",), kinks="at singular matrices: NaN", doc="sign and logarithm of the determinant")  # fmt: skip
+row("cholesky", "cholesky_lo", "(m,m)->(m,m)", np.linalg.cholesky, _push_cholesky, ("cholesky",), kinks="only the lower triangle is read: the derivative in the elements above the diagonal is 0", doc="lower triangular L with L Lᵀ = A")  # fmt: skip
+row("eigh", "eigh_lo", "(m,m)->(m),(m,m)", _numpy(np.linalg.eigh), _push_eigh, ("eigh",), kinks="only the lower triangle is read: the derivative in the elements above the diagonal is 0; vectors of repeated eigenvalues: NaN or infinite", doc="eigenvalues in ascending order, and eigenvectors as columns")  # fmt: skip
+row("eigvalsh", "eigvalsh_lo", "(m,m)->(m)", np.linalg.eigvalsh, _push_eigvalsh, ("eigvalsh",), kinks="as eigh; repeated eigenvalues: those of the vectors LAPACK gives", doc="eigenvalues in ascending order")  # fmt: skip
