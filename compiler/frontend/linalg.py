@@ -7,17 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic
+from wengert.compiler.frontend import arithmetic, reductions
 from wengert.compiler.frontend.arithmetic import ONE, common_extents, require_same
 from wengert.compiler.frontend.creation import array_only, eye
+from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.merge import describe
-from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.tracer import Tracer
-from wengert.compiler.ir.types import DType, dtype_of
+from wengert.compiler.ir.core import Value
+from wengert.compiler.ir.types import F64, DType, dtype_of
 
-SINGULAR = "Singular matrix"
+SINGULAR, NO_SVD = "Singular matrix", "SVD did not converge"
 EigenResult: Any = type(np.linalg.eigh(np.eye(1)))
+TRUE = Static(True)
+SvdResult: Any = type(np.linalg.svd(np.eye(1)))
 SignResult: Any = type(np.linalg.slogdet(np.eye(1)))
 
 
@@ -103,6 +107,53 @@ def eigvalsh(tracer: Tracer, a: Object, UPLO: Object = Static("L")) -> Object:
     return _wrapped(tracer, made[0], content.extents[:-1])
 
 
+def svd(tracer: Tracer, a: Object, full_matrices: Object = TRUE, compute_uv: Object = TRUE) -> Object:
+    if compute_uv == FALSE:
+        return svdvals(tracer, a)
+    if full_matrices != FALSE:
+        tracer.refuse("call", name="np.linalg.svd with full matrices", help="Pass `full_matrices=False`.")
+    content, size, operands = _decomposed(tracer, "np.linalg.svd", a)
+    made = tracer.builder.op("svd", operands).results
+    tracer.check(made[-1], "linalg", NO_SVD)
+    *stack, m, n = content.extents
+    shapes = (*stack, m, size), (*stack, size), (*stack, size, n)
+    return Tuple(SvdResult, tuple(map(_wrapped, [tracer] * 3, made, shapes)), SvdResult._fields)
+
+
+def svdvals(tracer: Tracer, x: Object) -> Object:
+    content, size, operands = _decomposed(tracer, "np.linalg.svdvals", x)
+    values, fine = tracer.builder.op("svdvals", operands).results
+    tracer.check(fine, "linalg", NO_SVD)
+    return _wrapped(tracer, values, (*content.extents[:-2], size))
+
+
+def _decomposed(tracer: Tracer, name: str, a: Object) -> tuple[ArrayValue, Affine, list[Value]]:
+    """The matrix, min(m, n), and both as operands."""
+    array = matrix(tracer, name, a, square=False)
+    content = tracer.read(array)
+    value = tracer.builder.cast(content.value, inexact(tracer, name, [array]))
+    size = tracer.index.minimum(*content.extents[-2:])
+    return content, size, [value, tracer.index.value(size)]
+
+
+def norm(tracer: Tracer, x: Object, ord: Object = NONE, axis: Object = NONE, keepdims: Object = FALSE) -> Object:
+    """Orders of matrices that are not a sum of squares; the rest is in reductions."""
+    item = array_only(tracer, x)
+    of_matrix = item.rank == 2 and axis == NONE and keepdims == FALSE and item.dtype.kind != "c"
+    if of_matrix and ord in (Static(2), Static(-2), Static("nuc")):
+        pick = {2: reductions.MAX, -2: reductions.MIN, "nuc": reductions.SUM}[ord.value]  # type: ignore[union-attr]
+        return pick(tracer, svdvals(tracer, item))
+    if of_matrix and isinstance(ord, Static) and ord.value in (1, -1, np.inf, -np.inf):
+        along = Static(0 if abs(ord.value) == 1 else 1)
+        sums = reductions.SUM(tracer, arithmetic.apply(tracer, "absolute", (_float(tracer, item),)), along)
+        return (reductions.MAX if ord.value > 0 else reductions.MIN)(tracer, sums)
+    return reductions.norm(tracer, x, ord, axis, keepdims)
+
+
+def _float(tracer: Tracer, item: Array) -> Object:
+    return arithmetic.convert(tracer, item, F64) if item.dtype.kind in "biu" else item
+
+
 def solve(tracer: Tracer, a: Object, b: Object) -> Object:
     """A vector b is one right-hand side; any other b is a stack of matrices (NumPy 2)."""
     left, right = matrix(tracer, "np.linalg.solve", a), array_only(tracer, b)
@@ -150,5 +201,7 @@ def matrix_power(tracer: Tracer, a: Object, n: Object) -> Object:
 LINALG: dict[Any, Any] = {
     np.linalg.solve: solve, np.linalg.inv: inv, np.linalg.det: det, np.linalg.slogdet: slogdet,
     np.linalg.cholesky: cholesky, np.linalg.eigh: eigh, np.linalg.eigvalsh: eigvalsh,
-    np.linalg.matrix_power: matrix_power,
+    np.linalg.matrix_power: matrix_power, np.linalg.svd: svd, np.linalg.norm: norm,
 }  # fmt: skip
+if hasattr(np.linalg, "svdvals"):
+    LINALG[np.linalg.svdvals] = svdvals

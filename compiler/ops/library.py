@@ -19,6 +19,7 @@ import numpy as np
 from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.opdef import InferenceError, OpDef, register
 from wengert.compiler.ir.types import BOOL, DType, Type, dtype_of
+from wengert.compiler.ops.arrays import static
 
 Core = tuple[str, ...]
 
@@ -31,6 +32,12 @@ class Library:
     name: str
     operands: tuple[Core, ...]
     results: tuple[Core, ...]
+
+    @property
+    def sizes(self) -> list[str]:
+        """The core axes of results that no operand has: their extents are further i64 operands of the op."""
+        known = {n for core in self.operands for n in core}
+        return list(dict.fromkeys(n for core in self.results for n in core if n not in known))
 
     @property
     def axes(self) -> list[str]:
@@ -77,13 +84,16 @@ def row(
     library = Library("numpy.linalg._umath_linalg", loop, _cores(given), _cores(made))
 
     def infer(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
-        types = [v.type for v in operands]
+        arrays, extra = operands[: len(library.operands)], operands[len(library.operands) :]
+        types = [v.type for v in arrays]
+        if len(extra) != len(library.sizes):
+            raise InferenceError(f"{name} with {len(operands)} operands")
         if len(types) != len(library.operands) or len({t.dtype for t in types}) != 1:
             raise InferenceError(f"{name} of {', '.join(map(str, types))}")
-        dtypes, count = library.result_dtypes(types[0].dtype), leading(operands, library)
+        dtypes, count = library.result_dtypes(types[0].dtype), leading(arrays, library)
         if not dtypes or any(t.rank != count + len(core) for t, core in zip(types, library.operands, strict=True)):
             raise InferenceError(f"{name} of {', '.join(map(str, types))}")
-        known: dict[str | int, int | None] = {}
+        known: dict[str | int, int | None] = dict(zip(library.sizes, static(extra), strict=True))
         for t, core in zip(types, library.operands, strict=True):
             for label, n in zip((*range(count), *core), t.shape, strict=True):
                 if None not in (n, known.get(label)) and known[label] != n:
@@ -100,12 +110,15 @@ def row(
         if axis < count:
             return op.operands[0], axis
         wanted = library.results[position][axis - count]
+        if wanted in library.sizes:
+            return op.operands[len(library.operands) + library.sizes.index(wanted)]
         return next(
             (v, count + core.index(wanted)) for v, core in zip(op.operands, library.operands, strict=True) if wanted in core
         )
 
     def run(*operands: Any) -> tuple[Any, ...]:
         """Matrix by matrix where one of them cannot be handled: NaN there."""
+        operands = operands[: len(library.operands)]
         try:
             found = evaluate(*operands)
             return (*(found if isinstance(found, tuple) else (found,)), True)

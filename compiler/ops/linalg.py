@@ -159,6 +159,43 @@ def _push_eigvalsh(ctx: Any, op: Op, da: Value) -> Sequence[Value]:
     return _diagonal(b, product(b, product(b, turned(b, v), seen(b, da)), v)), _fine(b)
 
 
+def _push_svd(ctx: Any, op: Op, da: Value, size: None) -> Sequence[Value]:
+    """With P = Uᵀ dA V and F = 1 / (s_j² - s_i²), 0 on the diagonal:
+
+    ds = diag P,  dU = U (F ∘ (P S + S Pᵀ)) + (1 - U Uᵀ) dA V S⁻¹,  and dV the same of the transpose.
+    """
+    _real(op)
+    b: Builder = ctx.builder
+    u, s, vh = (ctx.primal(r) for r in op.results[:3])
+    v = turned(b, vh)
+    moved = product(b, da, v)
+    inner = product(b, turned(b, u), moved)
+    extents, n = b.extents(inner), inner.type.rank
+    stack = tuple(range(n - 2))
+    rows, columns = (Sym(b, b.broadcast(s, extents, (*stack, k))) for k in (n - 2, n - 1))
+    zero = b.constant(0, inner.type.dtype)
+    on_diagonal = b.emit("equal", *_places(b, inner))
+    scale = Sym(b, b.emit("where", on_diagonal, zero, (1.0 / ((columns - rows) * (columns + rows))).value))
+    p, q = Sym(b, inner), Sym(b, turned(b, inner))
+
+    def vectors(x: Value, turn: Sym, change: Value) -> Value:
+        """x turn + (1 - x xᵀ) change S⁻¹"""
+        rest = b.emit("subtract", change, product(b, x, product(b, turned(b, x), change)))
+        inverse = b.broadcast((1.0 / Sym(b, s)).value, b.extents(rest), (*stack, n - 1))
+        return b.emit("add", product(b, x, turn.value), b.emit("multiply", rest, inverse))
+
+    du = vectors(u, scale * (p * columns + rows * q), moved)
+    dv = vectors(v, scale * (rows * p + q * columns), product(b, turned(b, da), u))
+    return du, _diagonal(b, inner), turned(b, dv), _fine(b)
+
+
+def _push_svdvals(ctx: Any, op: Op, da: Value, size: None) -> Sequence[Value]:
+    _real(op)
+    b: Builder = ctx.builder
+    u, _, vh, _ = b.op("svd", [ctx.primal(v) for v in op.operands]).results
+    return _diagonal(b, product(b, product(b, turned(b, u), da), turned(b, vh))), _fine(b)
+
+
 def _numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *xs: tuple(found) if isinstance(found := function(*xs), tuple) else found
 
@@ -170,3 +207,6 @@ row("slogdet", "slogdet", "(m,m)->(),()", _numpy(np.linalg.slogdet), _push_slogd
 row("cholesky", "cholesky_lo", "(m,m)->(m,m)", np.linalg.cholesky, _push_cholesky, ("cholesky",), kinks="only the lower triangle is read: the derivative in the elements above the diagonal is 0", doc="lower triangular L with L Lᵀ = A")  # fmt: skip
 row("eigh", "eigh_lo", "(m,m)->(m),(m,m)", _numpy(np.linalg.eigh), _push_eigh, ("eigh",), kinks="only the lower triangle is read: the derivative in the elements above the diagonal is 0; vectors of repeated eigenvalues: NaN or infinite", doc="eigenvalues in ascending order, and eigenvectors as columns")  # fmt: skip
 row("eigvalsh", "eigvalsh_lo", "(m,m)->(m)", np.linalg.eigvalsh, _push_eigvalsh, ("eigvalsh",), kinks="as eigh; repeated eigenvalues: those of the vectors LAPACK gives", doc="eigenvalues in ascending order")  # fmt: skip
+_VALUES = "repeated singular values: the vectors' derivatives are NaN or infinite"
+row("svd", "svd_s", "(m,n)->(m,p),(p),(p,n)", _numpy(lambda a: np.linalg.svd(a, full_matrices=False)), _push_svd, ("svd",), kinks=_VALUES, doc="U, s, Vᴴ with p = min(m, n) columns, values and rows; operands: A, p")  # fmt: skip
+row("svdvals", "svd", "(m,n)->(p)", lambda a: np.linalg.svd(a, compute_uv=False), _push_svdvals, ("svdvals",), kinks="as svd; at a repeated value: that of the vectors LAPACK gives", doc="the singular values in descending order; operands: A, p = min(m, n)")  # fmt: skip

@@ -32,7 +32,7 @@ def _library(host: HostEmitter, op: Op) -> None:
     assert found is not None
     count = op.operands[0].type.rank - len(library.operands[0])
     temporaries: list[Buffer] = []
-    given = [_in_memory(host, v, count, temporaries) for v in op.operands]
+    given = [_in_memory(host, v, count, temporaries) for v in op.operands[: len(library.operands)]]
     made = [_room(host, v) for v in op.results[:-1]]
     extents: dict[str, str] = {}
     for buffer, core in zip((*given, *made), (*library.operands, *library.results), strict=True):

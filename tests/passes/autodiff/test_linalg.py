@@ -23,13 +23,17 @@ ROWS = [row for row in REGISTRY.values() if row.kind == "library"]
 
 def function_of(row: Any, rank: int, dtype: Any) -> Function:
     body = Block([Value(Type(dtype, (None,) * rank), f"p{k}") for k in range(len(row.library.operands))])
-    body.results = list(Builder(body).op(row.name, body.params).results[:-1])
+    builder = Builder(body)
+    sizes = [builder.extent(body.params[0], rank - 1) for _ in row.library.sizes]  # n <= m
+    body.results = list(builder.op(row.name, (*body.params, *sizes)).results[:-1])
     return Function("f", body)
 
 
 def operands(row: Any, rank: int, rng: np.random.Generator) -> list[np.ndarray]:
     stack = (2,) if rank == 3 else ()
     a = np.diag([1.0, 2.0, 4.0]) + 0.1 * rng.standard_normal((*stack, 3, 3))  # vectors far from where signs change
+    if row.name.startswith("svd"):
+        a = a[..., :2]
     return [a, rng.standard_normal((*stack, 3, 2))][: len(row.library.operands)]
 
 
@@ -57,11 +61,26 @@ PROGRAMS = {
     "cholesky": lambda a, b: np.linalg.cholesky(a),
     "eigh": lambda a, b: np.linalg.eigh(a)[0],
     "eigvalsh": lambda a, b: np.linalg.eigvalsh(a[1:, 1:]),
+    "svd": lambda a, b: np.linalg.svd(a[:3], full_matrices=False)[1],
+    "svd product": lambda a, b: (lambda u, s, vh: (u * s) @ vh)(*np.linalg.svd(a[:, :3], full_matrices=False)),
+    "singular values": lambda a, b: np.linalg.svd(a, compute_uv=False),
     "power": lambda a, b: np.linalg.matrix_power(a, -3),
     "power 0": lambda a, b: np.linalg.matrix_power(a, 0),
     "of an expression": lambda a, b: np.linalg.solve(a + a.T, 2 * b),
     "scaled": lambda a, b: np.linalg.det(2 * a[:2, :2]) + b[0],
 }
+
+
+@pytest.mark.parametrize("order", [None, "fro", 1, -1, 2, -2, np.inf, -np.inf, "nuc"])
+def test_norms(order: Any) -> None:
+    a = np.random.default_rng(0).standard_normal((4, 3))
+
+    def f(a: Any) -> Any:
+        return np.linalg.norm(a, order)
+
+    assert wg.jit(f)(a) == pytest.approx(f(a), rel=1e-14)
+    step = 1e-6 * np.random.default_rng(1).standard_normal(a.shape)
+    assert np.sum(wg.grad(f)(a) * step) == pytest.approx((f(a + step) - f(a - step)) / 2, rel=1e-5)
 
 
 def flat(found: Any) -> list[np.ndarray]:
@@ -139,7 +158,7 @@ def test_errors(function: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "function", [lambda a: np.linalg.inv(a[0]), lambda a: np.linalg.eigh(a, "U"), lambda a: np.linalg.det(a[:, :2])]
+    "function", [lambda a: np.linalg.inv(a[0]), lambda a: np.linalg.eigh(a, "U"), lambda a: np.linalg.det(a[:, :2]), lambda a: np.linalg.svd(a)]
 )
 def test_refusals(function: Any) -> None:
     with pytest.raises(wg.errors.WengertError):
@@ -147,7 +166,7 @@ def test_refusals(function: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", [forward, reverse])
-@pytest.mark.parametrize("name", ["slogdet", "cholesky", "eigh", "eigvalsh"])
+@pytest.mark.parametrize("name", ["slogdet", "cholesky", "eigh", "eigvalsh", "svd", "svdvals"])
 def test_complex_without_derivative(name: str, mode: Any) -> None:
     with pytest.raises(DifferentiationError, match="complex"):
         mode(function_of(REGISTRY[name], 2, C128), [True])
