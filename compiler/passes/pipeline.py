@@ -10,6 +10,7 @@ from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.verify import verify
 from wengert.compiler.passes.autodiff.plan import Plan
 from wengert.compiler.passes.optimise.extents import resolve_extents
+from wengert.compiler.passes.optimise.gather import gather
 from wengert.compiler.passes.optimise.hoist import hoist
 from wengert.compiler.passes.optimise.prune import prune
 from wengert.compiler.passes.optimise.scalarise import scalarise
@@ -29,6 +30,7 @@ OPTIMISE: tuple[tuple[str, Pass], ...] = (
     ("simplify", simplify),
     ("hoist", hoist),  # after `simplify`, which turns `dim` of a carried array into the extent outside
     ("share", share),
+    ("gather", gather),  # after `hoist`: extents are known in front of the loop
     ("prune", prune),
 )
 """What every function goes through before and after differentiation and batching."""
