@@ -12,6 +12,7 @@ from wengert.compiler.diag import errors
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 from wengert.compiler.runtime.devices import devices
 from wengert.compiler.runtime.ledger import transfers
+from wengert.compiler.runtime.store import summary as code_cache
 from wengert.compiler.transforms.batched import Axes, Batch
 from wengert.compiler.transforms.compiled import Compiled, Jit
 from wengert.compiler.transforms.derivatives import Grad, Hvp, Jvp, Vjp
@@ -37,6 +38,7 @@ __all__ = [
     "benchmark",
     "check",
     "checkpoint",
+    "code_cache",
     "custom_derivative",
     "devices",
     "errors",

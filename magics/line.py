@@ -8,7 +8,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from wengert.compiler.api import Compiled, Lowered, benchmark, check, devices, transfers
+from wengert.compiler.api import Compiled, Lowered, benchmark, check, code_cache, devices, transfers
 from wengert.compiler.diag.errors import OptionError
 from wengert.magics import panel, present
 from wengert.magics.options import LINE_HELP
@@ -115,6 +115,7 @@ def _settings(session: Session, rest: str) -> None:
         session.view = words[1] == "on"
     state = "on" if session.view else "off"
     print(f"view {state}   the panel below cells under %%autodiff, %%batch and %%offload")
+    print(f"cache of compiled programs {code_cache()}")
 
 
 def _check(session: Session, rest: str) -> None:

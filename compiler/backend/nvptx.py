@@ -119,15 +119,15 @@ def _libdevice_key(text: str) -> str:
 # -- the cache on disk
 
 
-def cache_folder() -> Path:
-    """Where PTX is kept: $WENGERT_CACHE_DIR, else the platform's folder for caches."""
+def cache_folder(kind: str = "ptx") -> Path:
+    """Where PTX (or another kind of code) is kept: in $WENGERT_CACHE_DIR, else the platform's folder for caches."""
     if given := os.environ.get("WENGERT_CACHE_DIR"):
-        return Path(given, "ptx")
+        return Path(given, kind)
     if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/wengert/ptx"
+        return Path.home() / "Library/Caches/wengert" / kind
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "wengert/ptx"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wengert/ptx"
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "wengert" / kind
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wengert" / kind
 
 
 def _from_disk(key: str) -> str | None:

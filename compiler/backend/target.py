@@ -33,6 +33,12 @@ def machine() -> llvm.TargetMachine:
 
 
 @cache
+def description() -> str:
+    """The processor code is made for, and the libraries it may call: code for one runs on another of the same."""
+    return f"{triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()} libmvec={_libmvec_is_there()}"
+
+
+@cache
 def triple() -> str:
     return str(llvm.get_default_triple())
 

@@ -46,16 +46,22 @@ def unwrap(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def text_of(function: types.FunctionType) -> tuple[str, str]:
+    """The name and the text, as they are now, of the file or cell that a function is defined in; "" where unknown."""
+    filename = function.__code__.co_filename
+    linecache.checkcache(filename)
+    return _name(filename, function.__globals__), "".join(linecache.getlines(filename, function.__globals__))
+
+
 def _find(function: types.FunctionType, code: types.CodeType) -> Parsed:
     filename = code.co_filename
-    linecache.checkcache(filename)
-    text = "".join(linecache.getlines(filename, function.__globals__))
+    name, text = text_of(function)
     if not text:
         raise UnsupportedError(
             f"the source of `{function.__name__}` cannot be found",
             help="Define it in a notebook cell or a file; functions made by exec() or typed at >>> keep no source.",
         )
-    known, name = _texts.get(filename), _name(filename, function.__globals__)
+    known = _texts.get(filename)
     if known is None or known[0] != text or known[1].name != name:
         tree = ast.parse(text)
         nodes = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]

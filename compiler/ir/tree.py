@@ -42,6 +42,9 @@ class Tree:
             and self.children == other.children
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tree, (self.kind, self.meta, self.children, self.names)  # hashes differ from process to process
+
     def __repr__(self) -> str:
         if self.kind == "leaf":
             return "*"

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,13 +14,13 @@ from wengert.compiler.backend import target
 from wengert.compiler.backend.bufferise import Plan, bufferise
 from wengert.compiler.backend.emit import families
 from wengert.compiler.backend.emit.cpu import CpuTarget
-from wengert.compiler.backend.emit.host import COUNTERS, Fault, HostEmitter, Statistics, symbol
+from wengert.compiler.backend.emit.host import COUNTERS, Fault, FrameLayout, HostEmitter, symbol
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.text import Module
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.backend.memory import plan_memory
 from wengert.compiler.diag.errors import FAULTS, TypeMismatch, ValueFault
-from wengert.compiler.diag.span import Source
+from wengert.compiler.diag.span import Source, Span
 from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.interpret import Trap
 from wengert.compiler.ir.opdef import REGISTRY
@@ -37,24 +37,62 @@ class Options:
     count: bool = False
 
 
-def load(function: Function, *, source: Source | None = None, options: Options = Options()) -> Executable:
+class Kept(Protocol):
+    """Machine code of a function from an earlier process, and the function itself where it is needed after all."""
+
+    def find(self, layouts: tuple[bool, ...]) -> Image | None: ...
+
+    def keep(self, layouts: tuple[bool, ...], image: Image) -> None: ...
+
+    def function(self) -> Function: ...
+
+
+def load(
+    function: Function, *, source: Source | None = None, options: Options = Options(), kept: Kept | None = None
+) -> Executable:
     """Compile for C-contiguous arguments; other layouts are compiled when they come.
 
+    kept: where machine code is kept; `function` may then be without a body (its parameters, results, `written`).
     Raises MemoryError and whatever LLVM raises, never a user error: the IR is valid.
     """
-    return Executable(function, options)
+    return Executable(function, options, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a fault comes from: its kind, and the op's name, number of operands, attributes and span."""
+
+    kind: str
+    op: str | None
+    operands: int
+    attrs: dict[str, Any]
+    span: Span | None
+
+    @classmethod
+    def of(cls, fault: Fault) -> Site:
+        op = fault.op
+        if op is None:
+            return cls(fault.kind, None, 0, {}, None)
+        return cls(fault.kind, op.name, len(op.operands), dict(op.attrs), op.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Machine code for one combination of argument layouts, and what linking and calling it takes."""
+
+    code: bytes
+    entry: str
+    declared: tuple[str, ...]
+    faults: list[Site]
+    counts: dict[str, int]
 
 
 @dataclass(slots=True)
 class _Code:
-    """The function compiled for one combination of argument layouts."""
+    """The function loaded for one combination of argument layouts."""
 
-    module: Any
-    before: str
+    image: Image
     loaded: target.Loaded
-    kernel: int
-    faults: list[Fault]
-    statistics: Statistics
     native: Callable[..., Any] = len
     unchecked: Callable[..., Any] | None = None
 
@@ -65,14 +103,16 @@ class Executable:
     times: milliseconds of each stage of the compilation.
     """
 
-    def __init__(self, function: Function, options: Options):
-        self.function, self.options = function, options
+    def __init__(self, function: Function, options: Options, kept: Kept | None = None):
+        self.function, self.options, self.kept = function, options, kept
         self.times: dict[str, float] = {}
+        self.layout = FrameLayout.of(function)
+        self._lowered: Function | None = None
         self._variants: dict[tuple[bool, ...], _Code] = {}
+        self._views: tuple[str, Any] | None = None
         start = perf_counter()
-        self.lowered = verify(lower(function), "lower")
-        self._lap("lower", start)
         support()
+        self._lap("support", start)
         self._contiguous = (True,) * len(function.params)
         self._code = self._variant(self._contiguous)
         self._call = self._code.native
@@ -86,15 +126,31 @@ class Executable:
 
     # -- compilation
 
+    @property
+    def lowered(self) -> Function:
+        """The function in terms of what the emitter knows."""
+        if self._lowered is None:
+            whole = self.function if self.kept is None else self.kept.function()
+            start = perf_counter()
+            self._lowered = verify(lower(whole), "lower")
+            self._lap("lower", start)
+        return self._lowered
+
     def _variant(self, layouts: tuple[bool, ...]) -> _Code:
         """The code for parameters that are (True) or are not contiguous."""
         if layouts not in self._variants:
-            self._variants[layouts] = self._compile(layouts)
+            image = self.kept.find(layouts) if self.kept is not None else None
+            if image is None:
+                image = self._compile(layouts)
+                if self.kept is not None and not self.options.count:
+                    self.kept.keep(layouts, image)
+            self._variants[layouts] = self._link(layouts, image)
         return self._variants[layouts]
 
-    def _compile(self, layouts: tuple[bool, ...]) -> _Code:
+    def _compile(self, layouts: tuple[bool, ...]) -> Image:
+        lowered = self.lowered
         start = perf_counter()
-        plan: Plan = plan_memory(bufferise(self.lowered))
+        plan: Plan = plan_memory(bufferise(lowered))
         start = self._lap("bufferise", start)
         module = Module(target.triple(), target.data_layout())
         emitter = HostEmitter(
@@ -107,16 +163,29 @@ class Executable:
         start = self._lap("parse", start)
         target.optimise(parsed, self.options.level)
         start = self._lap("optimise", start)
-        image = target.object_code(parsed)
-        start = self._lap("machine code", start)
-        name = symbol(self.function)
-        exports = [name, COUNTERS] if self.options.count else [name]
-        libraries = families.blas_addresses(module) | families.loop_addresses(module)
-        loaded = target.link(image, exports, support().imports | libraries)
-        self._lap("link", start)
-        code = _Code(parsed, text, loaded, loaded[name], emitter.faults, emitter.statistics)
-        self.layout = emitter.layout
+        code = target.object_code(parsed)
+        self._lap("machine code", start)
+        if layouts == self._contiguous:
+            self._views = text, parsed
+        own = emitter.statistics
+        counts = {
+            "copies": own.number("copy"),
+            "copies_in_loops": own.number("copy", in_loops=True),
+            "allocations": own.number("allocation"),
+            "allocations_in_loops": own.number("allocation", in_loops=True),
+            "growths": own.number("growth"),
+        }
+        faults = [Site.of(fault) for fault in emitter.faults]
+        return Image(code, symbol(self.function), tuple(module.declarations), faults, counts)
+
+    def _link(self, layouts: tuple[bool, ...], image: Image) -> _Code:
+        start = perf_counter()
+        exports = [image.entry, COUNTERS] if self.options.count else [image.entry]
+        libraries = families.blas_addresses(image.declared) | families.loop_addresses(image.declared)
+        loaded = target.link(image.code, exports, support().imports | libraries)
+        code = _Code(image, loaded)
         code.native = self._native(code, layouts=layouts)
+        self._lap("link", start)
         return code
 
     def exact_entry(self, weak: Sequence[bool]) -> Callable[..., Any]:
@@ -132,43 +201,43 @@ class Executable:
         check: bool = True,
         weak: Sequence[bool] | None = None,
     ) -> Callable[..., Any]:
-        faults = code.faults
+        faults, kernel = code.image.faults, code.loaded[code.image.entry]
 
         def fault(number: int, a: int, b: int) -> None:
             _raise(faults[number - 1], a, b)
 
         return make_native(
-            self.function, self.layout, code.kernel, code.loaded, layouts or self._contiguous, fault, single, check, weak
+            self.function, self.layout, kernel, code.loaded, layouts or self._contiguous, fault, single, check, weak
         )
 
     # -- views
 
+    def _compiled_views(self) -> tuple[str, Any]:
+        """The LLVM text as emitted, and LLVM's module after optimisation; compiled again where the code was kept."""
+        if self._views is None:
+            self._compile(self._contiguous)
+        assert self._views is not None
+        return self._views
+
     @property
     def llvm_before(self) -> str:
         """The LLVM text as it was emitted."""
-        return self._code.before
+        return self._compiled_views()[0]
 
     @property
     def llvm(self) -> str:
         """The LLVM text after optimisation."""
-        return str(self._code.module)
+        return str(self._compiled_views()[1])
 
     @property
     def assembly(self) -> str:
-        return target.assembly(self._code.module)
+        return target.assembly(self._compiled_views()[1])
 
     @property
     def statistics(self) -> dict[str, int]:
         """Copies and allocations in the code: `copies`, `allocations`, and of these `copies_in_loops`, `allocations_in_loops`;
         `growths`: tapes of unknown length, which double when full."""
-        own = self._code.statistics
-        return {
-            "copies": own.number("copy"),
-            "copies_in_loops": own.number("copy", in_loops=True),
-            "allocations": own.number("allocation"),
-            "allocations_in_loops": own.number("allocation", in_loops=True),
-            "growths": own.number("growth"),
-        }
+        return dict(self._code.image.counts)
 
     @property
     def counters(self) -> dict[str, int]:
@@ -273,18 +342,16 @@ def _described(array: np.ndarray) -> str:
     return f"{array.dtype}{list(array.shape)}" if array.ndim else str(array.dtype)
 
 
-def _raise(fault: Fault, a: int, b: int) -> None:
+def _raise(site: Site, a: int, b: int) -> None:
     """Raise the located error of a fault; its message is the one the op's reference gives."""
-    op = fault.op
-    span = op.span if op is not None else None
-    if fault.kind == "memory":
-        raise FAULTS["memory"](f"no memory for {a} elements of {b} bytes", span)
-    if op is None:
-        raise FAULTS[fault.kind](f"an array that is written to has extent {b}, its new value {a}", span)
-    evaluate = REGISTRY[op.name].evaluate
+    if site.kind == "memory":
+        raise FAULTS["memory"](f"no memory for {a} elements of {b} bytes", site.span)
+    if site.op is None:
+        raise FAULTS[site.kind](f"an array that is written to has extent {b}, its new value {a}", site.span)
+    evaluate = REGISTRY[site.op].evaluate
     assert evaluate is not None
     try:
-        evaluate(*([a, b] if len(op.operands) == 2 else [False]), **op.attrs)
+        evaluate(*([a, b] if site.operands == 2 else [False]), **site.attrs)
     except Trap as trap:
-        raise FAULTS[trap.fault](trap.message, span) from None
-    raise AssertionError(f"{op!r} trapped in compiled code but not in its reference, for {a}, {b}")
+        raise FAULTS[trap.fault](trap.message, site.span) from None
+    raise AssertionError(f"{site!r} trapped in compiled code but not in its reference, for {a}, {b}")

@@ -13,12 +13,15 @@ results are given to arrays with a memory handler of our own (NEP 49) that frees
 from __future__ import annotations
 
 import ctypes
+import hashlib
 from functools import cache
 
+import llvmlite
 import numpy as np
 from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 from wengert.compiler.backend import target
+from wengert.compiler.runtime import store
 
 ARRAY, SCALAR = 0, 1
 RAW, FROM_INT, FROM_BOOL = 0, 1, 2
@@ -534,10 +537,8 @@ class Support:
     def __init__(self) -> None:
         _check_layout()
         table = _numpy_table()
-        module = target.parse(f'target triple = "{target.triple()}"\n{_MEMORY}{_CALL}')
-        target.optimise(module, 1)
         self._loaded = target.link(
-            target.object_code(module),
+            _machine_code(f'target triple = "{target.triple()}"\n{_MEMORY}{_CALL}'),
             [*SYMBOLS, "wg_call", "wg_handler", "wg_handler_capsule"],
             {"wg_array_type": id(np.ndarray), "wg_array_new": table[93] or 0, "wg_scalar_new": table[60] or 0},
         )
@@ -548,6 +549,19 @@ class Support:
         ctypes.memmove(self._loaded["wg_handler"], b"wengert", 7)
         self._capsule = new_capsule(self._loaded["wg_handler"], b"mem_handler", None)
         ctypes.c_void_p.from_address(self._loaded["wg_handler_capsule"]).value = id(self._capsule)
+
+
+def _machine_code(text: str) -> bytes:
+    """The object file of the support code, compiled once per machine and version."""
+    key = hashlib.sha256(f"{target.description()}\n{llvmlite.__version__}\n{text}".encode()).hexdigest()
+    kept = store.load(key)
+    if isinstance(kept, bytes):
+        return kept
+    module = target.parse(text)
+    target.optimise(module, 1)
+    made = target.object_code(module)
+    store.save(key, made)
+    return made
 
 
 @cache

@@ -19,17 +19,35 @@ from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.ir.types import DType
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
+from wengert.compiler.transforms.kept import place_of
 from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.structure import named, positional, with_defaults
 
 
-@dataclass(frozen=True)
 class Program:
-    """One compilation: the traced function, its stages and what runs it."""
+    """One compilation: what runs it, and (traced anew where the machine code was kept on disk) the IR and its stages.
+
+    out: the structure of the returned value. captures: the arrays that are passed after the arguments.
+    """
+
+    def __init__(self, executable: Any, out: Tree, captures: tuple[Any, ...], stages: Callable[[], Stages]):
+        self.executable, self.out, self.captures, self._stages = executable, out, captures, stages
+
+    @property
+    def traced(self) -> Traced:
+        return self._stages().traced
+
+    @property
+    def recorder(self) -> Recorder:
+        return self._stages().recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The traced function and the stages it went through."""
 
     traced: Traced
     recorder: Recorder
-    executable: Any
 
 
 def trace_for(function: Callable[..., Any], signature: Signature, recorder: Recorder) -> Traced:
@@ -99,6 +117,8 @@ class Compiled:
 
     declared: Signature | None = None
     dtypes: Mapping[int, DType] = MappingProxyType({})
+    FORGOTTEN = frozenset({"programs", "last", "_entry", "_reads", "declared", "dtypes"})
+    """Attributes that say nothing of what is compiled: they are left out of the key of programs on disk."""
     takes_the_same = True
     """Whether it is called like the function it wraps, so that what that declares holds for it, too."""
 
@@ -138,8 +158,8 @@ class Compiled:
     def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args = self.convert(positional(self.__wrapped__, args, kwargs))
         program = self.program(signature_of(args))
-        results = program.executable.call(*flatten(args)[0], *program.traced.captures)
-        return program.traced.out.unflatten(results)
+        results = program.executable.call(*flatten(args)[0], *program.captures)
+        return program.out.unflatten(results)
 
     def program(self, signature: Signature) -> Program:
         """The program for a signature, compiled now if it is new."""
@@ -147,13 +167,30 @@ class Compiled:
         key = signature.key
         program = self.programs.get(key)
         if program is None:
-            recorder = Recorder()
-            traced = self.trace(signature, recorder)
-            program = self.programs[key] = Program(traced, recorder, self.load(traced))
-            self._reads.update(traced.reads)
-            self._entry = self._fast_entry(program)
+            program = self.programs[key] = self._make(signature)
+            self._entry = self._fast_entry(program, signature)
         self.last = program
         return program
+
+    def _make(self, signature: Signature) -> Program:
+        """Compile, or take what an earlier process compiled."""
+
+        @functools.cache
+        def stages() -> Stages:
+            recorder = Recorder()
+            return Stages(self.trace(signature, recorder), recorder)
+
+        place = place_of(self, signature, lambda: stages().traced)
+        if place is not None and place.entry is not None:
+            self._reads.update(place.reads)
+            return Program(cpu.load(place.interface(), kept=place), place.entry.out, place.captures(), stages)
+        traced = stages().traced
+        self._reads.update(traced.reads)
+        if place is None:
+            return Program(self.load(traced), traced.out, traced.captures, stages)
+        executable = cpu.load(traced.function, source=traced.source, kept=place)
+        place.save(traced)
+        return Program(executable, traced.out, traced.captures, stages)
 
     def _refresh(self) -> None:
         """Drop all programs where a constant or helper function they were compiled with has another value now."""
@@ -163,16 +200,15 @@ class Compiled:
         self._reads = {}
         self._entry = self.last = None
 
-    def _fast_entry(self, program: Program) -> Callable[..., Any] | None:
+    def _fast_entry(self, program: Program, signature: Signature) -> Callable[..., Any] | None:
         """The native entry, where arguments and results are plain leaves and nothing is captured."""
-        tree, out = program.traced.signature.tree, program.traced.out
-        flat_arguments = all(child.kind == "leaf" for child in tree.children)
-        if not flat_arguments or out.kind not in ("leaf", "none") or program.traced.captures:
+        flat_arguments = all(child.kind == "leaf" for child in signature.tree.children)
+        if not flat_arguments or program.out.kind not in ("leaf", "none") or program.captures:
             return None
         if self.declared is not None:  # then a number counts as declared, whichever kind it is
             return getattr(program.executable, "entry", None)
         exact = getattr(program.executable, "exact_entry", None)
-        return exact and exact([leaf.weak for leaf in program.traced.signature.leaves])
+        return exact and exact([leaf.weak for leaf in signature.leaves])
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The stages of the compilation for these arguments: `.source`, `.ir(stage)`, `.llvm`, `.asm`, ..."""

@@ -29,6 +29,8 @@ MODES = ("auto", "forward", "reverse")
 class Jacobian(Compiled):
     """`jacobian(f, wrt, mode)`: for each result and argument leaf an array of shape out.shape + in.shape."""
 
+    FORGOTTEN = Compiled.FORGOTTEN | {"chosen_mode", "_by_mode", "_primal"}
+
     def __init__(self, function: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto", name: str | None = None):
         super().__init__(function, name or f"jac_{getattr(function, '__name__', 'f')}")
         if mode not in MODES:

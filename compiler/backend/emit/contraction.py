@@ -6,6 +6,7 @@ BLAS counts in columns: the row-major C = A B is the column-major C' = B' A', so
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -14,7 +15,7 @@ from math import prod
 from wengert.compiler.backend.emit.host import Fault, HostEmitter
 from wengert.compiler.backend.emit.nest import address_at, fill_body
 from wengert.compiler.backend.emit.scope import Buffer, Scope
-from wengert.compiler.backend.emit.text import Module, register_type
+from wengert.compiler.backend.emit.text import register_type
 from wengert.compiler.ir.core import Op, Value
 
 ROUTINES = {"f32": "sgemm", "f64": "dgemm"}
@@ -151,9 +152,9 @@ def _gemm(host: HostEmitter, op: Op, shape: tuple[str, str, str], a: Matrix, b: 
     text.do(f"call void @wg_{routine}({', '.join(f'ptr {x}' for x in arguments)})")
 
 
-def blas_addresses(module: Module) -> dict[str, int]:
-    """The addresses of the routines that a module calls."""
-    return {f"wg_{name}": _address(name) for name in ROUTINES.values() if f"wg_{name}" in module.declarations}
+def blas_addresses(declared: Collection[str]) -> dict[str, int]:
+    """The addresses of the routines among the functions that a module declares."""
+    return {f"wg_{name}": _address(name) for name in ROUTINES.values() if f"wg_{name}" in declared}
 
 
 @cache

@@ -10,12 +10,13 @@ operand and result, then along each core axis. A loop says that a matrix could n
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Collection
 from functools import cache
 
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
 from wengert.compiler.backend.emit.nest import fill_body, load
 from wengert.compiler.backend.emit.scope import Buffer
-from wengert.compiler.backend.emit.text import Module, memory_type
+from wengert.compiler.backend.emit.text import memory_type
 from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ops.library import Library
@@ -107,9 +108,9 @@ def _row_of(host: HostEmitter, type_: str, operands: list[str]) -> str:
     return place
 
 
-def loop_addresses(module: Module) -> dict[str, int]:
-    """The addresses of the loops that a module calls."""
-    names = [n.strip('"') for n in module.declarations]
+def loop_addresses(declared: Collection[str]) -> dict[str, int]:
+    """The addresses of the loops among the functions that a module declares."""
+    names = [n.strip('"') for n in declared]
     return {n: _address(n) for n in names if n.startswith(PREFIX)}
 
 
