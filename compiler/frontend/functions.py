@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler import ops as rows
-from wengert.compiler.frontend import creation, linalg, products, reductions, shapes
+from wengert.compiler.frontend import creation, einsum, linalg, products, reductions, shapes
 from wengert.compiler.frontend.arithmetic import (
     apply,
     binary,
@@ -247,7 +247,7 @@ FUNCTIONS |= {
     np.ndim: rank_of,
     np.fill_diagonal: fill_diagonal,
 }  # fmt: skip
-FUNCTIONS |= creation.CREATION | reductions.REDUCTIONS | products.PRODUCTS | shapes.SHAPES | linalg.LINALG
+FUNCTIONS |= creation.CREATION | reductions.REDUCTIONS | products.PRODUCTS | shapes.SHAPES | linalg.LINALG | einsum.EINSUM
 FUNCTIONS |= {
     kind: dtype_type(kind)
     for kind in (
