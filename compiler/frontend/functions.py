@@ -463,12 +463,11 @@ FUNCTIONS |= {
 
 HELP: dict[str, str] = {
     "meshgrid": "Use broadcasting: `x[None, :]` and `y[:, None]`.",
-    "einsum": "Use `@`, `np.tensordot`, or a loop.",
     "unique": "Its size depends on the data.", "nonzero": "Its size depends on the data; use a loop with `if`.",
     "argwhere": "Its size depends on the data; use a loop with `if`.",
     "sort": "Sort before the compiled function.", "argsort": "Sort before the compiled function.",
-    "append": "Allocate an array with np.zeros and fill it.", "solve": "Solve outside, or write the elimination as loops.",
-    "inv": "Solve outside, or write the elimination as loops.", "fft": "Transform outside of the compiled function.",
+    "append": "Allocate an array with np.zeros and fill it.",
+    "fft": "Transform outside of the compiled function.",
     "cov": "Write it with `@` and np.mean.", "interp": "Write a loop with `if`.", "searchsorted": "Write a `while` loop.",
     "pad": "Allocate with np.zeros and assign the interior.", "tile": "Use np.broadcast_to or a loop.",
     "repeat": "Use broadcasting or a loop.", "tril": "Loop over `j in range(i + 1)`.", "triu": "Loop over `j in range(i, n)`.",
