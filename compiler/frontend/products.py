@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend.arithmetic import apply, operand, require_same, resolve
+from wengert.compiler.frontend.arithmetic import apply, broadcast_to, common_extents, operand, require_same, resolve
 from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.tracer import Tracer, provides
@@ -55,12 +55,25 @@ def matmul(tracer: Tracer, a: Object, b: Object) -> Object:
     p, q = a.rank, b.rank
     if p <= 2 and q <= 2:
         return contract(tracer, "@", a, b, ((p - 1,), (0 if q == 1 else q - 2,)))
-    if p == q:
-        batch = tuple(range(p - 2))
-        return contract(tracer, "@", a, b, ((p - 1,), (q - 2,)), (batch, batch))
     if q <= 2:
         return contract(tracer, "@", a, b, ((p - 1,), (0,)))
-    tracer.refuse("contract", name="@", problem=f"arrays of {p} and {q} dimensions are not supported")
+    if p == 1:
+        return contract(tracer, "@", a, b, ((0,), (q - 2,)))
+    a, b = stacked(tracer, a, b)
+    p = a.rank
+    batch = tuple(range(p - 2))
+    return contract(tracer, "@", a, b, ((p - 1,), (p - 2,)), (batch, batch))
+
+
+def stacked(tracer: Tracer, a: Array, b: Array) -> tuple[Array, Array]:
+    """Stacks of matrices with their leading axes broadcast to the same."""
+    contents = [tracer.read(a), tracer.read(b)]
+    stack = common_extents(tracer, [c.extents[:-2] for c in contents])
+    shapes = [(*stack, *c.extents[-2:]) for c in contents]
+    first, second = (
+        tracer.fresh(ArrayValue(broadcast_to(tracer, c, shape), shape)) for c, shape in zip(contents, shapes, strict=True)
+    )
+    return first, second
 
 
 def dot(tracer: Tracer, a: Object, b: Object) -> Object:

@@ -46,3 +46,16 @@ def test_derivative(subscripts):
 def test_refusals(subscripts):
     with pytest.raises(wg.errors.WengertError):
         wg.jit(lambda a, b: np.einsum(subscripts, a, b))(np.eye(3), np.eye(3))
+
+
+@pytest.mark.parametrize("a", [(4,), (2, 4), (3, 2, 4), (1, 2, 4), (5, 1, 2, 4)])
+@pytest.mark.parametrize("b", [(4,), (4, 2), (3, 4, 2), (1, 4, 2), (5, 3, 4, 2)])
+def test_matmul_of_any_rank(a, b):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(a), rng.standard_normal(b)
+    got = wg.jit(lambda x, y: x @ y)(x, y)
+    assert np.shape(got) == np.shape(x @ y)
+    np.testing.assert_allclose(got, x @ y, rtol=1e-12, atol=1e-14)
+    gradient = wg.grad(lambda x, y: np.sum((x @ y) ** 2))(x, y)
+    wanted = (np.sum(((1 + 1e-6) * x @ y) ** 2) - np.sum(((1 - 1e-6) * x @ y) ** 2)) / 2e-6
+    assert np.sum(gradient * x) == pytest.approx(wanted, rel=1e-6)
