@@ -1,0 +1,328 @@
+"""Speed on one CPU thread, beside NumPy, Numba and C: `python benchmarks/cpu.py [--quick] [--only WORD]`.
+
+Results are compared first; then the tools take turns for a number of rounds, and each ratio is that of the medians. C is
+compiled by `gcc -O3 -march=native`, Numba with fastmath. Writes benchmarks/results/cpu.json and benchmarks/CPU.md.
+"""
+
+# ruff: noqa: E402  (the number of threads must be set before NumPy is imported)
+from __future__ import annotations
+
+import os
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "WENGERT_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import argparse
+import ctypes
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from importlib import metadata
+from math import exp, log
+from pathlib import Path
+from statistics import quantiles
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from cpu_kernels import KERNELS, C, Kernel
+
+import wengert as wg
+
+HERE = Path(__file__).resolve().parent
+TOOLS = ("wengert", "numpy", "numba", "c")
+GOALS = {
+    "array": "never slower than NumPy, geometric mean 4x; Numba: geometric mean 1.0x, none below 0.8x",
+    "transcendental": "5x NumPy",
+    "matmul": "within 1.05x of NumPy's BLAS",
+    "loop": "within 1.1x of C",
+}
+REASONS = {
+    ("sum 1M", "numpy"): "both wait for memory; the compensated sum costs what NumPy's pairwise one does not",
+    ("column sums 1000²", "numpy"): "both wait for memory",
+}
+"""Why a goal is missed, where it is known."""
+
+
+# -- the tools
+
+
+def c_library() -> ctypes.CDLL | None:
+    gcc = shutil.which("gcc")
+    if gcc is None:
+        return None
+    folder = Path(tempfile.mkdtemp())
+    (folder / "k.c").write_text(C)
+    command = [gcc, "-O3", "-march=native", "-shared", "-fPIC", "-o", str(folder / "k.so"), str(folder / "k.c"), "-lm"]
+    subprocess.run(command, check=True)
+    return ctypes.CDLL(str(folder / "k.so"))
+
+
+def c_function(library: ctypes.CDLL, kernel: Kernel) -> Callable[..., Any]:
+    function = getattr(library, kernel.function.__name__)
+    function.restype = ctypes.c_double
+
+    def call(*args: Any) -> float:
+        flat: list[Any] = []
+        for a in args:
+            if isinstance(a, np.ndarray):
+                flat += [ctypes.c_void_p(a.ctypes.data), *(ctypes.c_longlong(n) for n in a.shape)]
+            else:
+                flat.append(ctypes.c_double(a) if isinstance(a, float) else ctypes.c_longlong(a))
+        return float(function(*flat))
+
+    return call
+
+
+def numba_jit() -> Callable[..., Any] | None:
+    try:
+        import numba
+    except ImportError:
+        return None
+    return numba.njit(fastmath=True)  # type: ignore[no-any-return]
+
+
+def tools(kernel: Kernel, library: ctypes.CDLL | None, njit: Callable[..., Any] | None) -> dict[str, Callable[..., Any]]:
+    found: dict[str, Callable[..., Any]] = {"wengert": wg.jit(kernel.function)}
+    if kernel.group != "loop":
+        found["numpy"] = kernel.function
+    if njit is not None:
+        found["numba"] = njit(kernel.function)
+    if kernel.c and library is not None:
+        found["c"] = c_function(library, kernel)
+    return found
+
+
+# -- measuring
+
+
+def fresh(kernel: Kernel, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(a.copy() if k in kernel.writes else a for k, a in enumerate(args))
+
+
+def verify(kernel: Kernel, found: dict[str, Callable[..., Any]], args: tuple[Any, ...]) -> None:
+    """Every tool gives what Python and NumPy give."""
+    own = fresh(kernel, args)
+    reference = [kernel.function(*own), *(own[k] for k in kernel.writes)]
+    for name, call in found.items():
+        own = fresh(kernel, args)
+        result = [call(*own), *(own[k] for k in kernel.writes)]
+        for a, b in zip(result, reference, strict=True):
+            if a is not None and b is not None:
+                where = f"{kernel.name}: {name}"
+                np.testing.assert_allclose(a, b, rtol=kernel.tolerance, atol=kernel.tolerance, err_msg=where)
+
+
+def timed(kernel: Kernel, call: Callable[..., Any], args: tuple[Any, ...]) -> float:
+    own = fresh(kernel, args)
+    start = perf_counter()
+    call(*own)
+    return perf_counter() - start
+
+
+def measure(kernel: Kernel, found: dict[str, Callable[..., Any]], seconds: float) -> dict[str, dict[str, float]]:
+    """Milliseconds of each tool: median, quartiles, best; the tools take turns."""
+    args = kernel.make()
+    verify(kernel, found, args)
+    once = sum(min(timed(kernel, call, args) for _ in range(3)) for call in found.values())
+    rounds = int(min(200, max(9, seconds / max(once, 1e-6))))
+    times: dict[str, list[float]] = {name: [] for name in found}
+    for _ in range(rounds):
+        for name, call in found.items():
+            times[name].append(timed(kernel, call, args) * 1e3)
+    return {name: spread(one) for name, one in times.items()}
+
+
+def spread(times: list[float]) -> dict[str, float]:
+    low, middle, high = quantiles(times, n=4)
+    return {"median": middle, "low": low, "high": high, "best": min(times)}
+
+
+# -- calls and compiling
+
+
+def call_overhead(njit: Callable[..., Any] | None) -> dict[str, dict[str, float]]:
+    """Microseconds of a call with three small arrays and a float."""
+
+    def axpy(a, x, y, z):
+        for i in range(x.shape[0]):
+            z[i] = a * x[i] + y[i]
+
+    x, y, z = np.ones((3, 3))
+    found = {"wengert": wg.jit(axpy)} | ({"numba": njit(axpy)} if njit is not None else {})
+    times: dict[str, list[float]] = {name: [] for name in found}
+    for name in found:
+        found[name](2.0, x, y, z)
+    for _ in range(31):
+        for name, call in found.items():
+            start = perf_counter()
+            for _ in range(5000):
+                call(2.0, x, y, z)
+            times[name].append((perf_counter() - start) / 5000 * 1e6)
+    return {name: spread(one) for name, one in times.items()}
+
+
+NEW_PROCESS = """
+import sys, time; sys.path.insert(0, {here!r})
+import numpy as np, wengert as wg
+from compile_time_model import loss, sample
+args = sample(); wg.jit
+start = time.perf_counter(); wg.jit(loss)(*args); print((time.perf_counter() - start) * 1e3)
+"""
+
+
+def compiling(repetitions: int) -> dict[str, dict[str, float]]:
+    """Milliseconds from `wg.jit` or `wg.grad` to the first result of a 30-line function."""
+    from compile_time_model import loss, sample
+
+    args = sample()
+    os.environ["WENGERT_CACHE"] = "off"
+    wg.jit(loss)(*args)
+    times: dict[str, list[float]] = {"primal": [], "primal and gradient": [], "new process, from disk": []}
+    for _ in range(repetitions):
+        start = perf_counter()
+        primal = wg.jit(loss)
+        primal(*args)
+        times["primal"].append((perf_counter() - start) * 1e3)
+        wg.grad(primal)(*args)
+        times["primal and gradient"].append((perf_counter() - start) * 1e3)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {k: v for k, v in os.environ.items() if k != "WENGERT_CACHE"} | {"WENGERT_CACHE_DIR": folder}
+        for k in range(min(8, repetitions)):
+            command = [sys.executable, "-c", NEW_PROCESS.format(here=str(HERE))]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            if k > 0:  # the first one compiles
+                times["new process, from disk"].append(float(done.stdout))
+    return {name: spread(one) for name, one in times.items()}
+
+
+# -- the table
+
+
+def geometric_mean(ratios: list[float]) -> float:
+    return exp(sum(map(log, ratios)) / len(ratios))
+
+
+def missed(group: str, name: str, row: dict[str, dict[str, float]]) -> list[str]:
+    own = row["wengert"]["median"]
+    faster = {tool: row[tool]["median"] / own for tool in row if tool != "wengert"}
+    found = []
+    limits = {"array": {"numpy": 1.0, "numba": 0.8}, "transcendental": {"numpy": 5.0}, "matmul": {"numpy": 1 / 1.05}}
+    limits["loop"] = {"c": 1 / 1.1}
+    for tool, least in limits[group].items():
+        if tool in faster and faster[tool] < least:
+            reason = REASONS.get((name, tool), "not yet known")
+            found.append(f"{name}: {faster[tool]:.2f}x {LABELS[tool]}, goal {least:.2f}x ({reason})")
+    return found
+
+
+LABELS = {"numpy": "NumPy", "numba": "Numba", "c": "C", "wengert": "wengert"}
+
+
+def render(report: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    lines = [
+        "# Speed on the CPU, one thread",
+        "",
+        f"{report['date']}, {report['machine']}; {', '.join(f'{k} {v}' for k, v in report['versions'].items())}.",
+        "`python benchmarks/cpu.py` verifies, then measures: medians in milliseconds, the quartiles in brackets; the last",
+        "columns say how many times faster wengert is than the peer (below 1: slower).",
+        "",
+    ]
+    misses: list[str] = []
+    for group, rows in report["kernels"].items():
+        lines += [f"## {group}: {GOALS[group]}", "", "| kernel | wengert | NumPy | Numba | C | vs NumPy | vs Numba | vs C |"]
+        lines.append("|---|---|---|---|---|---|---|---|")
+        ratios: dict[str, list[float]] = {}
+        for name, row in rows.items():
+            cells = [f"{row[t]['median']:.3g} [{row[t]['low']:.3g}..{row[t]['high']:.3g}]" if t in row else "" for t in TOOLS]
+            faster = {t: row[t]["median"] / row["wengert"]["median"] for t in TOOLS[1:] if t in row}
+            for tool, ratio in faster.items():
+                ratios.setdefault(tool, []).append(ratio)
+            cells += [f"{faster[t]:.2f}" if t in faster else "" for t in TOOLS[1:]]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+            misses += missed(group, name, row)
+        means = [f"{geometric_mean(ratios[t]):.2f}" if t in ratios else "" for t in TOOLS[1:]]
+        lines += ["| **geometric mean** | | | | | " + " | ".join(means) + " |", ""]
+        if group == "array" and "numpy" in ratios and geometric_mean(ratios["numpy"]) < 4:
+            misses.append(f"array kernels: geometric mean {geometric_mean(ratios['numpy']):.2f}x NumPy, goal 4x")
+        if group == "array" and "numba" in ratios and geometric_mean(ratios["numba"]) < 1:
+            misses.append(f"array kernels: geometric mean {geometric_mean(ratios['numba']):.2f}x Numba, goal 1.0x")
+    lines += ["## calls and compiling", "", "| what | median | quartiles | goal |", "|---|---|---|---|"]
+    goals = {
+        "call, 3 arrays and a float": ("µs", "0.5 and below Numba's"),
+        "primal": ("ms", "100"),
+        "primal and gradient": ("ms", "250"),
+        "new process, from disk": ("ms", "15"),
+    }
+    rows = {f"call, 3 arrays and a float{'' if t == 'wengert' else ' (Numba)'}": s for t, s in report["calls"].items()}
+    for name, s in {**rows, **report["compiling"]}.items():
+        unit, goal = goals.get(name, ("µs", ""))
+        lines.append(f"| {name} | {s['median']:.3g} {unit} | {s['low']:.3g}..{s['high']:.3g} | {goal} |")
+        if goal and s["median"] > float(goal.split()[0]):
+            misses.append(f"{name}: {s['median']:.3g} {unit}, goal {goal}")
+    lines += ["", "## Goals missed in this run", "", *([f"- {m}" for m in misses] or ["None."]), ""]
+    return "\n".join(lines)
+
+
+def processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    except OSError:
+        names = []
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def versions() -> dict[str, str]:
+    found = {"wengert": wg.__version__, "Python": platform.python_version()}
+    for name in ("numpy", "numba", "llvmlite"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "missing"
+    if shutil.which("gcc"):
+        done = subprocess.run(["gcc", "-dumpfullversion"], capture_output=True, text=True, check=False)
+        found["gcc"] = done.stdout.strip()
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rounds; writes nothing")
+    parser.add_argument("--only", default="", help="kernels whose name contains this; writes nothing")
+    options = parser.parse_args()
+    library, njit = c_library(), numba_jit()
+    kernels: dict[str, dict[str, Any]] = {}
+    for kernel in KERNELS:
+        if options.only.lower() not in kernel.name.lower():
+            continue
+        row = measure(kernel, tools(kernel, library, njit), 0.6 if options.quick else 6.0)
+        kernels.setdefault(kernel.group, {})[kernel.name] = row
+        print(f"{kernel.name:<36}" + "  ".join(f"{tool} {s['median']:.3f}" for tool, s in row.items()), flush=True)
+    if options.only:
+        return
+    report = {
+        "date": date.today().isoformat(),
+        "machine": processor(),
+        "versions": versions(),
+        "kernels": kernels,
+        "calls": call_overhead(njit),
+        "compiling": compiling(5 if options.quick else 15),
+    }
+    text = render(report)
+    if options.quick:
+        print(text)
+        return
+    (HERE / "results/cpu.json").write_text(json.dumps(report, indent=1) + "\n")
+    (HERE / "CPU.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
