@@ -15,6 +15,7 @@ from wengert.compiler.runtime.ledger import transfers
 from wengert.compiler.runtime.store import summary as code_cache
 from wengert.compiler.transforms.batched import Axes, Batch
 from wengert.compiler.transforms.compiled import Compiled, Jit
+from wengert.compiler.transforms.custom import CustomDerivative
 from wengert.compiler.transforms.derivatives import Grad, Hvp, Jvp, Vjp
 from wengert.compiler.transforms.graph import Graph, GraphNode, GraphRegion
 from wengert.compiler.transforms.jacobians import Hessian, Jacobian
@@ -163,9 +164,16 @@ def offload(f: Callable[..., Any], device: str | Sequence[str] = "cuda:0", fallb
     return Offload(f, device, fallback)
 
 
-def custom_derivative(f: Callable[..., Any]) -> Any:
-    """Not there yet: a function with derivative rules of its own (def_vjp, def_jvp)."""
-    raise NotImplementedError("wg.custom_derivative will come with custom rules; wg.stop_gradient exists already")
+def custom_derivative(f: Callable[..., Any]) -> CustomDerivative:
+    """f with derivative rules of its own, in every transform and inside every compiled function (also as a decorator).
+
+    f.def_vjp(fwd, bwd): reverse mode. fwd(*args) -> (out, residuals); bwd(residuals, cotangent) -> a tuple with one
+    cotangent per argument, None for zero. f.def_jvp(rule): forward mode, rule(args, tangents) -> (out, out_tangent),
+    linear in the tangents; alone it serves reverse mode too, transposed. Derivatives of higher order differentiate the
+    rules. f may not write into its arguments. Raises OptionError where f is called before it has a rule,
+    DifferentiationError, with the rule's line, where a rule returns other structures, dtypes or ranks than f has.
+    """
+    return CustomDerivative(f)
 
 
 def checkpoint(f: Callable[..., Any], policy: Any = None) -> Any:

@@ -12,7 +12,7 @@ from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
 from wengert.compiler.ir.rewrite import copy_block, copy_op, copy_ops
 from wengert.compiler.ir.types import BOOL, DTYPES, I64, Type
 from wengert.compiler.passes.pipeline import Recorder, optimise
-from wengert.compiler.transforms.compiled import replace_function
+from wengert.compiler.transforms.settle import replace_function
 
 
 class Variant:

@@ -12,5 +12,6 @@ from wengert.compiler.ops import (
     updates,
 )
 from wengert.compiler.ops import control as control
+from wengert.compiler.ops import custom as custom
 
 __all__ = ["arithmetic", "arrays", "checks", "comparison", "contraction", "control", "linalg", "mathematics", "reductions", "updates"]

@@ -14,7 +14,8 @@ from wengert.compiler.ir.tree import Tree
 from wengert.compiler.passes.batching import batch
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import with_known_extents
-from wengert.compiler.transforms.compiled import Compiled, replace_function, trace_for
+from wengert.compiler.transforms.compiled import Compiled, trace_for
+from wengert.compiler.transforms.settle import replace_function
 from wengert.compiler.transforms.structure import full_out, named
 
 Axes = int | None | Sequence[Any]

@@ -21,6 +21,7 @@ from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
 from wengert.compiler.transforms.kept import place_of
 from wengert.compiler.transforms.lowered import Lowered
+from wengert.compiler.transforms.settle import replace_function, settled
 from wengert.compiler.transforms.structure import named, positional, with_defaults
 
 
@@ -42,12 +43,17 @@ class Program:
         return self._stages().recorder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stages:
     """The traced function and the stages it went through."""
 
     traced: Traced
     recorder: Recorder
+
+    @functools.cached_property
+    def loaded(self) -> Traced:
+        """What is made machine code of: the calls of functions with rules of their own are inlined in it."""
+        return settled(self.traced, self.recorder)
 
 
 def trace_for(function: Callable[..., Any], signature: Signature, recorder: Recorder) -> Traced:
@@ -63,19 +69,6 @@ def trace_for(function: Callable[..., Any], signature: Signature, recorder: Reco
 
     recorder.stage("typed", make)
     return replace_function(traced[0], optimise(traced[0].function, recorder))
-
-
-def replace_function(traced: Traced, function: Any, out: Tree | None = None, signature: Signature | None = None) -> Traced:
-    """`traced` with another function (and structure of results, and signature)."""
-    return Traced(
-        function,
-        signature or traced.signature,
-        traced.out if out is None else out,
-        traced.captures,
-        traced.source,
-        traced.weak if out is None else (),
-        traced.reads,
-    )
 
 
 class Compiled:
@@ -180,11 +173,11 @@ class Compiled:
             recorder = Recorder()
             return Stages(self.trace(signature, recorder), recorder)
 
-        place = place_of(self, signature, lambda: stages().traced)
+        place = place_of(self, signature, lambda: stages().loaded)
         if place is not None and place.entry is not None:
             self._reads.update(place.reads)
             return Program(cpu.load(place.interface(), kept=place), place.entry.out, place.captures(), stages)
-        traced = stages().traced
+        traced = stages().loaded
         self._reads.update(traced.reads)
         if place is None:
             return Program(self.load(traced), traced.out, traced.captures, stages)

@@ -23,7 +23,8 @@ from wengert.compiler.transforms.assemble import (
     with_params,
     with_results,
 )
-from wengert.compiler.transforms.compiled import Compiled, replace_function, trace_for
+from wengert.compiler.transforms.compiled import Compiled, trace_for
+from wengert.compiler.transforms.settle import replace_function
 from wengert.compiler.transforms.structure import Wrt, align, full_out, leaf_ranges, mask_tree, named, positions
 
 

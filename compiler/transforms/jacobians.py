@@ -19,8 +19,9 @@ from wengert.compiler.passes.batching import batch
 from wengert.compiler.passes.outside import OutsideScalars
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import inline, unit_arrays, with_results
-from wengert.compiler.transforms.compiled import Compiled, Program, replace_function, trace_for
+from wengert.compiler.transforms.compiled import Compiled, Program, trace_for
 from wengert.compiler.transforms.derivatives import Grad, differentiable, pullback
+from wengert.compiler.transforms.settle import replace_function
 from wengert.compiler.transforms.structure import Wrt, full_out, leaf_ranges, mask_tree, positional, positions
 
 MODES = ("auto", "forward", "reverse")

@@ -140,7 +140,7 @@ def test_wrong_use_is_a_wengert_error(call: Any, error: type[Exception], says: s
         call()
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "custom_derivative"])
+@pytest.mark.parametrize("name", ["checkpoint"])
 def test_what_will_come_says_so(name: str) -> None:
     with pytest.raises(NotImplementedError, match="will come"):
         getattr(wg, name)(norm)
