@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .panel import Panel as Panel
     from .views import GraphView as GraphView
     from .views import PlacementView as PlacementView
+    from .views import PlotView as PlotView
     from .views import TimingView as TimingView
     from .views import view as view
 
@@ -30,6 +31,7 @@ _LAZY = {
     "Panel": ".panel",
     "GraphView": ".views",
     "PlacementView": ".views",
+    "PlotView": ".views",
     "TimingView": ".views",
     "view": ".views",
 }

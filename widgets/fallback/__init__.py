@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from wengert.widgets.models import GraphModel, Model, PlacementModel
+from wengert.widgets.models import GraphModel, Model, PlacementModel, PlotModel
 
 from .graph import graph_png, graph_text
 from .painter import WIDTH as PNG_WIDTH
 from .placement import placement_png, placement_text
+from .plot import plot_png, plot_text
 from .timing import timing_png, timing_text
 
 __all__ = ["PNG_WIDTH", "png", "text"]
@@ -18,6 +19,8 @@ def text(model: Model) -> str:
         return graph_text(model)
     if isinstance(model, PlacementModel):
         return placement_text(model)
+    if isinstance(model, PlotModel):
+        return plot_text(model)
     return timing_text(model)
 
 
@@ -27,4 +30,6 @@ def png(model: Model) -> bytes:
         return graph_png(model)
     if isinstance(model, PlacementModel):
         return placement_png(model)
+    if isinstance(model, PlotModel):
+        return plot_png(model)
     return timing_png(model)

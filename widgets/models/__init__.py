@@ -9,13 +9,15 @@ from typing import TypeAlias
 
 from .graph import Edge, GraphModel, Node, Region
 from .placement import ArrayPlace, Device, KernelPlace, PlacementModel, Transfer
+from .plot import Control, PlotModel, Series
 from .timing import CompileStage, TimingModel, TimingRow, Unavailable
 
-Model: TypeAlias = GraphModel | PlacementModel | TimingModel
+Model: TypeAlias = GraphModel | PlacementModel | PlotModel | TimingModel
 
 __all__ = [
     "ArrayPlace",
     "CompileStage",
+    "Control",
     "Device",
     "Edge",
     "GraphModel",
@@ -23,7 +25,9 @@ __all__ = [
     "Model",
     "Node",
     "PlacementModel",
+    "PlotModel",
     "Region",
+    "Series",
     "TimingModel",
     "TimingRow",
     "Transfer",

@@ -4,6 +4,7 @@ import css from "./theme.css";
 import { renderGraph } from "./graph";
 import { renderPanel } from "./panel";
 import { renderPlacement } from "./placement";
+import { renderPlot } from "./plot";
 import { renderTiming } from "./timing";
 import type { Cleanup, RenderContext, WidgetModel } from "./types";
 
@@ -17,6 +18,8 @@ function render(kind: string, context: RenderContext): Cleanup {
       return renderGraph(context);
     case "placement":
       return renderPlacement(context);
+    case "plot":
+      return renderPlot(context);
     case "timing":
       return renderTiming(context);
     case "panel":

@@ -122,3 +122,34 @@ export interface TimingData {
   versions: Record<string, string>;
   compile_milliseconds: number;
 }
+
+export interface SeriesData {
+  name: string;
+  style: "line" | "dashed" | "dots" | "steps" | "bars";
+  x: (number | null)[];
+  y: (number | null)[];
+}
+export interface ControlData {
+  name: string;
+  label: string;
+  low: number;
+  high: number;
+  value: number;
+  step: number | null;
+  log: boolean;
+}
+export interface PlotAxis {
+  label: string;
+  log: boolean;
+  range: [number, number];
+}
+export interface PlotData {
+  title: string;
+  series: SeriesData[];
+  x: PlotAxis;
+  y: PlotAxis;
+  mark: [number | null, number | null] | null;
+  drag: string;
+  note: string;
+  controls: ControlData[];
+}
