@@ -124,6 +124,7 @@ class PlotView(View):
         self._update = update
         self._controls = tuple(controls)
         values = {control.name: control.value for control in self._controls}
+        self.model: PlotModel
         super().__init__(self._answer(values), values=values)
 
     def _answer(self, values: dict[str, float]) -> PlotModel:
