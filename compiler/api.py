@@ -16,7 +16,7 @@ from wengert.compiler.runtime.store import summary as code_cache
 from wengert.compiler.transforms.batched import Axes, Batch
 from wengert.compiler.transforms.compiled import Compiled, Jit
 from wengert.compiler.transforms.custom import CustomDerivative
-from wengert.compiler.transforms.derivatives import Grad, Hvp, Jvp, Vjp
+from wengert.compiler.transforms.derivatives import Checkpoint, Grad, Hvp, Jvp, Vjp
 from wengert.compiler.transforms.graph import Graph, GraphNode, GraphRegion
 from wengert.compiler.transforms.jacobians import Hessian, Jacobian
 from wengert.compiler.transforms.lowered import Lowered
@@ -84,20 +84,22 @@ def jit(f: Callable[..., Any]) -> Compiled:
 
 
 @_transform
-def grad(f: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False) -> Compiled:
+def grad(f: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False, memory: int | str | None = None) -> Compiled:
     """The gradient of a function that returns one float scalar, by reverse mode.
 
     wrt: position or name of an argument, or a tuple of them (then a tuple is returned). A gradient has the structure,
     shapes and dtypes of its argument; integer parts are None. has_aux: f returns (value, auxiliary), the result is
-    (gradient, auxiliary). Raises DifferentiationError where f does not return a float or an argument is no float.
+    (gradient, auxiliary). memory: bytes (or "500MB") that may be kept for the reverse sweep; where more would be needed
+    loops run again from snapshots (see `checkpoint`), and `.lower(...).plan` says how often. Raises DifferentiationError
+    where f does not return a float, an argument is no float, or the budget cannot be kept.
     """
-    return Grad(f, wrt, has_aux)
+    return Grad(f, wrt, has_aux, memory=memory)
 
 
 @_transform
-def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0) -> Compiled:
+def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0, memory: int | str | None = None) -> Compiled:
     """As `grad`, returning (value, gradient); the value costs nothing extra."""
-    return Grad(f, wrt, value=True)
+    return Grad(f, wrt, value=True, memory=memory)
 
 
 @_transform
@@ -111,13 +113,13 @@ def jvp(f: Callable[..., Any]) -> Compiled:
 
 
 @_transform
-def vjp(f: Callable[..., Any]) -> Compiled:
+def vjp(f: Callable[..., Any], memory: int | str | None = None) -> Compiled:
     """Reverse mode: `vjp(f)(args, cotangent) -> (out, cotangents)`.
 
     cotangent has the structure of out (None = zero); cotangents is a tuple with one entry per argument, None where
-    not differentiable. out is as for `jvp`.
+    not differentiable. out is as for `jvp`; memory as for `grad`.
     """
-    return Vjp(f, f"vjp_{getattr(f, '__name__', 'f')}")
+    return Vjp(f, f"vjp_{getattr(f, '__name__', 'f')}", memory)
 
 
 @_transform
@@ -176,6 +178,12 @@ def custom_derivative(f: Callable[..., Any]) -> CustomDerivative:
     return CustomDerivative(f)
 
 
-def checkpoint(f: Callable[..., Any], policy: Any = None) -> Any:
-    """Not there yet: recomputing f in the reverse sweep instead of keeping its intermediate values."""
-    raise NotImplementedError("wg.checkpoint will come with memory budgets for reverse mode")
+def checkpoint(f: Callable[..., Any], policy: int | str | None = None) -> Compiled:
+    """f itself, compiled; its gradients (`grad`, `value_and_grad`, `vjp` of it) do not keep what its loops compute.
+
+    The loops are run again from snapshots of what they carry, placed by the binomial schedule (Griewank & Walther,
+    Algorithm 799, ACM TOMS 26, 2000). policy: bytes, or "500MB", that may be kept for them; None: 64 MB. It bounds
+    as `memory` of `grad` does: what fits is kept without running anything again. Called inside of another compiled
+    function, the budget of the transform around that function counts. Raises OptionError for another policy.
+    """
+    return Checkpoint(f, policy)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.api import Compiled, grad, jacobian
+from wengert.compiler.api import Compiled, errors, grad, jacobian
 
 Result = typing.Literal["scalar", "array"]
 
@@ -40,11 +40,19 @@ def annotated_result(function: Callable[..., Any]) -> Result | None:
     return "scalar" if getattr(hint, "dims", None) == () else "array"  # jaxtyping's scalar: Float64[np.ndarray, ""]
 
 
-def derivative(inner: Compiled, result: Result | None, wrt: Any, mode: str, name: str) -> Compiled:
+def derivative(inner: Compiled, result: Result | None, wrt: Any, mode: str, name: str, memory: str | None = None) -> Compiled:
     """The first derivative of `inner`, known to return `result` (None: find out at the first call)."""
     if result is None:
-        return Derivative(inner, wrt, mode, name)
-    made = grad(inner, wrt) if result == "scalar" and mode != "forward" else jacobian(inner, wrt, mode)
+        return Derivative(inner, wrt, mode, name, memory)
+    if result == "scalar" and mode != "forward":
+        made = grad(inner, wrt, memory=memory)
+    elif memory is None:
+        made = jacobian(inner, wrt, mode)
+    else:
+        raise errors.OptionError(
+            f"--memory bounds the reverse sweep of a gradient, and {inner.__name__} does not return one float",
+            help="Leave --memory out.",
+        )
     made.__name__ = name
     return made
 
@@ -52,9 +60,9 @@ def derivative(inner: Compiled, result: Result | None, wrt: Any, mode: str, name
 class Derivative(Compiled):
     """The gradient or the Jacobian of `inner`; the first call (or use by another transform) decides which."""
 
-    def __init__(self, inner: Compiled, wrt: Any, mode: str, name: str):
+    def __init__(self, inner: Compiled, wrt: Any, mode: str, name: str, memory: str | None = None):
         super().__init__(inner, name)
-        self.inner, self.wrt, self.mode = inner, wrt, mode
+        self.inner, self.wrt, self.mode, self.memory = inner, wrt, mode, memory
         self.chosen: Compiled | None = None
 
     def __wengert_trace__(self, signature: Any, recorder: Any = None) -> Any:
@@ -85,7 +93,7 @@ class Derivative(Compiled):
         return [] if self.chosen is None else self.chosen.result_labels(traced)
 
     def _choose(self, result: Result) -> Compiled:
-        self.chosen = derivative(self.inner, result, self.wrt, self.mode, self.__name__)
+        self.chosen = derivative(self.inner, result, self.wrt, self.mode, self.__name__, self.memory)
         self.programs = self.chosen.programs
         return self.chosen
 

@@ -68,7 +68,7 @@ def _differentiated(layer: Autodiff, inner: Made, name: str | None) -> Made:
     result = result_of(inner.compiled) or inner.result
     prefixes = {"scalar": ("grad",), "array": ("jac",), None: ("grad", "jac")}[result]
     names = (name,) if name else tuple(f"{p}_{inner.name}" for p in prefixes)
-    compiled = derivative(inner.compiled, result, layer.wrt, layer.mode, names[0])
+    compiled = derivative(inner.compiled, result, layer.wrt, layer.mode, names[0], layer.memory)
     return _compile(Made(names, compiled, inner.declared))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -28,7 +29,7 @@ f is a compiled function: of a cell under %%autodiff, %%batch or %%offload, or o
 
 @dataclass(frozen=True)
 class Autodiff:
-    """One `%%autodiff` line. wrt: as for `wg.grad`."""
+    """One `%%autodiff` line. wrt, memory: as for `wg.grad`."""
 
     mode: str = "auto"
     wrt: Wrt = 0
@@ -37,6 +38,7 @@ class Autodiff:
     view: bool = True
     notes: tuple[str, ...] = ()
     help: bool = False
+    memory: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _autodiff_parser() -> Parser:
     parser.add_argument("--wrt", default="0", metavar="x,y", help="arguments by name or position (default: the first)")
     parser.add_argument("--order", choices=("1", "2"), default="1", help="2: second derivatives")
     parser.add_argument("--name", metavar="NAME", help="what to call the result (of the last function, where several)")
-    parser.add_argument("--memory", metavar="500MB", help="a memory budget for the reverse sweep (not there yet)")
+    parser.add_argument("--memory", metavar="500MB", help="what a gradient may keep for its reverse sweep")
     parser.add_argument("--check", action="store_true", help="check against finite differences (not there yet)")
     parser.add_argument("--no-view", action="store_true", help="no panel")
     return parser
@@ -155,15 +157,21 @@ def parse(magic: str, line: str) -> Layer:
     return _READ[magic](given)
 
 
+_AMOUNT = re.compile(r"\d+(\.\d+)? ?([kKMG]i?)?[bB]?")
+
+
 def _autodiff(given: argparse.Namespace) -> Autodiff:
     if given.memory is not None:
-        raise UsageError(
-            "%%autodiff: --memory will come with checkpointing; without it the reverse sweep keeps all it needs"
-        )
+        if not _AMOUNT.fullmatch(given.memory):
+            raise UsageError(f"%%autodiff: --memory {given.memory}: an amount of memory such as 500MB")
+        if given.order == "2" or given.mode == "forward":
+            raise UsageError("%%autodiff: --memory bounds the reverse sweep of a first derivative; leave it out here")
     if given.order == "2" and given.mode != "auto":
         raise UsageError("%%autodiff: --order 2 is always forward over reverse; leave --mode out")
     notes = ("--check at the definition will come: nothing was checked; write `%wengert check f(x)`",) if given.check else ()
-    return Autodiff(given.mode, wrt(given.wrt), int(given.order), given.name, not given.no_view, notes, given.help)
+    return Autodiff(
+        given.mode, wrt(given.wrt), int(given.order), given.name, not given.no_view, notes, given.help, given.memory
+    )
 
 
 def _batch(given: argparse.Namespace) -> Batch:

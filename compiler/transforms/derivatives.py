@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from wengert.compiler.transforms.assemble import (
     with_params,
     with_results,
 )
-from wengert.compiler.transforms.compiled import Compiled, trace_for
+from wengert.compiler.transforms.compiled import Compiled, Jit, trace_for
 from wengert.compiler.transforms.settle import replace_function
 from wengert.compiler.transforms.structure import Wrt, align, full_out, leaf_ranges, mask_tree, named, positions
 
@@ -44,6 +45,19 @@ def split(signature: Signature, what: str) -> tuple[Signature, Tree, list[Any]]:
 def _padded(active: Sequence[bool], function: Function) -> list[bool]:
     """`active` for every parameter: captures are constants."""
     return [*active, *[False] * (len(function.params) - len(active))]
+
+
+class Checkpoint(Jit):
+    """`checkpoint(f)`: f, whose reverse sweep runs loops again from snapshots within `memory` bytes."""
+
+    def __init__(self, function: Callable[..., Any], policy: int | str | None = None):
+        self.memory = 64_000_000 if policy is None else bytes_of(policy)
+        super().__init__(function)
+
+
+def budget(function: Callable[..., Any], memory: int | str | None) -> int | None:
+    """The budget that was asked for, else that of a checkpointed function."""
+    return bytes_of(memory) if memory is not None else getattr(function, "memory", None)
 
 
 class Jvp(Compiled):
@@ -74,12 +88,16 @@ class Vjp(Compiled):
 
     takes_the_same = False
 
+    def __init__(self, function: Callable[..., Any], name: str | None = None, memory: int | str | None = None):
+        super().__init__(function, name)
+        self.memory = budget(function, memory)
+
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         primal, cotangent, given = split(signature, "vjp(f)(args, cotangent)")
         inner = trace_for(self.__wrapped__, primal, recorder)
         out, active = full_out(inner), differentiable(inner)
         seeded = align(out, cotangent, "cotangents")
-        function = pullback(inner.function, _padded(active, inner.function), seeded, recorder)
+        function = pullback(inner.function, _padded(active, inner.function), seeded, recorder, self.memory)
         count, leaves = len(inner.function.params), primal.tree.count
         wanted = [v.type for v, s in zip(inner.function.results, seeded, strict=True) if s]
         for k, (leaf, type_) in enumerate(zip(given, wanted, strict=True)):
@@ -116,13 +134,33 @@ def _zero(type_: Type) -> Callable[[Builder], Value]:
     return make
 
 
-def pullback(function: Function, active: Sequence[bool], seeded: Sequence[bool], recorder: Recorder) -> Function:
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def bytes_of(memory: int | str | None) -> int | None:
+    """A memory budget in bytes: a number, or text as "500MB" or "2 GiB". Raises OptionError for anything else."""
+    if memory is None:
+        return None
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(memory)) if not isinstance(memory, bool) else None
+    unit = _UNITS.get(found[2].upper()) if found else None
+    if found is None or unit is None:
+        raise OptionError(f"memory={memory!r} is not an amount of memory", help='Write bytes (64_000_000) or "64MB".')
+    return int(float(found[1]) * unit)
+
+
+def pullback(
+    function: Function,
+    active: Sequence[bool],
+    seeded: Sequence[bool],
+    recorder: Recorder,
+    memory: int | None = None,
+) -> Function:
     """`reverse`, with cotangent parameters only for the results that are `seeded`; the others' are zero."""
     unseeded = [k for k, s in enumerate(seeded) if not s and function.results[k].type.dtype.is_differentiable]
     primal = stop_gradients(function, unseeded) if unseeded else function
 
     def make() -> Function:
-        made, recorder.plan = reverse_with_plan(primal, active)
+        made, recorder.plan = reverse_with_plan(primal, active, memory)
         return made
 
     result = recorder.stage("reverse", make)
@@ -144,10 +182,12 @@ class Grad(Compiled):
         has_aux: bool = False,
         value: bool = False,
         name: str | None = None,
+        memory: int | str | None = None,
     ):
         default = f"{'value_and_grad' if value else 'grad'}_{getattr(function, '__name__', 'f')}"
         super().__init__(function, name or default)
         self.wrt, self.has_aux, self.value = wrt, has_aux, value
+        self.memory = budget(function, memory)
 
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         inner = trace_for(self.__wrapped__, signature, recorder)
@@ -164,7 +204,8 @@ class Grad(Compiled):
                 )
         count = len(inner.function.params)
         kept = with_results(inner.function, range(inner.out.count), f"grad_{inner.function.name}")
-        function = pullback(kept, _padded(active, kept), [k == 0 for k in range(inner.out.count)], recorder)
+        seeded = [k == 0 for k in range(inner.out.count)]
+        function = pullback(kept, _padded(active, kept), seeded, recorder, self.memory)
         one = kept.results[0].type.dtype
         function = bind(function, {count: lambda b: b.constant(1, one)})
         return self._results(inner, function, active, chosen, ranges, aux, recorder)

@@ -140,12 +140,6 @@ def test_wrong_use_is_a_wengert_error(call: Any, error: type[Exception], says: s
         call()
 
 
-@pytest.mark.parametrize("name", ["checkpoint"])
-def test_what_will_come_says_so(name: str) -> None:
-    with pytest.raises(NotImplementedError, match="will come"):
-        getattr(wg, name)(norm)
-
-
 def test_jvp() -> None:
     out, tangent = wg.jvp(product)((X, 2.0), (np.ones(3), None))
     np.testing.assert_array_equal(out, product(X, 2.0))

@@ -1,6 +1,8 @@
-"""What reverse mode keeps: the plan as data."""
+"""What reverse mode keeps: the plan as data, budgets, and loops that run again from snapshots."""
 
 from __future__ import annotations
+
+import resource
 
 import numpy as np
 import pytest
@@ -60,3 +62,104 @@ def test_bytes_of_the_plan(function, args, expected) -> None:  # type: ignore[no
 def test_a_function_without_a_reverse_sweep_has_no_plan() -> None:
     with pytest.raises(wg.errors.WengertError, match="no reverse sweep"):
         _ = wg.jit(scalar).lower(0.5, 3).plan
+
+
+def in_place(u0, steps):  # type: ignore[no-untyped-def]
+    u = u0.copy()
+    for t in range(2, 2 + 3 * steps, 3):
+        for i in range(1, u.shape[0] - 1):
+            u[i] = u[i] + 0.1 * np.sin(u[i - 1] * u[i + 1]) / t
+    return np.sum(u * u)
+
+
+def until(x, tolerance):  # type: ignore[no-untyped-def]
+    y = x
+    n = 0
+    while y * y > tolerance:
+        y = y * np.cos(y)
+        if n % 3 == 0:
+            y = y * 0.9
+        n += 1
+    return y + n
+
+
+def twice(x, n):  # type: ignore[no-untyped-def]
+    a = x
+    for i in range(n):
+        a = np.sin(a) + x * i * 0.01
+    b = a
+    for i in range(n - 1, -1, -1):
+        b = b * np.cos(b * a) + 0.1 * i
+    return b
+
+
+LOOPS = [
+    (scalar, (0.5, 37)),
+    (scalar, (0.5, 1)),
+    (scalar, (0.5, 0)),
+    (nonlinear, (np.linspace(0.0, 1.0, 11), 23)),
+    (in_place, (np.linspace(0.2, 1.0, 7), 12)),
+    (until, (1.2, 1e-2)),
+    (twice, (0.4, 19)),
+]
+
+
+@pytest.mark.parametrize(("function", "args"), LOOPS, ids=lambda v: getattr(v, "__name__", None))
+@pytest.mark.parametrize("memory", [0, 300, 4000])
+def test_gradients_from_snapshots_are_the_same(function, args, memory) -> None:  # type: ignore[no-untyped-def]
+    bounded = wg.grad(function, memory=memory)
+    np.testing.assert_array_equal(bounded(*args), wg.grad(function)(*args))
+    plan = bounded.lower(*args).plan
+    assert plan.checkpoints and plan.memory == memory
+    second = wg.jvp(bounded)((args), (np.ones_like(args[0]) if np.ndim(args[0]) else 1.0, None))[1]
+    expected = wg.jvp(wg.grad(function))(args, (np.ones_like(args[0]) if np.ndim(args[0]) else 1.0, None))[1]
+    np.testing.assert_allclose(second, expected, rtol=1e-12)
+
+
+def test_snapshots_fit_the_budget() -> None:
+    args = (np.linspace(0.0, 1.0, 1000), 500)
+    plan = wg.grad(nonlinear, memory="100 KB").lower(*args).plan
+    (loop,) = plan.checkpoints
+    assert (loop.trips, loop.bytes_per_snapshot, loop.snapshots) == (500, 8000, 12)
+    assert plan.bytes is not None and plan.bytes <= 100_000
+    assert loop.runs == 2 + 4 and plan.extra_time == 5  # C(12 + 4, 4) = 1820 >= 500 > C(12 + 3, 3)
+
+
+def pendulum(x, n):  # type: ignore[no-untyped-def]
+    y = x
+    z = 0.0
+    for _ in range(n):
+        y, z = y + 1e-6 * z, z - 1e-6 * np.sin(y)
+    return y * y + z
+
+
+@pytest.mark.parametrize(
+    ("make", "memory"),
+    [
+        (lambda: wg.grad(pendulum, memory="1MB"), 1e6),
+        (lambda: wg.grad(pendulum, memory="64MB"), 64e6),
+        (lambda: wg.grad(wg.checkpoint(pendulum)), 64e6),
+    ],
+)
+def test_a_million_steps_in_constant_memory(make, memory) -> None:  # type: ignore[no-untyped-def]
+    gradient = make()
+    gradient(0.5, 10)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = gradient(0.5, 1_000_000)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < memory + 4e6
+    np.testing.assert_allclose(found, wg.jvp(pendulum)((0.5, 1_000_000), (1.0, None))[1], rtol=1e-10)
+
+
+def branch(x, n):  # type: ignore[no-untyped-def]
+    y = x
+    if n > 2:
+        for _ in range(n):
+            y = np.sin(y) * y
+    return y
+
+
+def test_what_cannot_be_bounded_is_refused() -> None:
+    with pytest.raises(wg.errors.WengertError, match="cannot be bounded"):
+        wg.grad(branch, memory=100)(0.5, 5)
+    with pytest.raises(wg.errors.WengertError, match="not an amount of memory"):
+        wg.grad(branch, memory="much")

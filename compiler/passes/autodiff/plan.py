@@ -100,7 +100,7 @@ class Plan:
         checkpoints = tuple(_checkpointed_at(c, sizes) for c in self.checkpoints)
         extra = self.extra_time
         if extra is None and checkpoints and all(c.runs is not None for c in checkpoints):
-            extra = float(max(c.runs or 0 for c in checkpoints))
+            extra = float(max(c.runs or 1 for c in checkpoints) - 1)
         return replace(self, kept=kept, checkpoints=checkpoints, extra_time=extra)
 
 
@@ -120,7 +120,7 @@ def _checkpointed_at(loop: Checkpointed, sizes: _Sizes) -> Checkpointed:
 def checkpointed(loop: Checkpointed, size: int, trips: int | None) -> Checkpointed:
     """`loop` with the snapshots that fit its budget: see checkpoints.py for the number, and for `runs`."""
     snapshots = slots(loop.budget, size) if trips is None else max(1, min(slots(loop.budget, size), trips))
-    runs = None if trips is None else 1 + repetitions(trips, snapshots)
+    runs = None if trips is None else 2 + repetitions(trips, snapshots)
     return replace(
         loop, trips=trips, snapshots=snapshots, bytes_per_snapshot=size, bytes=snapshots * (size + 8), runs=runs
     )
@@ -138,7 +138,7 @@ def repetitions(trips: int, snapshots: int) -> int:
     while reach < trips:
         r += 1
         reach = reach * (snapshots + r) // r
-    return max(r, 1)
+    return r
 
 
 class _Sizes:

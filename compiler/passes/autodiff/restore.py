@@ -18,10 +18,11 @@ from wengert.compiler.ir.core import Block, Op, Value, constant_of, free_values
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import copy_op
 from wengert.compiler.ir.types import I64, Type
+from wengert.compiler.passes.autodiff.checkpoints import advance, allocate, pop
 from wengert.compiler.passes.autodiff.rules import fit
 from wengert.compiler.passes.autodiff.store import Store
 from wengert.compiler.passes.autodiff.structure import LOOPS, carried_inits, carried_params
-from wengert.compiler.passes.autodiff.tape import ForwardSweep, Saved, elements
+from wengert.compiler.passes.autodiff.tape import ForwardSweep, Outside, Saved, elements
 
 
 def restore(state: Any, store: Store, sweep: ForwardSweep) -> None:
@@ -57,7 +58,8 @@ class _Restore:
             new = Block()
             with self.builder.inside(new):
                 if block in self.store.again:
-                    self._run_again(block)
+                    run = self._from_snapshots if self.store.again[block] in state.checkpointed else self._run_again
+                    run(block)
                     self.store.asked[block] = {}
                 for value in sorted(self.store.asked.get(block, ()), key=order.__getitem__):
                     self._get(value)
@@ -98,6 +100,54 @@ class _Restore:
         sweep = self.sweeps[body] = ForwardSweep(self.state, self.store, body, _Falling(mapping, outer))
         sweep.run_again(self.builder)
 
+    def _from_snapshots(self, body: Block) -> None:
+        """The trip of a loop once more, from the nearest snapshot before it (checkpoints.py)."""
+        state, builder = self.state, self.builder
+        loop, outer = self.store.again[body], self.sweeps[state.function.body].mapping
+        reversed_: Op = state.ops[loop]
+        around = state.blocks[state.function.body]
+        params, trip = carried_params(loop), state.trips[loop]
+        before = Block()
+        with builder.inside(before), builder.at(loop.span, "tape"):
+            outside = Outside(state.structure, state.extents, loop)
+            extents = [[outside.make_extent(builder, p, k, outer) for k in range(p.type.rank)] for p in params]
+            count = builder.emit("add", reversed_.operands[0], builder.integer(1))
+            inits = [fit(builder, outer[v], p.type) for p, v in zip(params, carried_inits(loop), strict=True)]
+            held = allocate(builder, inits, extents, count, state.share)
+        at = around.ops.index(reversed_)
+        around.ops[at:at] = before.ops
+        reversed_.operands = (*reversed_.operands, *held.values)
+        inside = held.but([Value(v.type, v.hint) for v in held.values])
+        reversed_block = state.blocks[body]
+        reversed_block.params += inside.values
+
+        def step(builder: Builder, number: Value, carried: list[Value]) -> list[Value]:
+            mapping = self._seen(body, loop, outer, number, carried)
+            run = ForwardSweep(state, Store(state), body, _Falling(mapping, outer))
+            run.run_again(builder)
+            ends = zip(params, body.results, strict=True)
+            return [fit(builder, run.mapping[v], p.type) for p, v in ends]
+
+        with builder.at(loop.span, "adjoint"):
+            now, after = advance(builder, inside, loop, trip, step)
+        mapping = self._seen(body, loop, outer, trip, now)
+        sweep = self.sweeps[body] = ForwardSweep(state, self.store, body, _Falling(mapping, outer))
+        sweep.run_again(builder)
+        with builder.at(loop.span, "tape"):
+            reversed_block.results += pop(builder, after, trip)
+        reversed_.results += tuple(Value(v.type, v.hint, reversed_) for v in held.values)
+
+    def _seen(
+        self, body: Block, loop: Op, outer: dict[Value, Value], number: Value, carried: list[Value]
+    ) -> dict[Value, Value]:
+        """What the body of a loop sees in trip `number`, when it carries these values."""
+        mapping = {v: outer[v] for v in free_values(body)}
+        mapping.update(zip(carried_params(loop), carried, strict=True))
+        if loop.name == "for":
+            with self.builder.at(loop.span, "adjoint"):
+                mapping[body.params[0]] = self._index_at(number, loop.operands[0], loop.operands[2])
+        return mapping
+
     # -- recomputing
 
     def _recompute(self, value: Value) -> Value:
@@ -127,9 +177,11 @@ class _Restore:
 
     def _index(self, value: Value, low: Value, step: Value) -> Value:
         """low + trip * step."""
-        builder = self.builder
         loop, _ = self.state.structure.parent[self.state.structure.home[value]]
-        index: Value = self.state.trips[loop]
+        return self._index_at(self.state.trips[loop], low, step)
+
+    def _index_at(self, index: Value, low: Value, step: Value) -> Value:
+        builder = self.builder
         if constant_of(step) != 1:
             index = builder.emit("multiply", index, self._number(step))
         if constant_of(low) != 0:

@@ -25,6 +25,7 @@ from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import I64, Type
+from wengert.compiler.passes.autodiff.checkpoints import describe
 from wengert.compiler.passes.autodiff.parallel import are_sums
 from wengert.compiler.passes.autodiff.plan import Kept, Plan, Recomputed, Size
 from wengert.compiler.passes.autodiff.reverse_loops import trip_count
@@ -59,7 +60,7 @@ def is_cheap(op: Op) -> bool:
 class Store:
     """The decisions. asked: block -> the values at home there that the adjoint reads, or that are needed for those.
     dims: (array, axis) -> the value that stands for this extent; `places` the other way round. saved: value -> how.
-    again: body -> loop, for parallel loops whose trips the reverse sweep runs once more (see `runs_again`)."""
+    again: body -> loop, for loops whose trips the reverse sweep runs once more (`runs_again`, checkpoints.py)."""
 
     state: Any
     asked: dict[Block, dict[Value, None]] = field(default_factory=dict)
@@ -232,7 +233,12 @@ class Store:
             for v in sorted(again, key=order.__getitem__)
         ]
         parameters = tuple(self.state.function.params)
-        return Plan(tuple(kept), tuple(recomputed), extra_time=self._extra_time(again), parameters=parameters)
+        loops = tuple(describe(self.state, loop, self.state.share) for loop in self.state.checkpointed)
+        extra: float | None = self._extra_time(again)
+        if loops:
+            known = [c.runs for c in loops]
+            extra = None if None in known else max(known) - 1.0  # type: ignore[type-var,operator]
+        return Plan(tuple(kept), tuple(recomputed), loops, self.state.memory, extra, parameters)
 
     def _extra_time(self, again: list[Value]) -> float:
         """Element operations that are done again over those of the function, with a guess for unknown sizes."""
@@ -301,7 +307,7 @@ def known_trips(loop: Op) -> int | None:
 def decide(state: Any) -> Store:
     """Step 2 of reverse.py: look up what the reversed blocks read, and decide, innermost blocks first."""
     store = Store(state)
-    store.again.update((body_of(op), op) for op in state.ops if runs_again(state, op))
+    store.again.update((body_of(op), op) for op in state.ops if op in state.checkpointed or runs_again(state, op))
     _look_up(store, state.blocks[state.function.body])
     paths = state.structure.paths
     for block in sorted(state.blocks, key=lambda b: -len(paths[b])):
