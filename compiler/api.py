@@ -18,6 +18,7 @@ from wengert.compiler.transforms.compiled import Compiled, Jit
 from wengert.compiler.transforms.custom import CustomDerivative
 from wengert.compiler.transforms.derivatives import Checkpoint, Grad, Hvp, Jvp, Vjp
 from wengert.compiler.transforms.graph import Graph, GraphNode, GraphRegion
+from wengert.compiler.transforms.implicit import fixed_point, root
 from wengert.compiler.transforms.jacobians import Hessian, Jacobian
 from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.measure import Timing, Timings, benchmark
@@ -43,6 +44,7 @@ __all__ = [
     "custom_derivative",
     "devices",
     "errors",
+    "fixed_point",
     "grad",
     "hessian",
     "hvp",
@@ -52,6 +54,7 @@ __all__ = [
     "offload",
     "placed",
     "prange",
+    "root",
     "stop_gradient",
     "suppress",
     "transfers",

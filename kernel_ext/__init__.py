@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wengert.compiler.api import custom_derivative as custom_derivative
     from wengert.compiler.api import devices as devices
     from wengert.compiler.api import errors as errors
+    from wengert.compiler.api import fixed_point as fixed_point
     from wengert.compiler.api import grad as grad
     from wengert.compiler.api import hessian as hessian
     from wengert.compiler.api import hvp as hvp
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from wengert.compiler.api import jvp as jvp
     from wengert.compiler.api import offload as offload
     from wengert.compiler.api import prange as prange
+    from wengert.compiler.api import root as root
     from wengert.compiler.api import stop_gradient as stop_gradient
     from wengert.compiler.api import suppress as suppress
     from wengert.compiler.api import transfers as transfers
@@ -45,6 +47,7 @@ _PUBLIC = [
     "custom_derivative",
     "devices",
     "errors",
+    "fixed_point",
     "grad",
     "hessian",
     "hvp",
@@ -53,6 +56,7 @@ _PUBLIC = [
     "jvp",
     "offload",
     "prange",
+    "root",
     "stop_gradient",
     "suppress",
     "transfers",

@@ -27,6 +27,8 @@ class Callee(Protocol):
 
     function: Function
 
+    def extent(self, op: Op, axis: int, position: int = 0) -> Value | tuple[Value, int] | None: ...
+
     def pushforward(self, ctx: Any, op: Op, tangents: Sequence[Value | None]) -> Sequence[Value]: ...
 
     def pullback(self, ctx: Any, op: Op, cotangents: Sequence[Value]) -> None: ...
@@ -57,11 +59,16 @@ def _pull(ctx: Any, op: Op, *cotangents: Value) -> None:
     callee.pullback(ctx, op, cotangents)
 
 
+def _extent(op: Op, axis: int, position: int = 0) -> Value | tuple[Value, int] | None:
+    callee: Callee = op.attrs["callee"]
+    return callee.extent(op, axis, position)
+
+
 for _name, _forward, _doc in (
     ("custom_call", _push, "a call of a function with a forward rule, and with a reverse rule or the transpose of the other"),
     ("custom_vjp", None, "a call of a function with a reverse rule only"),
 ):
-    register(OpDef(_name, "structural", _infer, _evaluate, pushforward=_forward, pullback=_pull, traps=True, doc=_doc))
+    register(OpDef(_name, "structural", _infer, _evaluate, pushforward=_forward, pullback=_pull, extent=_extent, traps=True, doc=_doc))
 
 
 class Captured:

@@ -16,12 +16,13 @@ from wengert.compiler.frontend.source import parse, unwrap
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.frontend.tracer import Reads
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.core import Block, Function, Op, Value, free_values
 from wengert.compiler.ir.rewrite import clone_value
 from wengert.compiler.ir.tree import Tree, tuple_of
 from wengert.compiler.ir.types import Type
 from wengert.compiler.ops.custom import Captured
 from wengert.compiler.passes.autodiff import reverse
+from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import Maker, bind, inline, with_results
 from wengert.compiler.transforms.compiled import Compiled, trace_for
@@ -192,7 +193,17 @@ class Call:
             span = Span(made.source, node.lineno, node.col_offset, node.lineno, len(made.source.line(node.lineno)))
         raise DifferentiationError(message.format(name=self.name), span, help)
 
-    # -- what the passes of autodiff ask for
+    # -- what the passes ask for
+
+    def extent(self, op: Op, axis: int, position: int = 0) -> Value | tuple[Value, int] | None:
+        """Where an extent of a result comes from among the operands; None where it is made inside."""
+        function = self.function
+        found = Finder(carried_by_loops(function)).outermost((function.results[position], axis))
+        array, k = found if isinstance(found, tuple) else (found, None)
+        if array not in function.params:
+            return None
+        operand = op.operands[function.params.index(array)]
+        return operand if k is None else (operand, k)
 
     def pushforward(self, ctx: Any, op: Op, tangents: Sequence[Value | None]) -> Sequence[Value]:
         assert self.forward is not None
@@ -233,8 +244,7 @@ class Call:
         active = [k >= count for k in range(len(rule.params))]
         swept = reverse(tangent, active)
         transposed = optimise(with_results(swept, range(len(tangent.results), len(swept.results))))
-        read = set(transposed.params[count : len(rule.params)])
-        if any(v in read for o in transposed.walk() if o.name != "dim" for v in o.operands):
+        if _read(transposed) & set(transposed.params[count : len(rule.params)]):
             self._refuse(
                 self.forward,
                 "the forward rule of {name} is not linear in its tangents, and so has no transpose",
@@ -285,6 +295,16 @@ class Call:
                 )
             found.append(value)
         return found
+
+
+def _read(function: Function) -> set[Value]:
+    """What the results depend on, beyond the extents of arrays (and what only a check depends on)."""
+    needed = set(function.results)
+    for op in reversed(function.body.ops):
+        if op.name != "dim" and any(r in needed for r in op.results):
+            needed.update(op.operands)
+            needed.update(v for region in op.regions for v in free_values(region))
+    return needed
 
 
 def closed(traced: Traced) -> Function:
