@@ -20,6 +20,8 @@ ON_STACK = 8192
 class ThreadTarget:
     """The target of code inside a kernel."""
 
+    splits_loops = False
+
     def __init__(self, dialect: Dialect, has_scratch: bool = False):
         self.dialect, self.has_scratch = dialect, has_scratch
         self.allocates = False

@@ -10,6 +10,9 @@ from wengert.compiler.ir.opdef import REGISTRY
 
 def _index(host: HostEmitter, op: Op) -> None:
     i, n = (host.scope.scalar(v) for v in op.operands)
+    if op in host.proved:
+        host.scope.scalars[op.result] = i
+        return
     wrapped = _wrapped(host, i, n)
     fault = REGISTRY[op.name].fault
     if fault is not None and not (is_literal(wrapped) and is_literal(n) and 0 <= int(wrapped) < int(n)):

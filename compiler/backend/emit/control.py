@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
 from wengert.compiler.backend.emit.loops import Carried, chunked, counted_loop
+from wengert.compiler.backend.emit.ranges import split
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
 from wengert.compiler.backend.emit.text import memory_type, register_type
 from wengert.compiler.backend.fuse import is_virtual_kind, op_cost
@@ -176,14 +177,22 @@ def _for(host: HostEmitter, op: Op) -> None:
     if innermost and not short:
         types = [type_ for type_, _ in carried]
 
-        def chunk(start: str, end: str, operands: list[str]) -> list[str]:
-            following = counted_loop(host.text, start, end, list(zip(types, operands, strict=True)), body)
+        def chunk(start: str, end: str, operands: list[str], latch: str = "") -> list[str]:
+            following = counted_loop(host.text, start, end, list(zip(types, operands, strict=True)), body, latch)
             host.target.poll(host, str(CHUNK * weight))
             return following
 
-        results = chunked(host.text, first, trips, CHUNK, carried, chunk)
+        def whole(start: str, end: str, before: Carried, latch: str) -> list[str]:
+            return chunked(host.text, start, end, CHUNK, before, lambda a, b, operands: chunk(a, b, operands, latch))
+
+        results = split(host, body_block, first, trips, carried, whole) if step == "1" else whole(first, trips, carried, "")
     else:
-        results = counted_loop(host.text, first, trips, carried, body)
+
+        def once(start: str, end: str, before: Carried, latch: str) -> list[str]:
+            return counted_loop(host.text, start, end, before, body, latch)
+
+        splits = innermost and step == "1"
+        results = split(host, body_block, first, trips, carried, once) if splits else once(first, trips, carried, "")
         if innermost and int(trips) - int(first) >= COUNTED:  # the loop around it takes its trips for a single op
             host.target.poll(host, str((int(trips) - int(first)) * weight))
     host.depth -= 1

@@ -30,6 +30,8 @@ Each = Callable[[list[str]], None]
 class CpuTarget:
     """See `host.Target`."""
 
+    splits_loops = True
+
     def __init__(self, dialect: Dialect, contract: Callable[[HostEmitter, Op], bool] | None = None):
         self.dialect = dialect
         self._contract = contract

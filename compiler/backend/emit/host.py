@@ -61,6 +61,8 @@ class Target(Protocol):
     """What differs between targets; see backend/__init__.py."""
 
     dialect: Dialect
+    splits_loops: bool
+    """Whether innermost loops are written twice, to be free of bounds checks for most trips (ranges.py)."""
 
     def run(self, host: HostEmitter, nest: Nest) -> str | None:
         """Write the loops (or the launch) of a nest; returns the operand of a full reduction."""
@@ -135,6 +137,8 @@ class HostEmitter:
         self.stack: dict[Storage, str] = {}
         self.allocations = 0
         self.fuel = ""
+        self.proved: frozenset[Op] = frozenset()
+        """`index` ops that hold in the loop being written."""
         self._number_aliases()
 
     # -- the function

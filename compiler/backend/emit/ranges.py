@@ -1,0 +1,98 @@
+"""Bounds checks that a whole stretch of trips is certain to pass (inductive range checks; Kolte and Wolfe 1995).
+
+    for i in range(low, high):           for i in range(low, middle):      middle = min(high, n - 1)
+        check 0 <= i + 1 < n        =>       ...                           no check
+        ...                              for i in range(middle, high):
+                                             check 0 <= i + 1 < n
+                                             ...
+
+What is checked, and when a fault is raised, stays as it was: the second loop begins where the first check may fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wengert.compiler.backend.emit.host import HostEmitter
+from wengert.compiler.backend.emit.loops import Carried
+from wengert.compiler.backend.emit.scope import is_literal
+from wengert.compiler.ir.core import Block, Op, Value, constant_of
+
+LARGEST_BODY = 120
+"""Ops up to which a body is written twice."""
+SHORT = 16
+"""Loops of so few trips are written out by LLVM."""
+_FAR = 1 << 31
+PLAIN = '!{!"llvm.loop.vectorize.enable", i1 false}', '!{!"llvm.loop.unroll.disable"}'
+
+Loop = Callable[[str, str, Carried, str], list[str]]
+"""(low, high, carried, metadata of the latch) -> the carried operands after the loop."""
+
+
+def inductive_checks(host: HostEmitter, body: Block) -> dict[Op, tuple[int, str]]:
+    """The `index` ops whose operand is the loop's index plus a constant: (constant, operand of the extent)."""
+    ops = list(body.walk())
+    if len(ops) > LARGEST_BODY:
+        return {}
+    inside = {v for op in ops for v in op.results}
+    found: dict[Op, tuple[int, str]] = {}
+    for op in ops:
+        if op.name != "index":
+            continue
+        place, extent = op.operands
+        offset, known = _offset(place, body.params[0]), constant_of(extent)
+        if offset is not None and (known is not None or extent not in inside):
+            found[op] = offset, str(known) if known is not None else host.scope.scalar(extent)
+    return found
+
+
+def _offset(value: Value, index: Value) -> int | None:
+    """c where `value` is index + c."""
+    offset = 0
+    while value is not index:
+        op = value.owner
+        if op is None or op.name not in ("add", "subtract"):
+            return None
+        a, b = op.operands
+        known = constant_of(b)
+        if known is None and op.name == "add":
+            a, known = b, constant_of(a)
+        if known is None:
+            return None
+        offset += int(known) if op.name == "add" else -int(known)
+        value = a
+    return offset if abs(offset) < _FAR else None
+
+
+def split(host: HostEmitter, body: Block, low: str, high: str, carried: Carried, loop: Loop) -> list[str]:
+    """The loop in two, the first one without the checks that hold there; or as it is, where none does."""
+    short = is_literal(low) and is_literal(high) and int(high) - int(low) <= SHORT
+    checks = inductive_checks(host, body) if host.target.splits_loops and not short else {}
+    if not checks:
+        return loop(low, high, carried, "")
+    middle = _middle(host, low, high, checks)
+    proved, host.proved = host.proved, host.proved | checks.keys()
+    between = loop(low, middle, carried, "")
+    host.proved = proved
+    nodes = ", ".join(host.module.node(node) for node in PLAIN)
+    rest = [(type_, operand) for (type_, _), operand in zip(carried, between, strict=True)]
+    return loop(middle, high, rest, f"!llvm.loop {host.module.node(f'!{{self, {nodes}}}')}")
+
+
+def _middle(host: HostEmitter, low: str, high: str, checks: dict[Op, tuple[int, str]]) -> str:
+    """Up to where, from `low`, every check holds; `low` itself where one fails there at once or may wrap around."""
+    text, e = host.text, host.scope.index
+    text.module.declare("llvm.smin", "declare i64 @llvm.smin.i64(i64, i64)")
+    text.module.declare("llvm.smax", "declare i64 @llvm.smax.i64(i64, i64)")
+    middle = high
+    for end in dict.fromkeys((n, c) for c, n in checks.values()):
+        bound = e.subtract(end[0], str(end[1]))
+        middle = text.value(f"call i64 @llvm.smin.i64(i64 {middle}, i64 {bound})")
+    first = max(-c for c, _ in checks.values())
+    if is_literal(low):
+        if int(low) < first:
+            return low
+    else:
+        natural = text.value(f"icmp sge i64 {low}, {first}")
+        middle = text.value(f"select i1 {natural}, i64 {middle}, i64 {low}")
+    return text.value(f"call i64 @llvm.smax.i64(i64 {middle}, i64 {low})")
