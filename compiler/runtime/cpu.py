@@ -188,10 +188,10 @@ class Executable:
         self._lap("link", start)
         return code
 
-    def exact_entry(self, weak: Sequence[bool]) -> Callable[..., Any]:
-        """As `entry`, but a scalar must be a Python number where `weak` says so, and a NumPy one elsewhere: for code
-        whose result's dtype depends on that."""
-        return self._native(self._code, single=True, weak=weak)
+    def exact_entry(self, weak: Sequence[bool] | None, single: bool = True) -> Callable[..., Any]:
+        """As `entry`, or as `call` where not `single`; a scalar must be a Python number where `weak` says so, and a NumPy
+        one elsewhere: for code whose result's dtype depends on that."""
+        return self._native(self._code, single, weak=weak)
 
     def _native(
         self,

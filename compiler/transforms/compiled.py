@@ -19,6 +19,7 @@ from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.ir.types import DType
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
+from wengert.compiler.transforms.entries import make_entry
 from wengert.compiler.transforms.kept import place_of
 from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.settle import replace_function, settled
@@ -194,14 +195,9 @@ class Compiled:
         self._entry = self.last = None
 
     def _fast_entry(self, program: Program, signature: Signature) -> Callable[..., Any] | None:
-        """The native entry, where arguments and results are plain leaves and nothing is captured."""
-        flat_arguments = all(child.kind == "leaf" for child in signature.tree.children)
-        if not flat_arguments or program.out.kind not in ("leaf", "none") or program.captures:
-            return None
-        if self.declared is not None:  # then a number counts as declared, whichever kind it is
-            return getattr(program.executable, "entry", None)
-        exact = getattr(program.executable, "exact_entry", None)
-        return exact and exact([leaf.weak for leaf in signature.leaves])
+        """The short way to the program; a declared number counts as declared, whichever kind it is."""
+        weak = None if self.declared is not None else [leaf.weak for leaf in signature.leaves]
+        return make_entry(program.executable, signature.tree, program.out, program.captures, weak)
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The stages of the compilation for these arguments: `.source`, `.ir(stage)`, `.llvm`, `.asm`, ..."""
