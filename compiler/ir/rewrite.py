@@ -18,13 +18,22 @@ def clone_value(value: Value) -> Value:
 
 
 def copy_op(builder: Builder, op: Op, operands: list[Value], regions: tuple[Block, ...] = ()) -> Op:
-    """The op again on new operands, types inferred anew (they may have become more precise)."""
-    with builder.at(op.span, op.role):
-        if REGISTRY[op.name].kind == "control":
-            types = [v.type for v in op.results]
-        else:
-            types = list(REGISTRY[op.name].infer(operands, dict(op.attrs)))
-        return builder.op(op.name, operands, regions, [v.hint for v in op.results], types, **op.attrs)
+    """The op again on new operands, types inferred anew where the operands' may have become more precise."""
+    kind = REGISTRY[op.name].kind
+    if kind == "control" or (kind == "elementwise" and _same_types(op, operands)):
+        types = [v.type for v in op.results]
+    else:
+        types = list(REGISTRY[op.name].infer(operands, dict(op.attrs)))
+    before = builder.span, builder.role
+    builder.span, builder.role = op.span or before[0], op.role or before[1]
+    made = builder.op(op.name, operands, regions, [v.hint for v in op.results], types, **op.attrs)
+    builder.span, builder.role = before
+    return made
+
+
+def _same_types(op: Op, operands: list[Value]) -> bool:
+    """Whether the operands have the very types that they had: element-wise rows infer from nothing else."""
+    return all(a.type is b.type for a, b in zip(op.operands, operands, strict=True))
 
 
 def copy_block(block: Block, mapping: Mapping, replace: Replace | None = None, params: bool = True) -> Block:
@@ -45,8 +54,10 @@ def copy_ops(builder: Builder, ops: list[Op], mapping: Mapping, replace: Replace
         operands = [mapping.get(v, v) for v in op.operands]
         results: list[Value] | None = None
         if replace is not None:
-            with builder.at(op.span, op.role):
-                results = replace(builder, op, operands)
+            before = builder.span, builder.role
+            builder.span, builder.role = op.span or before[0], op.role or before[1]
+            results = replace(builder, op, operands)
+            builder.span, builder.role = before
         if results is None:
             regions = tuple(copy_block(r, mapping, replace) for r in op.regions)
             results = list(copy_op(builder, op, operands, regions).results)
