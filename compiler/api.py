@@ -110,7 +110,7 @@ def jvp(f: Callable[..., Any]) -> Compiled:
     """Forward mode: `jvp(f)(args, tangents) -> (out, out_tangent)`.
 
     args, tangents: tuples of the same structure; None = zero tangent. out is the returned value, or
-    (returned, *written arrays) for a function that writes into its arguments; the caller's arrays are left alone.
+    `(returned, *written)` for a function that writes into its arguments; the caller's arrays are left alone.
     """
     return Jvp(f, f"jvp_{getattr(f, '__name__', 'f')}")
 
@@ -172,7 +172,7 @@ def offload(f: Callable[..., Any], device: str | Sequence[str] = "cuda:0", fallb
 def custom_derivative(f: Callable[..., Any]) -> CustomDerivative:
     """f with derivative rules of its own, in every transform and inside every compiled function (also as a decorator).
 
-    f.def_vjp(fwd, bwd): reverse mode. fwd(*args) -> (out, residuals); bwd(residuals, cotangent) -> a tuple with one
+    f.def_vjp(fwd, bwd): reverse mode. `fwd(*args) -> (out, residuals)`; `bwd(residuals, cotangent)` -> a tuple with one
     cotangent per argument, None for zero. f.def_jvp(rule): forward mode, rule(args, tangents) -> (out, out_tangent),
     linear in the tangents; alone it serves reverse mode too, transposed. Derivatives of higher order differentiate the
     rules. f may not write into its arguments. Raises OptionError where f is called before it has a rule,
