@@ -38,6 +38,11 @@ def is_fill(value: Value) -> bool:
     return op is not None and op.name == "broadcast" and op.operands[0].type.is_scalar
 
 
+def is_undefined(value: Value) -> bool:
+    """Whether the elements need not be stored: none is read before it is written."""
+    return is_fill(value) and value.owner is not None and bool(value.owner.attrs.get("undefined"))
+
+
 def op_cost(op: Op) -> int:
     """Rough cost of one element in additions; views and conversions of index numbers are free."""
     row = REGISTRY[op.name]

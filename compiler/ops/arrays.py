@@ -37,7 +37,7 @@ def _infer_broadcast(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[
     return (Type(array.type.dtype, tuple(shape)),)
 
 
-def _evaluate_broadcast(a: Any, *extents: Any, axes: tuple[int, ...]) -> Any:
+def _evaluate_broadcast(a: Any, *extents: Any, axes: tuple[int, ...], undefined: bool = False) -> Any:
     shape = [1] * len(extents)
     for own, axis in zip(a.shape, axes, strict=True):
         shape[axis] = own
@@ -77,7 +77,8 @@ register(
         extent=lambda op, axis: op.operands[1 + axis],
         view_index=_view_broadcast,
         doc="operand 0 (scalar or array) repeated to the given extents; its axis k is axis axes[k] of the result, "
-        "and only axes of static extent 1 and new axes are repeated",
+        "and only axes of static extent 1 and new axes are repeated; attr undefined: no element is read before it is "
+        "written (tapes), so none need be stored",
     )
 )
 

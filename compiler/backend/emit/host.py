@@ -17,7 +17,7 @@ from wengert.compiler.backend.emit.nest import Elements, Nest, address, fill_bod
 from wengert.compiler.backend.emit.scalars import Dialect, emit_row
 from wengert.compiler.backend.emit.scope import Buffer, Scope
 from wengert.compiler.backend.emit.text import COLD, Module, Phi, Text, constant_text, memory_type, parallel_nodes
-from wengert.compiler.backend.fuse import op_cost
+from wengert.compiler.backend.fuse import is_undefined, op_cost
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import Type
@@ -387,7 +387,9 @@ class HostEmitter:
     def store_value(self, value: Value) -> Buffer:
         """Compute all elements of a virtual-kind value into its buffer."""
         buffer = self.allocate(value)
-        if value.type.rank > 1 and is_flat(self.scope, value):
+        if is_undefined(value):
+            pass
+        elif value.type.rank > 1 and is_flat(self.scope, value):
             self.run_map((self.scope.index.product(buffer.extents),), flat_body(buffer, value), self.weight(value))
         else:
             self.run_map(buffer.extents, fill_body(buffer, value), self.weight(value))

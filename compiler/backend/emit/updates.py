@@ -8,6 +8,7 @@ from wengert.compiler.backend.emit.host import EMIT, HostEmitter
 from wengert.compiler.backend.emit.nest import Elements, address, combine_elements, fill_body, flat_body, load, store
 from wengert.compiler.backend.emit.scope import Buffer, Scope
 from wengert.compiler.backend.emit.text import memory_type
+from wengert.compiler.backend.fuse import is_undefined
 from wengert.compiler.ir.core import Op, Value
 
 
@@ -15,7 +16,7 @@ def _target_buffer(host: HostEmitter, op: Op, overwritten: bool = False) -> Buff
     """The result's buffer, holding operand 0's elements (unless all are going to be overwritten)."""
     if op.operands[0] not in host.plan.stored:  # a fill
         made = host.allocate(op.result)
-        if not overwritten:
+        if not overwritten and not is_undefined(op.operands[0]):
             host.run_map((host.scope.index.product(made.extents),), flat_body(made, op.operands[0]))
         return made
     base = host.scope.buffer(op.operands[0])

@@ -88,8 +88,9 @@ def allocate(builder: Builder, inits: list[Value], extents: list[list[Value]], c
     capacity = builder.emit("maximum", builder.emit("minimum", fits, count), one)
     arrays = []
     for v, own in zip(inits, extents, strict=True):
-        room = builder.broadcast(builder.constant(0, v.type.dtype), [capacity, *own])
-        room.hint = f"{v.hint}_snapshots" if v.hint else "snapshots"
+        hint = f"{v.hint}_snapshots" if v.hint else "snapshots"
+        zero_of = builder.constant(0, v.type.dtype)
+        room = builder.emit("broadcast", zero_of, capacity, *own, axes=(), undefined=True, hint=hint)
         arrays.append(_put(builder, room, v, zero))
     trips = builder.broadcast(zero, [capacity])
     return Snapshots(arrays, trips, zero, capacity)

@@ -260,7 +260,8 @@ class ForwardSweep:
         if saved.scheme == "stack":
             capacity = builder.integer(FIRST_CAPACITY)
             type_ = Type(value.type.dtype, (None,))
-            self.tapes[saved] = builder.op("broadcast", (zero, capacity), types=[type_], hint=hint, axes=()).result
+            made = builder.op("broadcast", (zero, capacity), types=[type_], hint=hint, axes=(), undefined=True)
+            self.tapes[saved] = made.result
             self.tops[saved] = builder.integer(0)
             return
         assert saved.outside is not None
@@ -271,7 +272,7 @@ class ForwardSweep:
             else:
                 extents.append(trip_count(builder, *(saved.outside.make(builder, v, self.mapping) for v in loop.operands[:3])))
         extents += [saved.outside.make_extent(builder, value, k, self.mapping) for k in range(value.type.rank)]
-        made = builder.op("broadcast", (zero, *extents), types=None, hint=hint, axes=())
+        made = builder.op("broadcast", (zero, *extents), types=None, hint=hint, axes=(), undefined=True)
         if saved.scheme == "growing":
             made.result.type = made.result.type.with_shape((None, *made.result.type.shape[1:]))
         self.tapes[saved] = made.result
