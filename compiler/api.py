@@ -13,6 +13,7 @@ from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 from wengert.compiler.runtime.devices import devices
 from wengert.compiler.runtime.ledger import transfers
 from wengert.compiler.runtime.store import summary as code_cache
+from wengert.compiler.transforms.agreement import Agreement, Difference, compare
 from wengert.compiler.transforms.batched import Axes, Batch
 from wengert.compiler.transforms.compiled import Compiled, Jit
 from wengert.compiler.transforms.custom import CustomDerivative
@@ -27,7 +28,9 @@ from wengert.compiler.transforms.structure import Wrt
 
 __all__ = [
     "PITFALLS",
+    "Agreement",
     "Compiled",
+    "Difference",
     "Finding",
     "Graph",
     "GraphNode",
@@ -41,6 +44,7 @@ __all__ = [
     "check",
     "checkpoint",
     "code_cache",
+    "compare",
     "custom_derivative",
     "devices",
     "errors",

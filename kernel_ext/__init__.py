@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wengert.compiler.api import benchmark as benchmark
     from wengert.compiler.api import check as check
     from wengert.compiler.api import checkpoint as checkpoint
+    from wengert.compiler.api import compare as compare
     from wengert.compiler.api import custom_derivative as custom_derivative
     from wengert.compiler.api import devices as devices
     from wengert.compiler.api import errors as errors
@@ -44,6 +45,7 @@ _PUBLIC = [
     "benchmark",
     "check",
     "checkpoint",
+    "compare",
     "custom_derivative",
     "devices",
     "errors",

@@ -1,4 +1,4 @@
-"""`%wengert devices | ir | graph | transfers | bench | settings | check | tour`."""
+"""`%wengert devices | ir | graph | transfers | bench | settings | check | compare | tour`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from wengert.compiler.api import Compiled, Lowered, benchmark, check, code_cache, devices, transfers
+from wengert.compiler.api import Compiled, Lowered, benchmark, check, code_cache, compare, devices, transfers
 from wengert.compiler.diag.errors import OptionError
 from wengert.magics import panel, present
 from wengert.magics.options import LINE_HELP
@@ -123,6 +123,11 @@ def _check(session: Session, rest: str) -> None:
     print(check(function, *arguments).text())
 
 
+def _compare(session: Session, rest: str) -> None:
+    function, arguments = evaluate_call(session, rest)
+    session.show(compare(function, *arguments))
+
+
 def _tour(session: Session, rest: str) -> None:
     print("%wengert tour will come with the guided notebooks; see the README until then")
 
@@ -135,9 +140,10 @@ COMMANDS: dict[str, Callable[[Session, str], None]] = {
     "bench": _bench,
     "settings": _settings,
     "check": _check,
+    "compare": _compare,
     "tour": _tour,
 }
-TAKE_FUNCTION = ("ir", "graph", "bench", "check")
+TAKE_FUNCTION = ("ir", "graph", "bench", "check", "compare")
 """The subcommands whose first word is a compiled function."""
 
 

@@ -22,6 +22,7 @@ LINE_HELP = """\
 %wengert bench f(x) [--devices cpu,cuda:0]   steady-state timings, side by side
 %wengert settings [view on|off]              whether %%autodiff, %%batch and %%offload show their panel
 %wengert check f(x)                          the derivative check and pitfall report
+%wengert compare f(x)                        on CPU and device: the largest difference in ULPs
 %wengert tour                                (will come) the guided notebooks
 
 f is a compiled function: of a cell under %%autodiff, %%batch or %%offload, or of wg.jit(f), wg.grad(f), ..."""
@@ -181,7 +182,8 @@ def _batch(given: argparse.Namespace) -> Batch:
 def _offload(given: argparse.Namespace) -> Offload:
     if "," in given.device:
         raise UsageError("%%offload: splitting one call over several devices will come; name one device")
-    notes = ("--compare will come: nothing was compared",) if given.compare else ()
+    later = "--compare at the definition will come: nothing was compared; write `%wengert compare f(x)`"
+    notes = (later,) if given.compare else ()
     return Offload(given.device, given.fallback, given.name, not given.no_view, notes, given.help)
 
 

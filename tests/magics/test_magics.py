@@ -131,7 +131,7 @@ def test_fallback_is_told(cell):
 
 def test_what_is_not_there_yet_is_said(cell):
     assert "note: --check at the definition will come" in cell(f"%%autodiff --check\n{SQUARE}")
-    assert "note: --compare will come" in cell(f"%%offload cpu --compare\n{SQUARE}")
+    assert "note: --compare at the definition will come" in cell(f"%%offload cpu --compare\n{SQUARE}")
 
 
 @pytest.mark.parametrize("magic", ["autodiff", "batch", "offload"])

@@ -55,7 +55,7 @@ def test_refused_in_one_line(magic, line, message):
 def test_what_is_not_there_yet_is_said():
     (note,) = parse("autodiff", "--check").notes
     assert note.startswith("--check at the definition will come: nothing was checked")
-    assert parse("offload", "--compare").notes == ("--compare will come: nothing was compared",)
+    assert parse("offload", "--compare").notes[0].startswith("--compare at the definition will come")
 
 
 @pytest.mark.parametrize("magic", PARSERS)
