@@ -57,7 +57,16 @@ def reversed_index(x, low, high):
     return 0.0
 
 
-@pytest.mark.parametrize("function", [forward, two_arrays, guarded, nested, stepped, reversed_index])
+def fixed(x, low, high):
+    k = high // 2
+    for i in range(low, high):
+        x[i] = x[low] + x[k - 1]
+        if i > low + 2:
+            x[k] = x[high]
+    return x[-1]
+
+
+@pytest.mark.parametrize("function", [fixed, forward, two_arrays, guarded, nested, stepped, reversed_index])
 @pytest.mark.parametrize(
     ("low", "high"),
     [(0, 5), (1, 19), (0, 20), (1, 21), (-1, 7), (-3, 19), (-25, 3), (5, 5), (7, 2), (19, 24), (18, 100_000), (30, 40)],

@@ -12,6 +12,7 @@ What is checked, and when a fault is raised, stays as it was: the second loop be
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from wengert.compiler.backend.emit.host import HostEmitter
 from wengert.compiler.backend.emit.loops import Carried
@@ -29,20 +30,43 @@ Loop = Callable[[str, str, Carried, str], list[str]]
 """(low, high, carried, metadata of the latch) -> the carried operands after the loop."""
 
 
-def inductive_checks(host: HostEmitter, body: Block) -> dict[Op, tuple[int, str]]:
-    """The `index` ops whose operand is the loop's index plus a constant: (constant, operand of the extent)."""
-    ops = list(body.walk())
+@dataclass(slots=True)
+class Checks:
+    """The `index` ops of a loop's body that can be decided before it.
+
+    moving: those of the loop's index plus a constant: (constant, operand of the extent)
+    fixed: those of an index from outside: (its operand, operand of the extent)
+    """
+
+    moving: dict[Op, tuple[int, str]] = field(default_factory=dict)
+    fixed: dict[Op, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def ops(self) -> frozenset[Op]:
+        return frozenset((*self.moving, *self.fixed))
+
+
+def checks_of(host: HostEmitter, body: Block, low: str) -> Checks:
+    """Without those that are certain to wrap around or to fail at `low`: they would leave nothing to the first loop."""
+    found, ops = Checks(), list(body.walk())
     if len(ops) > LARGEST_BODY:
-        return {}
-    inside = {v for op in ops for v in op.results}
-    found: dict[Op, tuple[int, str]] = {}
+        return found
+    inside = {v for op in ops for v in op.results} | set(body.params)
+    inside |= {v for op in ops for region in op.regions for v in region.params}
+
+    def outside(value: Value) -> str | None:
+        known = constant_of(value)
+        return str(known) if known is not None else None if value in inside else host.scope.scalar(value)
+
     for op in ops:
-        if op.name != "index":
+        if op.name != "index" or (extent := outside(op.operands[1])) is None:
             continue
-        place, extent = op.operands
-        offset, known = _offset(place, body.params[0]), constant_of(extent)
-        if offset is not None and (known is not None or extent not in inside):
-            found[op] = offset, str(known) if known is not None else host.scope.scalar(extent)
+        place = op.operands[0]
+        if (offset := _offset(place, body.params[0])) is not None:
+            if not is_literal(low) or int(low) + offset >= 0:
+                found.moving[op] = offset, extent
+        elif (fixed := outside(place)) is not None and not fixed.startswith("-"):
+            found.fixed[op] = fixed, extent
     return found
 
 
@@ -67,11 +91,11 @@ def _offset(value: Value, index: Value) -> int | None:
 def split(host: HostEmitter, body: Block, low: str, high: str, carried: Carried, loop: Loop) -> list[str]:
     """The loop in two, the first one without the checks that hold there; or as it is, where none does."""
     short = is_literal(low) and is_literal(high) and int(high) - int(low) <= SHORT
-    checks = inductive_checks(host, body) if host.target.splits_loops and not short else {}
-    if not checks:
+    checks = checks_of(host, body, low) if host.target.splits_loops and not short else Checks()
+    if not checks.ops:
         return loop(low, high, carried, "")
     middle = _middle(host, low, high, checks)
-    proved, host.proved = host.proved, host.proved | checks.keys()
+    proved, host.proved = host.proved, host.proved | checks.ops
     between = loop(low, middle, carried, "")
     host.proved = proved
     nodes = ", ".join(host.module.node(node) for node in PLAIN)
@@ -79,20 +103,19 @@ def split(host: HostEmitter, body: Block, low: str, high: str, carried: Carried,
     return loop(middle, high, rest, f"!llvm.loop {host.module.node(f'!{{self, {nodes}}}')}")
 
 
-def _middle(host: HostEmitter, low: str, high: str, checks: dict[Op, tuple[int, str]]) -> str:
+def _middle(host: HostEmitter, low: str, high: str, checks: Checks) -> str:
     """Up to where, from `low`, every check holds; `low` itself where one fails there at once or may wrap around."""
     text, e = host.text, host.scope.index
     text.module.declare("llvm.smin", "declare i64 @llvm.smin.i64(i64, i64)")
     text.module.declare("llvm.smax", "declare i64 @llvm.smax.i64(i64, i64)")
+    first = max((-c for c, _ in checks.moving.values()), default=None)
     middle = high
-    for end in dict.fromkeys((n, c) for c, n in checks.values()):
-        bound = e.subtract(end[0], str(end[1]))
+    for constant, extent in dict.fromkeys(checks.moving.values()):
+        bound = e.subtract(extent, str(constant))
         middle = text.value(f"call i64 @llvm.smin.i64(i64 {middle}, i64 {bound})")
-    first = max(-c for c, _ in checks.values())
-    if is_literal(low):
-        if int(low) < first:
-            return low
-    else:
-        natural = text.value(f"icmp sge i64 {low}, {first}")
-        middle = text.value(f"select i1 {natural}, i64 {middle}, i64 {low}")
+    conditions = [f"icmp ult i64 {place}, {extent}" for place, extent in dict.fromkeys(checks.fixed.values())]
+    if first is not None and not is_literal(low):
+        conditions.append(f"icmp sge i64 {low}, {first}")
+    for condition in conditions:
+        middle = text.value(f"select i1 {text.value(condition)}, i64 {middle}, i64 {low}")
     return text.value(f"call i64 @llvm.smax.i64(i64 {middle}, i64 {low})")
