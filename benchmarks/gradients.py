@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/gradients.py [--only NAME ...] [--seconds 2] [--save FILE]
 
-One thread, float64. Every gradient is compared with the peers' or with central differences along a direction before it is
+One thread, float64. Times are of the processor, of all threads of the process together: those of the wall say more about
+what else the machine does. Every gradient is compared with the peers' or with central differences along a direction before it is
 timed. Primal and gradient are timed in turns; the ratio is that of the medians, with the quartiles of both beside it.
 Peers (optional): JAX, autograd, CasADi (`pip install wengert[benchmarks]`). Enzyme's, Tapenade's and others' figures are
 quoted from publications where given (`quoted`).
@@ -144,7 +145,7 @@ def verify(problem: Problem, primal: Call, derivative: Call) -> float:
 
 
 def timed(calls: dict[str, Call], seconds: float) -> dict[str, np.ndarray]:
-    """Seconds of each call, in turns, for about `seconds` in all per pair (at least 5 rounds)."""
+    """Processor seconds of each call, in turns, for about `seconds` in all per pair (at least 5 rounds)."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
@@ -153,9 +154,9 @@ def timed(calls: dict[str, Call], seconds: float) -> dict[str, np.ndarray]:
     while rounds < 5 or (time.perf_counter() - start < seconds and rounds < 400):
         rounds += 1
         for name, call in calls.items():
-            before = time.perf_counter()
+            before = time.process_time()
             call()
-            times[name].append(time.perf_counter() - before)
+            times[name].append(time.process_time() - before)
     return {name: np.array(t) for name, t in times.items()}
 
 
@@ -194,7 +195,7 @@ def run(problem: Problem, seconds: float) -> dict[str, Any]:
 def show(result: dict[str, Any]) -> None:
     rows = result["ms_min_q1_median_q3"]
     verdict = "ok  " if result["ratio"] <= result["goal"] else "MISS"
-    line = f"{result['name']:<40} {rows['primal'][2]:9.3f} {rows['gradient'][2]:9.3f} ms  x{result['ratio']:<6.2f} goal {result['goal']:<5g}{verdict}"
+    line = f"{result['name']:<40} {rows['primal'][2]:9.3f} {rows['gradient'][2]:9.3f} ms  x{result['ratio']:<6.2f} best x{result['ratio_of_best']:<6.2f} goal {result['goal']:<5g}{verdict}"
     for name, row in rows.items():
         if name.endswith(" gradient"):
             peer = name.removesuffix(" gradient")

@@ -38,7 +38,16 @@ def at_once(x, steps):  # type: ignore[no-untyped-def]
     return np.sum(np.sin(y) * float(steps))
 
 
-@pytest.mark.parametrize("function", [heat, between_branches, growing_windows, at_once], ids=lambda f: f.__name__)
+def staggered(u0, steps):  # type: ignore[no-untyped-def]
+    u, v = u0.copy(), u0 * u0
+    for t in range(steps):
+        v[0] = float(t)
+        v[1:] = v[1:] - 0.5 * (u[1:] - u[:-1])
+        u[:-1] = u[:-1] - 0.7 * (v[1:] - v[:-1])
+    return np.sum(u * v)
+
+
+@pytest.mark.parametrize("function", [heat, between_branches, growing_windows, at_once, staggered], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("n", [8, 9])
 def test_the_gathered_adjoint_is_the_adjoint(function, n) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(n)

@@ -128,6 +128,17 @@ def _joins(chain: _Chain) -> int | None:
     return None
 
 
+def _puts_back(chain: _Chain, joined: int | None) -> bool:
+    """Whether the region set to zero gets back just what stood there."""
+    if joined is None or chain.first is None or len(chain.sums[joined][0]) > 1:
+        return False
+    part, array = chain.sums[joined][0][0].owner, chain.first.operands[0]
+    if part is None or part.name != "slice" or part.operands[0] is not array or part.attrs["drop"]:
+        return False
+    starts = tuple(part.operands[1 : 1 + array.type.rank])
+    return starts == chain.sums[joined][1] and all(n == 1 for n in part.attrs["steps"])
+
+
 def _is_zero(value: Value) -> bool:
     op = value.owner
     return op is not None and op.name == "broadcast" and op.operands[0].type.is_scalar and constant_of(op.operands[0]) == 0
@@ -211,7 +222,7 @@ class _Rewriter:
         joined, groups = _joins(chain), _groups(chain)
         # First what reads the array through the values: later it would have to be kept apart from the array written.
         shifted = [self._stencil(builder, value, places, whole) for value, places in groups.items()]
-        if chain.first is not None:
+        if chain.first is not None and not _puts_back(chain, joined):
             value = chain.first.operands[1]
             new = self.mapping[value] if joined is None else self._sum(builder, chain.sums[joined][0])
             starts = [self.mapping[s] for s in chain.first.operands[2:]]
