@@ -94,7 +94,14 @@ def _launch(host: HostWriter, op: Op) -> None:
     go, after = text.fresh("launch"), text.fresh("after")
     text.branch_if(text.value(f"icmp sgt i64 {count}, 0"), go, after)
     text.label(go)
-    blocks, threads = ("1", "1") if op.attrs["threads"] == "one" else _grid(host, count, THREADS[op.attrs["threads"]])
+    rows, depth = "1", "1"
+    if op.attrs["threads"] == "plane":
+        columns = op.attrs["columns"]
+        width = host.scalars[op.operands[columns]] if columns > 0 else str(-columns)
+        blocks, threads, rows, depth = _plane(host, count, width)
+    else:
+        one = op.attrs["threads"] == "one"
+        blocks, threads = ("1", "1") if one else _grid(host, count, THREADS[op.attrs["threads"]])
     scratch, held = host.scratch[kernel], ""
     arguments = [("i64", count), ("ptr", host.table_word(Table.ERRORS))]
     for v, buffer in zip(op.operands[1 : 1 + outputs], buffers, strict=True):
@@ -102,6 +109,7 @@ def _launch(host: HostWriter, op: Op) -> None:
     for v in op.operands[1 + outputs :]:
         arguments += _argument(host, v, host.arrays[v] if v.type.is_array else None)
     if scratch is not None:
+        assert rows == "1", "a kernel over columns makes no arrays"
         held, size, blocks = _scratch(host, op, scratch, buffers, count, blocks, threads)
         arguments += [("ptr", text.value(f"load ptr, ptr {held}")), ("i64", size)]
     slots = text.alloca(f"[{len(arguments)} x [2 x i64]]", "args", 16)
@@ -113,8 +121,8 @@ def _launch(host: HostWriter, op: Op) -> None:
     launch, stream = host.table_word(Table.LAUNCH), host.table_word(Table.STREAM)
     grid = text.value(f"trunc i64 {blocks} to i32")
     status = text.value(
-        f"call i32 {launch}(ptr {host.table_word(Table.KERNELS + 2 * kernel)}, i32 {grid}, i32 1, i32 1, i32 {threads}, "
-        f"i32 1, i32 1, i32 0, ptr {stream}, ptr {pointers}, ptr null)"
+        f"call i32 {launch}(ptr {host.table_word(Table.KERNELS + 2 * kernel)}, i32 {grid}, i32 {rows}, i32 1, i32 {threads}, "
+        f"i32 {depth}, i32 1, i32 0, ptr {stream}, ptr {pointers}, ptr null)"
     )
     text.do(f"call void @wg_count(ptr {host.table}, i64 {Table.KERNELS + 2 * kernel + 1})")
     host.check(text.value(f"icmp eq i32 {status}, 0"), "device", op, text.value(f"zext i32 {status} to i64"))
@@ -130,6 +138,30 @@ def _grid(host: HostWriter, count: str, threads: int) -> tuple[str, str]:
     """(blocks, threads of a block) for so many iterations."""
     up = host.text.value(f"udiv i64 {host.text.value(f'add i64 {count}, {threads - 1}')}, {threads}")
     return _smaller(host, up, str(MOST_THREADS // threads)), str(threads)
+
+
+def _plane(host: HostWriter, rows: str, columns: str) -> tuple[str, str, str, str]:
+    """(blocks, threads of a block) along the columns, as i64 and i32, then along the rows, as i32.
+
+    A block is as wide as the columns, rounded up to a power of two, at most 256 threads; the rest of it spreads over rows.
+    """
+    text = host.text
+    text.module.declare("llvm.ctlz.i64", "declare i64 @llvm.ctlz.i64(i64, i1)")
+    below = _smaller(host, text.value(f"sub i64 {columns}, 1"), "255")  # no columns: anything, nothing runs
+    leading = text.value(f"call i64 @llvm.ctlz.i64(i64 {below}, i1 false)")
+    bits = text.value(f"sub i64 64, {leading}")
+    width = text.value(f"shl i64 1, {bits}")
+    height = text.value(f"lshr i64 256, {bits}")
+
+    def blocks(count: str, size: str, bits: str, most: int) -> str:
+        padded = text.value(f"add i64 {count}, {text.value(f'sub i64 {size}, 1')}")
+        return _smaller(host, text.value(f"lshr i64 {padded}, {bits}"), str(most))
+
+    across = blocks(columns, width, bits, 1 << 20)
+    across = text.value(f"select i1 {text.value(f'icmp eq i64 {across}, 0')}, i64 1, i64 {across}")
+    down = blocks(rows, height, text.value(f"sub i64 8, {bits}"), 65535)
+    narrow = [text.value(f"trunc i64 {n} to i32") for n in (width, down, height)]
+    return across, narrow[0], narrow[1], narrow[2]
 
 
 def _smaller(host: HostWriter, a: str, b: str) -> str:

@@ -118,10 +118,17 @@ class Site:
 
 
 class KernelBuilder(Site):
-    """The body of one iteration of a kernel. `outputs` are its arrays as they are at the start of the iteration."""
+    """The body of one iteration of a kernel. `outputs` are its arrays as they are at the start of the iteration.
 
-    def __init__(self, known: Known, outputs: Sequence[Value]):
+    columns: on the host, how many iterations (i, j) there are for each i; None for iterations numbered by i alone.
+    """
+
+    def __init__(self, known: Known, outputs: Sequence[Value], columns: Value | None = None):
+        self.columns = columns
         self.body = Block(params=[Value(Type(I64), "i")])
+        if columns is not None:
+            self.body.params.append(Value(Type(I64), "j"))
+        self.indices = len(self.body.params)
         super().__init__(Builder(self.body), known)
         self.hosts = list(outputs)
         self.outputs = [Value(v.type, v.hint or "out") for v in outputs]
@@ -148,6 +155,12 @@ class KernelBuilder(Site):
             return self.builder.emit("load", self.outputs[0], *index)
         return super().load(stored, index)
 
+    def place(self, extents: Sequence[Value]) -> list[Value]:
+        """The indices of this iteration's element of an array of these extents: j is the last where there is a j."""
+        if self.columns is None:
+            return self.unflatten(self.iteration, extents)
+        return [*self.unflatten(self.iteration, extents[:-1]), self.body.params[1]]
+
     def unflatten(self, flat: Value, extents: Sequence[Value]) -> list[Value]:
         """The indices of element number `flat` of an array of these extents (values of the host), row-major."""
         index: list[Value] = []
@@ -169,9 +182,9 @@ class KernelBuilder(Site):
         return self.builder.emit(op.name, *operands, **op.attrs)
 
     def iteration_function(self, name: str) -> Function:
-        """One iteration: (i, outputs..., inputs...) -> outputs. What is compiled; the rest of the kernel counts threads."""
+        """One iteration: (i, [j,] outputs..., inputs...) -> outputs. What is compiled; the rest of the kernel counts."""
         params = [*self.body.params, *self.captured.values()]
-        written = tuple(range(1, 1 + len(self.outputs)))
+        written = tuple(range(self.indices, self.indices + len(self.outputs)))
         return Function(name, Block(params, self.body.ops, self.body.results), written)
 
     def finish(self, name: str, results: Sequence[Value], span: Span | None) -> tuple[Function, list[Value]]:
@@ -179,11 +192,19 @@ class KernelBuilder(Site):
         self.body.results = list(results)
         whole = Block(params=[Value(Type(I64), "count"), *(Value(v.type, v.hint) for v in self.outputs)])
         builder = Builder(whole, span)
+        outputs = whole.params[1 : 1 + len(self.outputs)]
+        body = self.body
+        if self.columns is not None:
+            number = constant_of(self.columns)
+            width = None if number is not None else self.capture(self.columns)
+            row, inner = self.body.params[0], Block(self.body.params[1:], self.body.ops, self.body.results)
+            body = Block(params=[row, *(Value(v.type, v.hint) for v in self.outputs)])
+            with builder.inside(body):
+                end = builder.integer(int(number or 0)) if width is None else width
+                made = builder.for_(builder.integer(0), end, builder.integer(1), body.params[1:], inner, parallel=True)
+                body.results = list(made.results)
         whole.params += self.captured.values()
-        loop = builder.for_(
-            builder.integer(0), whole.params[0], builder.integer(1), whole.params[1 : 1 + len(self.outputs)], self.body,
-            parallel=True,
-        )  # fmt: skip
+        loop = builder.for_(builder.integer(0), whole.params[0], builder.integer(1), outputs, body, parallel=True)
         whole.results = list(loop.results)
         written = tuple(range(1, 1 + len(self.outputs)))
         return Function(name, whole, (*written,)), list(self.captured)

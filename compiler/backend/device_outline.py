@@ -23,7 +23,7 @@ from wengert.compiler.backend.device_regions import is_serial, loop_kernel, seri
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
 from wengert.compiler.ir.opdef import extent_of, row_of
 from wengert.compiler.ir.types import DType
 from wengert.compiler.ir.verify import verify
@@ -34,6 +34,8 @@ class Kernel:
     """One kernel. function: (count, outputs..., inputs...) -> outputs; iteration: (i, outputs..., inputs...) -> outputs.
 
     one_thread: its loop has to run in order. shared: several iterations may add to the same element.
+    columns: iterations are pairs (i, j), as threads are; then `columns` is the input that says how many j there are, or
+    the number itself. inputs: how many of the parameters after the outputs are arrays is for their types to say.
     """
 
     name: str
@@ -43,6 +45,12 @@ class Kernel:
     span: Span | None
     one_thread: bool = False
     shared: bool = False
+    columns: int | None = None
+
+    @property
+    def indices(self) -> int:
+        """Parameters of the iteration before its outputs."""
+        return 1 if self.columns is None else 2
 
 
 @dataclass(slots=True)
@@ -114,21 +122,28 @@ class Outliner:
         one_thread: bool = False,
         shared: bool = False,
         heavy: bool = False,
+        columns: Value | None = None,
     ) -> list[Value]:
-        """A kernel of `count` iterations whose body `write` writes; returns the outputs after it.
+        """A kernel of `count` iterations (of `count` times `columns`) whose body `write` writes; returns the outputs.
 
         one_thread: in order. shared: several may add to one element. heavy: an iteration is long, so that it matters
         that also a few thousand of them are spread over the whole GPU.
         """
-        kernel = KernelBuilder(self, outputs)
+        kernel = KernelBuilder(self, outputs, columns)
+        width = kernel.capture(columns) if columns is not None else None
         kernel.builder.span, kernel.builder.role = self.host.span, self.host.role
         name = f"{label}_{len(self.kernels)}"
         function, inputs = kernel.finish(name, write(kernel), self.host.span)
         iteration = kernel.iteration_function(name)
-        self.kernels.append(Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared))
+        operands, place = (count, *outputs, *inputs), None
+        if columns is not None:  # as an operand if it is one, else the number, negative
+            number = constant_of(columns)
+            place = operands.index(columns) if number is None else -int(number)
+        self.kernels.append(Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, place))
+        threads = "one" if one_thread else "few" if heavy else "plane" if columns is not None else "many"
         op = self.host.op(
-            "launch", (count, *outputs, *inputs), hint=[v.hint for v in outputs], kernel=function,
-            outputs=len(outputs), threads="one" if one_thread else "few" if heavy else "many",
+            "launch", operands, hint=[v.hint for v in outputs], kernel=function, outputs=len(outputs), threads=threads,
+            columns=place,
         )  # fmt: skip
         return list(op.results)
 
@@ -138,11 +153,18 @@ class Outliner:
         """A new array; `element(kernel, index)` computes one of its elements."""
 
         def write(kernel: KernelBuilder) -> list[Value]:
-            index = kernel.unflatten(kernel.iteration, extents)
+            index = kernel.place(extents)
             value = element(kernel, index)
             return [kernel.builder.emit("update", kernel.outputs[0], value, *index)]
 
-        return self.launch(label, self.product(extents), [self.empty(extents, dtype, hint)], write)[0]
+        count, columns = self.plane(extents)
+        return self.launch(label, count, [self.empty(extents, dtype, hint)], write, columns=columns)[0]
+
+    def plane(self, extents: Sequence[Value]) -> tuple[Value, Value | None]:
+        """(iterations, columns) of a kernel with one iteration an element: with columns nobody divides for the last index."""
+        if len(extents) < 2:
+            return self.product(extents), None
+        return self.product(extents[:-1]), extents[-1]
 
     # -- the walk
 
@@ -232,7 +254,7 @@ class Outliner:
         extents, steps, drop = self.extents(value), op.attrs["steps"], op.attrs["drop"]
 
         def write(kernel: KernelBuilder) -> list[Value]:
-            index = kernel.unflatten(kernel.iteration, extents)
+            index = kernel.place(extents)
             rest = iter(index)
             place = [
                 kernel.scalar(start) if k in drop else kernel.add(kernel.scalar(start), kernel.scale(next(rest), step))
@@ -243,10 +265,64 @@ class Outliner:
             name = {"update_slice": "update", "accumulate_slice": "accumulate"}[op.name]
             return [kernel.builder.emit(name, kernel.outputs[0], element, *place)]
 
+        if op.name == "update_slice" and not drop and self._reads_others(value, array, op):
+            self.values[op.result] = self._replaced_region(op)
+            return
         target = self.values[array]
         if op.name == "update_slice" and self._covers(op):
             target = self.empty(self.extents(array), array.type.dtype, op.result.hint)  # nothing of the old one is left
-        self.values[op.result] = self.launch(op.name, self.product(extents), [target], write)[0]
+        count, columns = self.plane(extents)
+        self.values[op.result] = self.launch(op.name, count, [target], write, columns=columns)[0]
+
+    def _reads_others(self, value: Value, array: Value, op: Op) -> bool:
+        """Whether an element of `value` is computed from elements of `array` elsewhere than where it goes.
+
+        Such an update in place would need a copy of the whole array first.
+        """
+        array_here = self.stored(array)
+        starts = op.operands[2:]
+
+        def walk(v: Value, in_place: bool) -> bool:
+            if self.stored(v) is not None or v.owner is None or not is_lazy(v.owner):
+                return self.stored(v) is array_here and not in_place
+            source = v.owner
+            if source.name == "slice" and source.operands[0] is array:
+                same = list(source.operands[1 : 1 + len(starts)]) == list(starts)
+                return not (same and in_place and source.attrs["steps"] == op.attrs["steps"] and not source.attrs["drop"])
+            straight = row_of(source).view_index is None
+            return any(walk(w, in_place and straight) for w in source.operands if w.type.is_array)
+
+        return walk(value, True)
+
+    def _replaced_region(self, op: Op) -> Value:
+        """A new array: within the region elements of the value, elsewhere those of the old array; one kernel."""
+        array, value, *starts = op.operands
+        steps, inner, extents = op.attrs["steps"], self.extents(value), self.extents(array)
+
+        def element(kernel: KernelBuilder, index: Sequence[Value]) -> Value:
+            builder, inside, place = kernel.builder, None, []
+            for i, start, step, n in zip(index, starts, steps, inner, strict=True):
+                offset = builder.emit("subtract", i, kernel.scalar(start))
+                if step != 1:
+                    at = builder.emit("truncated_divide", offset, kernel.integer(step))
+                    exact = builder.emit("equal", builder.emit("multiply", at, kernel.integer(step)), offset)
+                    inside = exact if inside is None else builder.emit("bitwise_and", inside, exact)
+                    offset = at
+                for low in (
+                    builder.emit("greater_equal", offset, kernel.zero()),
+                    builder.emit("less", offset, kernel.capture(n)),
+                ):
+                    inside = low if inside is None else builder.emit("bitwise_and", inside, low)
+                place.append(offset)
+            assert inside is not None
+            then, orelse = Block(), Block()
+            with kernel.inside(then):
+                then.results = [kernel.element(value, place)]
+            with kernel.inside(orelse):
+                orelse.results = [kernel.element(array, index)]
+            return builder.if_(inside, then, orelse).result
+
+        return self.fill(op.name, extents, array.type.dtype, element, op.result.hint)
 
     def _covers(self, op: Op) -> bool:
         """Whether every element of operand 0 is replaced, as far as can be seen."""

@@ -26,9 +26,12 @@ class Scratch:
     sizes: tuple[tuple[Factor, ...], ...]
 
 
-def scratch_sizes(plan: Plan) -> tuple[tuple[Factor, ...], ...] | None:
-    """The sizes of the arrays that one iteration may allocate; None where they are not known at the launch."""
-    number = {p: k for k, p in enumerate(plan.function.params)}
+def scratch_sizes(plan: Plan, indices: int) -> tuple[tuple[Factor, ...], ...] | None:
+    """The sizes of the arrays that one iteration may allocate; None where they are not known at the launch.
+
+    indices: how many of the function's first parameters number the iteration.
+    """
+    number = {p: max(0, k + 1 - indices) for k, p in enumerate(plan.function.params)}
     sizes: dict[tuple[Factor, ...], None] = {}
     for value, storage in plan.storage.items():
         own = storage.find()

@@ -8,7 +8,7 @@ emitter writes (emit/host.py): its frame is filled here, on the thread's stack, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from wengert.compiler.backend import nvptx
@@ -64,11 +64,11 @@ def _kernel(
     function = verify(lower(kernel.iteration), "lower of a kernel")
     plan = plan_memory(bufferise(function))
     _check_in_place(plan, kernel)
-    sizes = scratch_sizes(plan)
+    sizes = scratch_sizes(plan, kernel.indices)
     target = ThreadTarget(dialect, sizes is not None)
     emitter = HostEmitter(plan, module, target, [True] * len(function.params))
     if isinstance(dialect, NvptxDialect):
-        outputs = function.params[1 : 1 + kernel.outputs]
+        outputs = function.params[kernel.indices : kernel.indices + kernel.outputs]
         dialect.is_shared = lambda base: any(emitter.scope.buffers[p].pointer == base for p in outputs)
     emitter.text.header = f"define internal i32 @{symbol(function)}(ptr noalias %frame) nounwind alwaysinline"
     emitter.emit()
@@ -98,19 +98,30 @@ def _check_in_place(plan: Plan, kernel: Kernel) -> None:
 # -- the entry
 
 
+_REGISTERS = ("tid", "ctaid", "ntid", "nctaid")
+"""CUDA's: the thread in its block, the block in the grid, threads of a block, blocks of the grid."""
+
+
 class Entry:
     """How a kernel begins on a target: its header, its arguments, its thread."""
 
-    def header(self, name: str, types: Sequence[str]) -> str:
+    def header(self, name: str, types: Sequence[str], read_only: Container[int]) -> str:
+        """read_only: the arguments that are addresses of what no thread writes. Outputs alias nothing."""
         raise NotImplementedError
 
     def arguments(self, text: Text, types: Sequence[str]) -> list[str]:
         """Operands for the arguments; addresses as plain `ptr`."""
         raise NotImplementedError
 
-    def thread(self, text: Text) -> tuple[str, str]:
-        """(number of this thread among all, number of all) as i64."""
+    def register(self, text: Text, name: str, axis: str) -> str:
+        """A special register (see `_REGISTERS`) along "x" or "y", as i64."""
         raise NotImplementedError
+
+    def thread(self, text: Text, axis: str = "x") -> tuple[str, str]:
+        """(number of this thread among all, number of all) along an axis, as i64."""
+        tid, block, width, blocks = (self.register(text, r, axis) for r in _REGISTERS)
+        first = text.value(f"add i64 {text.value(f'mul i64 {block}, {width}')}, {tid}")
+        return first, text.value(f"mul i64 {blocks}, {width}")
 
     def record(self, text: Text, errors: str, code: str) -> str:
         """Put the code into the error record if it is the first; returns an i1, whether it was."""
@@ -118,8 +129,11 @@ class Entry:
 
 
 class NvptxEntry(Entry):
-    def header(self, name: str, types: Sequence[str]) -> str:
-        shown = ["ptr addrspace(1)" if t == "ptr" else t for t in types]
+    def header(self, name: str, types: Sequence[str], read_only: Container[int]) -> str:
+        shown = ["ptr addrspace(1) noalias" if t == "ptr" else t for t in types]
+        for k, type_ in enumerate(types):
+            if type_ == "ptr" and k in read_only:
+                shown[k] += " readonly"
         return f"define ptx_kernel void @{name}({', '.join(f'{t} %a{k}' for k, t in enumerate(shown))})"
 
     def arguments(self, text: Text, types: Sequence[str]) -> list[str]:
@@ -128,13 +142,8 @@ class NvptxEntry(Entry):
             for k, t in enumerate(types)
         ]
 
-    def thread(self, text: Text) -> tuple[str, str]:
-        tid, block, width, blocks = (self._register(text, r) for r in ("tid", "ctaid", "ntid", "nctaid"))
-        first = text.value(f"add i64 {text.value(f'mul i64 {block}, {width}')}, {tid}")
-        return first, text.value(f"mul i64 {blocks}, {width}")
-
-    def _register(self, text: Text, name: str) -> str:
-        intrinsic = f"llvm.nvvm.read.ptx.sreg.{name}.x"
+    def register(self, text: Text, name: str, axis: str) -> str:
+        intrinsic = f"llvm.nvvm.read.ptx.sreg.{name}.{axis}"
         text.module.declare(intrinsic, f"declare i32 @{intrinsic}()")
         return text.value(f"zext i32 {text.value(f'call i32 @{intrinsic}()')} to i64")
 
@@ -144,8 +153,9 @@ class NvptxEntry(Entry):
 
 
 class SimulatedEntry(Entry):
-    def header(self, name: str, types: Sequence[str]) -> str:
-        return f"define void @{name}(ptr %params, i32 %block, i32 %thread, i32 %blocks, i32 %threads)"
+    def header(self, name: str, types: Sequence[str], read_only: Container[int]) -> str:
+        place = ", ".join(f"i32 %{register}.{axis}" for register in _REGISTERS for axis in "xy")
+        return f"define void @{name}(ptr %params, {place})"
 
     def arguments(self, text: Text, types: Sequence[str]) -> list[str]:
         made = []
@@ -158,12 +168,8 @@ class SimulatedEntry(Entry):
             made.append(text.value(f"inttoptr i64 {bits} to ptr"))
         return made
 
-    def thread(self, text: Text) -> tuple[str, str]:
-        thread, block, width, blocks = (
-            text.value(f"zext i32 %{name} to i64") for name in ("thread", "block", "threads", "blocks")
-        )
-        first = text.value(f"add i64 {text.value(f'mul i64 {block}, {width}')}, {thread}")
-        return first, text.value(f"mul i64 {blocks}, {width}")
+    def register(self, text: Text, name: str, axis: str) -> str:
+        return text.value(f"zext i32 %{name}.{axis} to i64")
 
     def record(self, text: Text, errors: str, code: str) -> str:
         first = text.value(f"icmp eq i64 {text.value(f'load i64, ptr {errors}')}, 0")
@@ -191,38 +197,62 @@ def _entry(
     scratch: Scratch | None,
 ) -> str:
     places, words = layout.params, layout.words + 2  # see ThreadTarget._frame_end
-    types = ["i64", "ptr", *(t for v in params[1:] for t in parameters(v))]
+    indices = kernel.indices
+    types = ["i64", "ptr", *(t for v in params[indices:] for t in parameters(v))]
+    writable = 2 + sum(len(parameters(v)) for v in params[indices : indices + kernel.outputs])
+    read_only = range(writable, len(types))
     types += ["ptr", "i64"] if scratch is not None else []
-    text = Text(module, entry.header(kernel.name, types))
+    text = Text(module, entry.header(kernel.name, types, read_only))
     text.begin()
     count, errors, *rest = entry.arguments(text, types)
     frame = text.alloca(f"[{words} x i64]", "frame", 16)
-    position = 0
-    for v, at in zip(params[1:], places[1:], strict=True):
+    position, columns = 0, "1"
+    if kernel.columns is not None and kernel.columns <= 0:
+        columns = str(-kernel.columns)
+    for number_of, (v, at) in enumerate(zip(params[indices:], places[indices:], strict=True), 1):
+        if number_of == kernel.columns:
+            columns = rest[position]
         for k, type_ in enumerate(parameters(v)):
             where = text.value(f"getelementptr i64, ptr {frame}, i64 {at + k}")
             if v.type.is_scalar and k:  # the imaginary part follows the real one
                 where = text.value(f"getelementptr {type_}, ptr {frame_word(text, frame, at)}, i64 1")
             text.do(f"store {type_} {rest[position]}, ptr {where}")
             position = position + 1
-    first, step = entry.thread(text)
+    across = kernel.columns is not None
+    first, step = entry.thread(text, "y" if across else "x")
+    column, column_step = entry.thread(text, "x") if across else ("", "")
     if scratch is not None:
         base, size = rest[position:]
-        offset = text.value(f"mul i64 {text.value(f'mul i64 {first}, {scratch.slots}')}, {size}")
+        thread = first
+        if across:
+            thread = text.value(f"add i64 {text.value(f'mul i64 {first}, {column_step}')}, {column}")
+        offset = text.value(f"mul i64 {text.value(f'mul i64 {thread}, {scratch.slots}')}, {size}")
         mine = text.value(f"getelementptr i8, ptr {base}, i64 {offset}")
         text.do(f"store ptr {mine}, ptr {frame_word(text, frame, layout.words)}")
         text.do(f"store i64 {size}, ptr {frame_word(text, frame, layout.words + 1)}")
     head, body, failed, mine, following, done = (
         text.fresh(n) for n in ("head", "body", "failed", "mine", "next", "done")
     )
+    rows, next_row = text.fresh("rows"), text.fresh("next")
     before = text.block
+    row, row_step = None, step
+    if across:  # columns within rows
+        text.branch(rows)
+        text.label(rows)
+        row = text.phi("i64", "row")
+        row.add(first, before)
+        before, row_step = text.fresh("row"), step
+        text.branch_if(text.value(f"icmp slt i64 {row.name}, {count}"), before, done)
+        text.label(before)
+        text.do(f"store i64 {row.name}, ptr {frame_word(text, frame, places[0])}")
+        first, step, count = column, column_step, columns
     text.branch(head)
     text.label(head)
     i = text.phi("i64", "i")
     i.add(first, before)
-    text.branch_if(text.value(f"icmp slt i64 {i.name}, {count}"), body, done)
+    text.branch_if(text.value(f"icmp slt i64 {i.name}, {count}"), body, next_row if across else done)
     text.label(body)
-    text.do(f"store i64 {i.name}, ptr {frame_word(text, frame, places[0])}")
+    text.do(f"store i64 {i.name}, ptr {frame_word(text, frame, places[indices - 1])}")
     status = text.value(f"call i32 @{symbol(kernel.iteration)}(ptr {frame})")
     text.branch_if(text.value(f"icmp eq i32 {status}, 0"), following, failed)
     text.label(failed)
@@ -236,10 +266,23 @@ def _entry(
     text.branch(done)
     text.label(following)
     i.add(text.value(f"add i64 {i.name}, {step}"), text.block)
-    text.branch(head)
+    text.do(f"br label %{head}" + _unrolled(module, kernel))
+    if row is not None:
+        text.label(next_row)
+        row.add(text.value(f"add i64 {row.name}, {row_step}"), text.block)
+        text.branch(rows)
     text.label(done)
     text.do("ret void")
     return str(text)
+
+
+def _unrolled(module: Module, kernel: Kernel) -> str:
+    """Four iterations of a short kernel at a time: their loads are under way together."""
+    long = kernel.one_thread or kernel.shared or any(op.regions for op in kernel.iteration.body.ops)
+    if long or kernel.columns is not None:
+        return ""
+    count = module.node('!{!"llvm.loop.unroll.count", i32 4}')
+    return f", !llvm.loop {module.node(f'!{{self, {count}}}')}"
 
 
 def frame_word(text: Text, frame: str, word: int) -> str:

@@ -1,6 +1,6 @@
 """Kernels for the simulated GPU: the kernel's LLVM text as plain functions of this processor, one call a thread.
 
-    define void @k(ptr %params, i32 %block, i32 %thread, i32 %blocks, i32 %threads)
+    define void @k(ptr %params, i32 %tid.x, i32 %tid.y, i32 %ctaid.x, ...)
 
 `launch` has the parameters of cuLaunchKernel, so that the host code is the same for both.
 """
@@ -11,28 +11,33 @@ DEVICE_BIT = 1 << 62
 """Set in every simulated device address; the kernels' entries and the copies clear it. With it set, an address cannot
 be read on any 64-bit processor there is."""
 
+def _loop(name: str, count: str, outer: str, inside: str) -> str:
+    """`for name in range(count)` around the block (or loop) `inside`, within the loop `outer`."""
+    begin = "entry" if outer == "entry" else f"{outer}.head"
+    inner = f"{inside}.head" if inside != "call" else "call"
+    return f"""{name}.head:
+  %{name} = phi i32 [ 0, %{begin} ], [ %{name}.more, %{name}.next ]
+  %{name}.go = icmp ult i32 %{name}, %{count}
+  br i1 %{name}.go, label %{inner}, label %{outer}.next
+{name}.next:
+  %{name}.more = add i32 %{name}, 1
+  br label %{name}.head"""
+
+
 # Kernels and launcher are compiled apart, as on a real GPU.
-LAUNCHER = """
-define i32 @launch(ptr %kernel, i32 %blocks, i32 %by, i32 %bz, i32 %threads, i32 %ty, i32 %tz, i32 %shared, ptr %stream,
-                   ptr %params, ptr %extra) {
+LAUNCHER = f"""
+define i32 @launch(ptr %kernel, i32 %gx, i32 %gy, i32 %gz, i32 %bx, i32 %by, i32 %bz, i32 %shared, ptr %stream,
+                   ptr %params, ptr %extra) {{
 entry:
-  br label %block
-block:
-  %b = phi i32 [ 0, %entry ], [ %b.next, %block.end ]
-  %b.more = icmp ult i32 %b, %blocks
-  br i1 %b.more, label %thread, label %done
-thread:
-  %t = phi i32 [ 0, %block ], [ %t.next, %thread.body ]
-  %t.more = icmp ult i32 %t, %threads
-  br i1 %t.more, label %thread.body, label %block.end
-thread.body:
-  call void %kernel(ptr %params, i32 %b, i32 %t, i32 %blocks, i32 %threads)
-  %t.next = add i32 %t, 1
-  br label %thread
-block.end:
-  %b.next = add i32 %b, 1
-  br label %block
-done:
+  br label %ay.head
+{_loop("ay", "gy", "entry", "ax")}
+{_loop("ax", "gx", "ay", "ty")}
+{_loop("ty", "by", "ax", "tx")}
+{_loop("tx", "bx", "ty", "call")}
+call:
+  call void %kernel(ptr %params, i32 %tx, i32 %ty, i32 %ax, i32 %ay, i32 %bx, i32 %by, i32 %gx, i32 %gy)
+  br label %tx.next
+entry.next:
   ret i32 0
-}
+}}
 """
