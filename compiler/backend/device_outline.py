@@ -130,7 +130,6 @@ class Outliner:
         that also a few thousand of them are spread over the whole GPU.
         """
         kernel = KernelBuilder(self, outputs, columns)
-        width = kernel.capture(columns) if columns is not None else None
         kernel.builder.span, kernel.builder.role = self.host.span, self.host.role
         name = f"{label}_{len(self.kernels)}"
         function, inputs = kernel.finish(name, write(kernel), self.host.span)
