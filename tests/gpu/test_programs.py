@@ -91,6 +91,15 @@ def heat2(u: Matrix, steps: int) -> float:
     return np.sum(u)
 
 
+def regions(a: Matrix, u: Vector):
+    """Regions computed from other elements of the array they are written into: with steps, columns, a part of the rows."""
+    u[1:-1:2] = u[:-2:2] + u[2::2]
+    u[3:9] = u[9:3:-1]
+    a[2:5, :] = a[:3, :] * 2.0
+    a[:, 1:3] = a[:, 4:6] - a[:, 1:3]
+    return a[:, 1] + 1.0
+
+
 def until(x: Vector, tolerance: float) -> int:
     n = 0
     while np.max(np.abs(x)) > tolerance:
@@ -206,6 +215,9 @@ CASES = {
     "products": (products, a, b, rng.normal(size=6)),
     "heat": (heat, x, 4),
     "heat2": (heat2, a, 3),
+    "regions": (regions, a, x),
+    "wider than a block": (heat2, rng.normal(size=(5, 700)), 2),
+    "taller than a block": (heat2, rng.normal(size=(700, 3)), 2),
     "until": (until, x, 0.01),
     "branch taken": (branches, x, True),
     "branch not taken": (branches, x, False),
