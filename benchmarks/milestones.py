@@ -117,13 +117,13 @@ def measure(name: str, f: Callable[..., Any], args: tuple[Any, ...], device: str
         "cpu": seconds(here, args, at_least, read=True),
         "device, there and back": seconds(there, args, at_least, read=True, new=True),
         "device, resident, results read": seconds(there, args, at_least, read=True),
-        "device, resident, results left there": seconds(there, args, at_least, read=False),
+        "device, resident, until the call returns": seconds(there, args, at_least, read=False),
         "transfers of a second call": moved,
     }
     cpu, gpu = row["cpu"]["median"], row["device, there and back"]["median"]
-    left = row["device, resident, results left there"]["median"]
+    left = row["device, resident, until the call returns"]["median"]
     print(
-        f"{name:<40} cpu {1e3 * cpu:9.3f} ms   device: left there {1e3 * left:9.3f} ms, there and back {1e3 * gpu:9.3f} ms, "
+        f"{name:<40} cpu {1e3 * cpu:9.3f} ms   device: returns after {1e3 * left:9.3f} ms, there and back {1e3 * gpu:9.3f} ms, "
         f"{cpu / gpu:7.2f} times   difference {worst:.0e}"
     )
     return row

@@ -1,7 +1,8 @@
 """An NVIDIA GPU through CuPy: its memory pool, its current stream, and copies staged through pinned memory.
 
 CuPy is imported when the first accelerator is made, never before. Pageable memory is copied at 7 GB/s up and 2.7 GB/s
-down; two pinned buffers, one filled by several threads while the other is on its way, reach several times that.
+down. So large copies are cut into chunks, and several threads take one chunk after the other, each through a pinned buffer
+of its own: while some fill theirs, those of others are on their way.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ from wengert.compiler.backend.nvptx import compile_ptx
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
 from wengert.compiler.runtime.cuda_driver import Driver
 
-_CHUNK = 16 << 20  # bytes of each pinned buffer
-_PIECE = 1 << 20  # bytes from which copying to or from pinned memory is shared by several threads
+_CHUNK = 4 << 20  # bytes of each pinned buffer
+_LANES = 12  # pinned buffers, and threads that copy through them, where there are as many cores
 _THREAD_HEAP = 2 << 30  # bytes
 _MALLOC_HEAP_SIZE = 2  # cudaLimit
 _TO_DEVICE, _TO_HOST, _WITHIN = 1, 2, 3  # cudaMemcpyKind
@@ -45,6 +45,38 @@ class CudaKernels:
     module: Any  # the code lives as long as this
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A pinned buffer of `_CHUNK` bytes, and the event that says that a copy through it is done."""
+
+    pointer: int
+    event: Any
+    owner: Any
+
+    @staticmethod
+    def make(cupy: Any) -> Lane:
+        memory = cupy.cuda.alloc_pinned_memory(_CHUNK)
+        return Lane(int(memory.ptr), cupy.cuda.Event(disable_timing=True), memory)
+
+
+class Current:
+    """Makes one device this thread's current one, and goes back; costs next to nothing where it is that already."""
+
+    __slots__ = ("_before", "_ordinal", "_runtime")
+
+    def __init__(self, runtime: Any, ordinal: int):
+        self._runtime, self._ordinal = runtime, ordinal
+
+    def __enter__(self) -> None:
+        self._before = self._runtime.getDevice()
+        if self._before != self._ordinal:
+            self._runtime.setDevice(self._ordinal)
+
+    def __exit__(self, *_: object) -> None:
+        if self._before != self._ordinal:
+            self._runtime.setDevice(self._before)
+
+
 class CudaAccelerator:
     kind = "cuda"
 
@@ -55,8 +87,8 @@ class CudaAccelerator:
         self.id, self.sm = f"cuda:{ordinal}", int(self._device.compute_capability)
         self._staging = threading.Lock()  # of the pinned buffers
         with self.current():
-            self._pinned = [cupy.cuda.alloc_pinned_memory(_CHUNK) for _ in range(2)]
-            self._sent = [cupy.cuda.Event(disable_timing=True) for _ in range(2)]
+            self._lanes = [Lane.make(cupy) for _ in range(_lanes())]
+        self._copiers = ThreadPoolExecutor(len(self._lanes), "wengert-staging")
 
     @property
     def library(self) -> Any:
@@ -72,7 +104,7 @@ class CudaAccelerator:
 
     def current(self) -> AbstractContextManager[object]:
         """Within it, this is the current device of the thread."""
-        return self._cupy.cuda.Device(self._device.id)  # a new one: each keeps one device to go back to
+        return Current(self._cupy.cuda.runtime, self._device.id)  # a new one: each keeps one device to go back to
 
     @property
     def stream(self) -> int:
@@ -129,41 +161,50 @@ class CudaAccelerator:
             self._cupy.cuda.runtime.memcpyAsync(target, source, size, _WITHIN, self.stream)
 
     def upload(self, source: np.ndarray, target: int) -> float:
-        runtime = self._cupy.cuda.runtime
         with self._staging, self.current():
             stream = self._cupy.cuda.get_current_stream()
             stream.synchronize()  # the time is that of the copy
             start, address = time.perf_counter(), source.ctypes.data
-            for number, at in enumerate(range(0, source.nbytes, _CHUNK)):
-                half, size = number % 2, min(_CHUNK, source.nbytes - at)
-                self._sent[half].synchronize()  # what this buffer held before has left it
-                _copy_host(self._pinned[half].ptr, address + at, size)
-                runtime.memcpyAsync(target + at, self._pinned[half].ptr, size, _TO_DEVICE, stream.ptr)
-                self._sent[half].record(stream)
+
+            def send(lane: Lane, at: int, size: int) -> None:
+                lane.event.synchronize()  # what this buffer held before has left it
+                ctypes.memmove(lane.pointer, address + at, size)
+                self._cupy.cuda.runtime.memcpyAsync(target + at, lane.pointer, size, _TO_DEVICE, stream.ptr)
+                lane.event.record(stream)
+
+            self._in_chunks(source.nbytes, send)
             stream.synchronize()
         return (time.perf_counter() - start) * 1e3
 
     def download(self, source: int, target: np.ndarray) -> float:
-        runtime = self._cupy.cuda.runtime
         with self._staging, self.current():
             stream = self._cupy.cuda.get_current_stream()
             stream.synchronize()  # the wait for kernels is not the copy's time
             start, address = time.perf_counter(), target.ctypes.data
-            waiting: tuple[int, int, int] | None = None  # buffer, offset, size of the chunk on its way
-            for number, at in enumerate(range(0, target.nbytes, _CHUNK)):
-                half, size = number % 2, min(_CHUNK, target.nbytes - at)
-                runtime.memcpyAsync(self._pinned[half].ptr, source + at, size, _TO_HOST, stream.ptr)
-                self._sent[half].record(stream)
-                self._arrived(waiting, address)
-                waiting = half, at, size
-            self._arrived(waiting, address)
+
+            def fetch(lane: Lane, at: int, size: int) -> None:
+                self._cupy.cuda.runtime.memcpyAsync(lane.pointer, source + at, size, _TO_HOST, stream.ptr)
+                lane.event.record(stream)
+                lane.event.synchronize()
+                ctypes.memmove(address + at, lane.pointer, size)  # lets go of the GIL, as the driver's calls do
+
+            self._in_chunks(target.nbytes, fetch)
         return (time.perf_counter() - start) * 1e3
 
-    def _arrived(self, chunk: tuple[int, int, int] | None, address: int) -> None:
-        if chunk is not None:
-            half, at, size = chunk
-            self._sent[half].synchronize()
-            _copy_host(address + at, self._pinned[half].ptr, size)
+    def _in_chunks(self, size: int, copy: Callable[[Lane, int, int], None]) -> None:
+        """`copy(lane, offset, size)` for every chunk: by this thread where they are few, else by one thread for each lane."""
+        chunks = iter(range(0, size, _CHUNK))
+
+        def work(lane: Lane) -> None:
+            with self.current():
+                for at in chunks:  # one `next` at a time: the iterator of a range is safe under the GIL
+                    copy(lane, at, min(_CHUNK, size - at))
+
+        if size <= 2 * _CHUNK:
+            work(self._lanes[0])
+            return
+        for done in [self._copiers.submit(work, lane) for lane in self._lanes]:
+            done.result()
 
     def read(self, source: int, address: int, size: int) -> float:
         runtime = self._cupy.cuda.runtime
@@ -171,9 +212,9 @@ class CudaAccelerator:
             stream = self._cupy.cuda.get_current_stream()
             stream.synchronize()
             start = time.perf_counter()
-            runtime.memcpyAsync(self._pinned[0].ptr, source, size, _TO_HOST, stream.ptr)
+            runtime.memcpyAsync(self._lanes[0].pointer, source, size, _TO_HOST, stream.ptr)
             stream.synchronize()
-            ctypes.memmove(address, self._pinned[0].ptr, size)
+            ctypes.memmove(address, self._lanes[0].pointer, size)
         return (time.perf_counter() - start) * 1e3
 
     def clock(self) -> Any:
@@ -190,22 +231,6 @@ class CudaAccelerator:
             return float(self._cupy.cuda.get_elapsed_time(start, end))
 
 
-def _copy_host(target: int, source: int, size: int) -> None:
-    """Copy within the host; `ctypes.memmove` lets go of the GIL, so several threads can share a large copy."""
-    if size < 2 * _PIECE:
-        ctypes.memmove(target, source, size)
-        return
-    pool, workers = _threads()
-    piece = max(_PIECE, -(-size // workers))
-    parts = [
-        pool.submit(ctypes.memmove, target + at, source + at, min(piece, size - at)) for at in range(0, size, piece)
-    ]
-    for part in parts:
-        part.result()
-
-
-@cache
-def _threads() -> tuple[ThreadPoolExecutor, int]:
+def _lanes() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(8, cores)
-    return ThreadPoolExecutor(workers, "wengert-staging"), workers
+    return max(2, min(_LANES, cores))

@@ -170,12 +170,8 @@ def misfit(u: float, k: float, a: float, steps: int) -> float:
 
 
 @pytest.mark.slow
-def test_a_cell_of_thirty_lines_with_gradient_is_quick(kernel):
-    kernel.run(CELL_OF_THIRTY_LINES.replace("0.25", "0.5"))  # the compiler is ready
-    times = []
-    for k in range(3):
-        kernel.run("import time; start = time.process_time()")  # other programs on the machine are not its fault
-        answer = kernel.run(CELL_OF_THIRTY_LINES.replace("0.25", f"0.2{k}"))
-        assert answer.status == "ok", answer.error
-        times.append(float(kernel.run("print(time.process_time() - start)").printed))
-    assert min(times) < 0.3
+def test_a_cell_of_thirty_lines_binds_its_gradient(kernel):
+    answer = kernel.run(CELL_OF_THIRTY_LINES)
+    assert answer.status == "ok", answer.error
+    differences = "(misfit(1.0 + 1e-6, 0.3, 0.2, 9) - misfit(1.0 - 1e-6, 0.3, 0.2, 9)) / 2e-6"
+    assert float(kernel.run(f"print(abs(grad_misfit(1.0, 0.3, 0.2, 9) - {differences}))").printed) < 1e-6
