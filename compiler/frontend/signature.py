@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import TypeMismatch
-from wengert.compiler.ir.tree import LEAF, NONE, Tree, field_names, flatten, tuple_of
+from wengert.compiler.ir.tree import LEAF, NONE, Tree, field_names, flatten, plain_leaf, tuple_of
 from wengert.compiler.ir.types import BOOL, C128, DTYPES, F64, I64, DType, Type, dtype_of
 
 
@@ -63,6 +63,15 @@ _SCALARS: dict[type, Leaf] = {d.numpy.type: Leaf(Type(d)) for d in DTYPES.values
 _ARRAYS: dict[tuple[Any, tuple[int | None, ...] | int], Leaf] = {}
 
 
+_ARRAY_KINDS: set[type] = {np.ndarray}
+
+
+def array_kind(kind: type) -> type:
+    """Class decorator: values have the `shape` (a tuple) and `dtype` of a NumPy array, which is all that is looked at."""
+    _ARRAY_KINDS.add(kind)
+    return plain_leaf(kind)
+
+
 def leaf_of(value: Any) -> Leaf:
     """The leaf of an argument value.
 
@@ -70,7 +79,7 @@ def leaf_of(value: Any) -> Leaf:
     arrays of rank 0 give strong scalars, Python numbers weak ones. Raises TypeMismatch for anything else.
     """
     kind = type(value)
-    if kind is np.ndarray:
+    if kind in _ARRAY_KINDS:
         shape = value.shape
         key = (value.dtype, tuple([1 if n == 1 else None for n in shape]) if 1 in shape else len(shape))
         found = _ARRAYS.get(key)

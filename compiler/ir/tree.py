@@ -109,7 +109,13 @@ class Tree:
 LEAF = Tree("leaf")
 NONE = Tree("none")
 _FLAT = [Tree("tuple", None, (LEAF,) * n) for n in range(17)]
-_PLAIN = frozenset({np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_})
+_PLAIN = {np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_}
+
+
+def plain_leaf(kind: type) -> type:
+    """Class decorator: values of this type are leaves, which `flatten` then need not find out."""
+    _PLAIN.add(kind)
+    return kind
 
 
 def tuple_of(children: Iterable[Tree]) -> Tree:

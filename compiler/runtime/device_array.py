@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from wengert.compiler.frontend.signature import array_kind
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
 from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
 
@@ -25,6 +26,7 @@ _FROM_NUMPY = frozenset((
 _READ_ONLY = "a device array is written by offloaded functions only; y.get() is a NumPy array that can be changed here"
 
 
+@array_kind
 class DeviceArray(NDArrayOperatorsMixin):
     """An array in row-major order in the memory of a device.
 
