@@ -9,6 +9,7 @@ from wengert.compiler.detect.catalogue import KINDS as PITFALLS
 from wengert.compiler.detect.check import check, suppress
 from wengert.compiler.detect.findings import Finding, Report
 from wengert.compiler.diag import errors
+from wengert.compiler.diag.errors import OptionError
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 from wengert.compiler.runtime.devices import devices
 from wengert.compiler.runtime.ledger import transfers
@@ -24,6 +25,7 @@ from wengert.compiler.transforms.jacobians import Hessian, Jacobian
 from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.measure import Timing, Timings, benchmark
 from wengert.compiler.transforms.offloaded import Offload, placed
+from wengert.compiler.transforms.split import Split
 from wengert.compiler.transforms.structure import Wrt
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "GraphRegion",
     "Lowered",
     "Report",
+    "Split",
     "Timing",
     "Timings",
     "batch",
@@ -165,12 +168,27 @@ def batch(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Compi
 vmap = batch
 
 
-def offload(f: Callable[..., Any], device: str | Sequence[str] = "cuda:0", fallback: str | None = None) -> Compiled:
+def offload(
+    f: Callable[..., Any],
+    device: str | Sequence[str] = "cuda:0",
+    fallback: str | None = None,
+    shares: Sequence[float] | None = None,
+) -> Compiled | Split:
     """f on a device ("cuda:0", "cpu"); arrays travel by themselves, once, and results stay there until read.
 
-    Raises DeviceError where the device is missing, listing those that exist, unless fallback="cpu".
+    A list of devices shares out the calls of a batch, `wg.offload(wg.batch(f), ["cuda:0", "cuda:1"])`: evenly, or in
+    proportion to `shares`. Results are then NumPy arrays; `.split` says who ran which calls.
+
+    Raises DeviceError where the device is missing, listing those that exist, unless fallback="cpu"; OptionError where
+    several devices are given for something else than a batch.
     """
-    return Offload(f, device, fallback)
+    if isinstance(device, str):
+        if shares is not None:
+            raise OptionError("shares says how to split over a list of devices; there is one device")
+        return Offload(f, device, fallback)
+    if len(device) == 1 and shares is None:
+        return Offload(f, device[0], fallback)
+    return Split(f, tuple(device), fallback, shares)
 
 
 def custom_derivative(f: Callable[..., Any]) -> CustomDerivative:

@@ -181,7 +181,7 @@ def _batch(given: argparse.Namespace) -> Batch:
 
 def _offload(given: argparse.Namespace) -> Offload:
     if "," in given.device:
-        raise UsageError("%%offload: splitting one call over several devices will come; name one device")
+        raise UsageError("%%offload: name one device; for several, write wg.offload(batch_f, ['cuda:0', 'cuda:1'])")
     later = "--compare at the definition will come: nothing was compared; write `%wengert compare f(x)`"
     notes = (later,) if given.compare else ()
     return Offload(given.device, given.fallback, given.name, not given.no_view, notes, given.help)

@@ -74,6 +74,17 @@ class Batch(Compiled):
         return replace_function(inner, optimise(function, recorder), out, signature)
 
 
+def axes_of(function: Batch, tree: Tree, ranks: Sequence[int], results: bool = False) -> list[int | None]:
+    """The axis that counts calls for each leaf of the arguments (or results) of these ranks, None for shared ones."""
+    if results:
+        spread = _spread(tree, function.out_axes, "out_axes")
+    else:
+        per_argument = function._per_argument(len(tree.children))
+        spread = [a for child, one in zip(tree.children, per_argument, strict=True) for a in _spread(child, one, "in_axes")]
+    paths = tree.paths("result" if results else "argument")
+    return [_normal(axis, rank, path) for axis, rank, path in zip(spread, ranks, paths, strict=True)]
+
+
 def _spread(tree: Tree, axis: Any, option: str) -> list[int | None]:
     """An axis for each leaf: one number for all, or a tuple with an entry per child."""
     if not isinstance(axis, (tuple, list)):

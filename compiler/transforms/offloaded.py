@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from wengert.compiler.diag.errors import DeviceError, OptionError
@@ -20,14 +20,10 @@ class Offload(Compiled):
     def __init__(
         self,
         function: Callable[..., Any],
-        device: str | Sequence[str] = "cuda:0",
+        device: str = "cuda:0",
         fallback: str | None = None,
         name: str | None = None,
     ):
-        if not isinstance(device, str):
-            if len(device) != 1:
-                raise NotImplementedError("splitting one call over several devices will come with multi-device offload")
-            (device,) = device
         if fallback not in (None, "cpu"):
             raise OptionError(f"fallback={fallback!r}: it is None or 'cpu'")
         self.asked, self.notice = device, ""

@@ -34,7 +34,7 @@ REFUSED = [
     ("batch", "--in-axes x", "%%batch: --in-axes x: an axis or None for each argument, such as 0,None"),
     ("batch", "--in-axes 0.5", "%%batch: --in-axes 0.5: an axis or None"),
     ("batch", "0", "%%batch: unrecognized arguments: 0"),
-    ("offload", "cuda:0,cuda:1", "%%offload: splitting one call over several devices will come; name one device"),
+    ("offload", "cuda:0,cuda:1", "%%offload: name one device; for several, write wg.offload(batch_f, ['cuda:0', 'cuda:1'])"),
     ("offload", "--fallback gpu", "%%offload: argument --fallback: invalid choice: 'gpu'"),
 ]
 
