@@ -59,24 +59,6 @@ class Lane:
         return Lane(int(memory.ptr), cupy.cuda.Event(disable_timing=True), memory)
 
 
-class Current:
-    """Makes one device this thread's current one, and goes back; costs next to nothing where it is that already."""
-
-    __slots__ = ("_before", "_ordinal", "_runtime")
-
-    def __init__(self, runtime: Any, ordinal: int):
-        self._runtime, self._ordinal = runtime, ordinal
-
-    def __enter__(self) -> None:
-        self._before = self._runtime.getDevice()
-        if self._before != self._ordinal:
-            self._runtime.setDevice(self._ordinal)
-
-    def __exit__(self, *_: object) -> None:
-        if self._before != self._ordinal:
-            self._runtime.setDevice(self._before)
-
-
 class CudaAccelerator:
     kind = "cuda"
 
@@ -104,7 +86,9 @@ class CudaAccelerator:
 
     def current(self) -> AbstractContextManager[object]:
         """Within it, this is the current device of the thread."""
-        return Current(self._cupy.cuda.runtime, self._device.id)  # a new one: each keeps one device to go back to
+        # A new one: each keeps one device to go back to. CuPy's own, not a look at cudaGetDevice first: that names a device
+        # also where none of its contexts is current, and a launch would then fail with "invalid context".
+        return self._cupy.cuda.Device(self._device.id)
 
     @property
     def stream(self) -> int:
