@@ -18,7 +18,7 @@ from gpu_check import put_together  # puts the package on the path where it is n
 import wengert as wg
 
 assert put_together
-CALLS, STEPS, DT = 2_000_000, 4000, 0.001
+CALLS, STEPS, DT = 2_000_000, 200_000, 0.00005
 
 
 def lorenz(start, rho, steps):
@@ -38,7 +38,7 @@ def main() -> None:
         ("one GPU", wg.offload(batch, "cuda:0")),
         ("two GPUs", wg.offload(batch, ["cuda:0", "cuda:1"])),
         ("two GPUs, 3 to 1", wg.offload(batch, ["cuda:0", "cuda:1"], shares=[3, 1])),
-        ("two GPUs and the CPU, 999 : 999 : 2", wg.offload(batch, ["cuda:0", "cuda:1", "cpu"], shares=[999, 999, 2])),
+        ("two GPUs and the CPU, 50000 : 50000 : 1", wg.offload(batch, ["cuda:0", "cuda:1", "cpu"], shares=[50_000, 50_000, 1])),
     ]
     rows, reference = [], None
     for name, f in cases:
