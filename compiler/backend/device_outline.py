@@ -137,7 +137,8 @@ class Outliner:
         operands, place = (count, *outputs, *inputs), None
         if columns is not None:  # as an operand if it is one, else the number, negative
             number = constant_of(columns)
-            place = operands.index(columns) if number is None else -int(number)
+            # among the inputs: where there are as many rows as columns, the count is the same value
+            place = 1 + len(outputs) + inputs.index(columns) if number is None else -int(number)
         self.kernels.append(Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, place))
         threads = "one" if one_thread else "few" if heavy else "plane" if columns is not None else "many"
         op = self.host.op(

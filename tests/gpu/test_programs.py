@@ -85,6 +85,11 @@ def heat(u: Vector, steps: int) -> None:
         u[1:-1] = u[1:-1] + 0.1 * (u[:-2] - 2.0 * u[1:-1] + u[2:])
 
 
+def pairs(x: Vector) -> Matrix:
+    """As many rows as columns, and known to be: one value is both extents."""
+    return x[:, None] * x[None, :] + 1.0
+
+
 def heat2(u: Matrix, steps: int) -> float:
     for _ in range(steps):
         u[1:-1, 1:-1] += 0.1 * (u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:] - 4.0 * u[1:-1, 1:-1])
@@ -216,6 +221,7 @@ CASES = {
     "heat": (heat, x, 4),
     "heat2": (heat2, a, 3),
     "regions": (regions, a, x),
+    "as wide as tall": (pairs, x),
     "wider than a block": (heat2, rng.normal(size=(5, 700)), 2),
     "taller than a block": (heat2, rng.normal(size=(700, 3)), 2),
     "until": (until, x, 0.01),
