@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import creation, functions, reductions, shapes
+from wengert.compiler.frontend import creation, functions, masks, reductions, shapes
 from wengert.compiler.frontend.arithmetic import convert, dtype_and_weakness
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple
@@ -37,14 +37,14 @@ def item(tracer: Tracer, a: Object, *index: Object) -> Object:
 
 
 ARRAY_METHODS: dict[str, Any] = {
-    **reductions.METHODS, **shapes.METHODS, "copy": creation.copy, "astype": astype, "fill": fill, "item": item,
+    **reductions.METHODS, **shapes.METHODS, **masks.METHODS, "copy": creation.copy, "astype": astype, "fill": fill, "item": item,
     "dot": functions.FUNCTIONS[np.dot], "clip": lambda t, a, min=NONE, max=NONE: functions.clip(t, a, min, max),
     "round": functions.rounded,
 }  # fmt: skip
 SCALAR_METHODS = ("copy", "astype", "item", "sum", "mean", "max", "min", "round", "any", "all", "prod", "clip")
 METHOD_HELP = {
     "sort": "Sort before the compiled function.", "append": "Allocate an array with np.zeros and fill it.",
-    "tolist": "Return the array.", "nonzero": "Its size depends on the data; use a loop with `if`.",
+    "tolist": "Return the array.",
     "flat": "Use `.ravel()`.", "repeat": "Use broadcasting or a loop.", "argsort": "Sort before the compiled function.",
 }  # fmt: skip
 

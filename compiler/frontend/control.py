@@ -55,8 +55,8 @@ def run_block(tracer: Tracer, body: Body) -> None:
             return
 
 
-def guard(tracer: Tracer, run: Callable[[], None], fall: frozenset[str]) -> None:
-    """Run where no flag is set."""
+def guard(tracer: Tracer, run: Callable[[], None], fall: frozenset[str], broken: Static = TRUE) -> None:
+    """Run where no flag is set. `broken`: the flag of a `break` where it was set, FALSE where that ends here."""
     flags = [f for f in FLAGS if tracer.flag(f) != FALSE]
     values = [v for f in flags if (v := flag_value(tracer, f)) is not None]
     condition = values[0]
@@ -65,7 +65,7 @@ def guard(tracer: Tracer, run: Callable[[], None], fall: frozenset[str]) -> None
 
     def exited() -> None:
         if len(flags) == 1:
-            tracer.bind(flags[0], TRUE)
+            tracer.bind(flags[0], broken if flags[0] == BREAK else TRUE)
 
     def going() -> None:
         for flag in flags:
@@ -189,7 +189,7 @@ def run_else(tracer: Tracer, node: ast.For | ast.While) -> None:
     broken = tracer.flag(BREAK)
     if node.orelse and not tracer.exited:
         if tracer.may_have_exited:
-            guard(tracer, lambda: run_block(tracer, node.orelse), tracer.frame.live.after[node])
+            guard(tracer, lambda: run_block(tracer, node.orelse), tracer.frame.live.after[node], broken=FALSE)
         else:
             run_block(tracer, node.orelse)
     if tracer.flag(BREAK) is broken or tracer.flag(BREAK) != FALSE:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler import ops as rows
-from wengert.compiler.frontend import creation, einsum, linalg, products, reductions, shapes
+from wengert.compiler.frontend import creation, einsum, linalg, masks, products, reductions, shapes
 from wengert.compiler.frontend.arithmetic import (
     apply,
     binary,
@@ -108,10 +108,10 @@ def scipy_function(value: Any) -> Builder | None:
 
 
 def where(tracer: Tracer, condition: Object, x: Object = NONE, y: Object = NONE) -> Object:
+    if x == NONE and y == NONE:
+        return masks.nonzero(tracer, condition)
     if x == NONE or y == NONE:
-        tracer.refuse(
-            "data_shape", name="np.where(condition)", help="Use `np.where(condition, x, y)`, or a loop with `if`."
-        )
+        tracer.refuse("binding", name="np.where", problem="either both or neither of x and y should be given")
     a, b = operand(tracer, x), operand(tracer, y)
     (first, second), _ = promoted(tracer, "maximum", (a, b))
     values, extents = (
@@ -192,12 +192,23 @@ def cross(tracer: Tracer, a: Object, b: Object) -> Object:
     return creation.from_list(tracer, Tuple(list, (component(1, 2), component(2, 0), component(0, 1))))
 
 
-def add_at(tracer: Tracer, a: Object, indices: Object, b: Object) -> Object:
-    """np.add.at: equal indices add up."""
-    target = array_only(tracer, a)
-    items = list(indices.items) if isinstance(indices, Tuple) and indices.kind is tuple else [indices]
-    scatter(tracer, target, arrays_for_lists(tracer, items), b, accumulate=True)
-    return NONE
+def at(row: str) -> Builder:
+    """np.add.at and its like: equal indices take effect one after the other."""
+
+    def build(tracer: Tracer, a: Object, indices: Object, b: Object) -> Object:
+        target = array_only(tracer, a)
+        dtype = dtype_and_weakness(operand(tracer, b))[0]  # type: ignore[index]
+        if not np.can_cast(dtype.numpy, target.dtype.numpy, "same_kind"):
+            tracer.refuse("operand", name=f"np.{row}.at", types=f"{describe(a)} and {describe(b)}")
+        items = list(indices.items) if isinstance(indices, Tuple) and indices.kind is tuple else [indices]
+        items = masks.picked(tracer, target, arrays_for_lists(tracer, items))
+        if row == "add":
+            scatter(tracer, target, items, b, accumulate=True)
+        else:
+            scatter(tracer, target, items, b, combine=lambda old, new: tracer.builder.emit(row, old, new))
+        return NONE
+
+    return build
 
 
 def dtype_type(kind: Any) -> Builder:
@@ -243,11 +254,13 @@ FUNCTIONS |= {
     np.deg2rad: scaled(math.pi / 180), np.radians: scaled(math.pi / 180), np.rad2deg: scaled(180 / math.pi),
     np.degrees: scaled(180 / math.pi), np.heaviside: heaviside, np.round: rounded, np.around: rounded,
     np.logical_and: logical("bitwise_and"), np.logical_or: logical("bitwise_or"), np.logical_not: logical("invert"),
-    np.logical_xor: logical("bitwise_xor"), np.cross: cross, np.add.at: add_at, np.size: size_of, np.shape: shape_of,
+    np.logical_xor: logical("bitwise_xor"), np.cross: cross, np.size: size_of, np.shape: shape_of,
     np.ndim: rank_of,
     np.fill_diagonal: fill_diagonal,
 }  # fmt: skip
-FUNCTIONS |= creation.CREATION | reductions.REDUCTIONS | products.PRODUCTS | shapes.SHAPES | linalg.LINALG | einsum.EINSUM
+FUNCTIONS |= {getattr(np, row).at: at(row) for row in ("add", "subtract", "multiply", "maximum", "minimum")}
+FUNCTIONS |= creation.CREATION | reductions.REDUCTIONS | products.PRODUCTS | shapes.SHAPES | linalg.LINALG
+FUNCTIONS |= einsum.EINSUM | masks.MASKS
 FUNCTIONS |= {
     kind: dtype_type(kind)
     for kind in (
@@ -463,8 +476,7 @@ FUNCTIONS |= {
 
 HELP: dict[str, str] = {
     "meshgrid": "Use broadcasting: `x[None, :]` and `y[:, None]`.",
-    "unique": "Its size depends on the data.", "nonzero": "Its size depends on the data; use a loop with `if`.",
-    "argwhere": "Its size depends on the data; use a loop with `if`.",
+    "unique": "Sort, then take `x[np.flatnonzero(np.diff(x)) + 1]`, or count in a loop.",
     "sort": "Sort before the compiled function.", "argsort": "Sort before the compiled function.",
     "append": "Allocate an array with np.zeros and fill it.",
     "fft": "Transform outside of the compiled function.",

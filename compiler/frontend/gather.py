@@ -1,17 +1,26 @@
-"""Advanced indexing, as far as its result has a shape that does not depend on data: integer arrays and masks.
+"""Advanced indexing: integer arrays, and masks that are stored through.
 
-x[idx]          a parallel loop of loads into a new array
+x[idx, 1:]      a parallel loop of loads (slices) into a new array
+x[idx] = v      a loop of updates in order
 x[mask] = v     x replaced by where(mask, v, x)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from wengert.compiler.frontend.arithmetic import as_array, broadcast_to, cast, require_same, scalar_value
+from wengert.compiler.frontend.arithmetic import (
+    ONE,
+    as_array,
+    broadcast_to,
+    cast,
+    common_extents,
+    require_same,
+    scalar_value,
+)
 from wengert.compiler.frontend.index import Affine, number
-from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Slice, Static, Tuple
+from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Slice, Tuple
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.frontend.views import as_index, checked, expand, fitted, indexed, write
 from wengert.compiler.ir.core import Block, Value
@@ -59,107 +68,165 @@ def empty(tracer: Tracer, dtype: DType, extents: Sequence[Affine]) -> Value:
 # -- integer arrays
 
 
-def take(tracer: Tracer, array: Array, items: Sequence[Object]) -> Array:
-    """`x[..., idx, ...]`: one integer array among slices, or integer arrays and integers on every axis."""
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What advanced indexing picks, by NumPy's rules.
+
+    base: the array after its slices and new axes, with a whole axis where an index array stands. picked: the axes of
+    `base` that index arrays and integers stand on. contents: what each of these holds (None: an integer, in `forms`).
+    extents: the shape the index arrays broadcast to. at: where its axes begin in the result: in place of the index
+    arrays where these stand together, else in front.
+    """
+
+    base: Array
+    picked: tuple[int, ...]
+    contents: tuple[ArrayValue | None, ...]
+    forms: tuple[Affine | None, ...]
+    extents: tuple[Affine, ...]
+    at: int
+
+    def result_extents(self, tracer: Tracer) -> tuple[Affine, ...]:
+        rest = [e for k, e in enumerate(tracer.extents(self.base)) if k not in self.picked]
+        return (*rest[: self.at], *self.extents, *rest[self.at :])
+
+    def indices(self, tracer: Tracer, ks: Sequence[Value]) -> list[Affine]:
+        """Where element `ks` of the index arrays points, on each picked axis; traps outside."""
+        own, found = tracer.extents(self.base), []
+        for axis, content, form in zip(self.picked, self.contents, self.forms, strict=True):
+            if content is not None:
+                last = ks[len(ks) - len(content.extents) :]
+                place = [tracer.builder.integer(0) if e == ONE else k for e, k in zip(content.extents, last, strict=True)]
+                form = tracer.index.of(tracer.builder.cast(tracer.builder.emit("load", content.value, *place), I64))
+            assert form is not None
+            found.append(checked(tracer, form, own[axis], axis))
+        return found
+
+    def part_of_base(self, tracer: Tracer, found: Sequence[Affine]) -> Region:
+        """The part of `base` at these indices."""
+        places = dict(zip(self.picked, found, strict=True))
+        return Region.of(tracer.extents(self.base), places)
+
+    def part_of_result(self, tracer: Tracer, ks: Sequence[Value]) -> Region:
+        """The part of the result that belongs to element `ks` of the index arrays."""
+        places = {self.at + k: tracer.index.of(i) for k, i in enumerate(ks)}
+        return Region.of(self.result_extents(tracer), places)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One element along some axes of an array, all of the others."""
+
+    starts: tuple[Affine, ...]
+    sizes: tuple[Affine, ...]
+    drop: tuple[int, ...]
+
+    @classmethod
+    def of(cls, extents: Sequence[Affine], places: dict[int, Affine]) -> Region:
+        starts = tuple(places.get(k, number(0)) for k in range(len(extents)))
+        sizes = tuple(ONE if k in places else e for k, e in enumerate(extents))
+        return cls(starts, sizes, tuple(sorted(places)))
+
+    def read(self, tracer: Tracer, value: Value) -> Value:
+        index = tracer.index
+        if len(self.drop) == len(self.starts):
+            return tracer.builder.emit("load", value, *map(index.value, self.starts))
+        bounds = map(index.value, (*self.starts, *self.sizes))
+        return tracer.builder.emit("slice", value, *bounds, steps=(1,) * len(self.starts), drop=self.drop)
+
+    def replace(self, tracer: Tracer, value: Value, part: Value, verb: str = "update") -> Value:
+        starts = map(tracer.index.value, self.starts)
+        if part.type.is_scalar:
+            return tracer.builder.emit(verb, value, part, *starts)
+        steps = (1,) * len(self.starts)
+        return tracer.builder.emit(f"{verb}_slice", value, part, *starts, steps=steps, drop=self.drop)
+
+
+def select(tracer: Tracer, array: Array, items: Sequence[Object]) -> Selection:
+    """Sort out a subscript with integer arrays in it."""
     items = expand(tracer, items, array.rank)
-    vectors = [k for k, i in enumerate(items) if is_indices(i)]
-    if any(items[k].rank != 1 for k in vectors):  # type: ignore[union-attr]
-        tracer.refuse("fancy")
-    if any(
-        not is_indices(i) and not isinstance(i, Slice) and not (isinstance(i, Static) and i.value is None)
-        for i in items
-    ):
-        return take_elements(tracer, array, items)
-    if len(vectors) > 1:
-        return take_elements(tracer, array, items)
-    (position,) = vectors
-    chosen = tracer.read(items[position])  # type: ignore[arg-type]
-    source = tracer.read(
-        indexed(tracer, array, [Slice(None, None, None) if k == position else i for k, i in enumerate(items)])
+    places = [k for k, i in enumerate(items) if not isinstance(i, Slice) and i != NONE]
+    whole = Slice(None, None, None)
+    base = indexed(tracer, array, [whole if k in places else i for k, i in enumerate(items)])
+    contents = [tracer.read(i) if isinstance(i := items[k], Array) else None for k in places]
+    forms = [None if isinstance(items[k], Array) else as_index(tracer, items[k]) for k in places]
+    together = places == list(range(places[0], places[-1] + 1))
+    extents = common_extents(tracer, [c.extents for c in contents if c is not None])
+    return Selection(base, tuple(places), tuple(contents), tuple(forms), extents, places[0] if together else 0)
+
+
+def each(
+    tracer: Tracer,
+    extents: Sequence[Affine],
+    init: Value,
+    body: Callable[[list[Value], Value], Value],
+    parallel: bool,
+    outer: Sequence[Value] = (),
+) -> Value:
+    """A nest of loops over `extents` carrying one array: `body(indices, array)` gives the next."""
+    if len(outer) == len(extents):
+        return body(list(outer), init)
+    (made,) = counted(
+        tracer,
+        extents[len(outer)],
+        [init],
+        lambda k, carried: [each(tracer, extents, carried[0], body, parallel, (*outer, k))],
+        parallel,
     )
-    extents = (*source.extents[:position], chosen.extents[0], *source.extents[position + 1 :])
-    index, builder, rank = tracer.index, tracer.builder, len(extents)
+    return made
 
-    def body(k: Value, carried: list[Value]) -> list[Value]:
-        i = checked(
-            tracer,
-            index.of(builder.cast(builder.emit("load", chosen.value, k), I64)),
-            source.extents[position],
-            position,
-        )
-        if rank == 1:
-            element = builder.emit("load", source.value, index.value(i))
-            return [builder.emit("update", carried[0], element, k)]
-        starts = [number(0)] * rank
-        sizes = [number(1) if a == position else e for a, e in enumerate(extents)]
-        froms = [i if a == position else s for a, s in enumerate(starts)]
-        tos = [index.of(k) if a == position else s for a, s in enumerate(starts)]
-        attrs: dict[str, Any] = {"steps": (1,) * rank, "drop": (position,)}
-        part = builder.emit("slice", source.value, *map(index.value, (*froms, *sizes)), **attrs)
-        return [builder.emit("update_slice", carried[0], part, *map(index.value, tos), **attrs)]
 
-    (made,) = counted(tracer, chosen.extents[0], [empty(tracer, array.dtype, extents)], body, parallel=True)
+def take(tracer: Tracer, array: Array, items: Sequence[Object]) -> Array:
+    """`x[..., idx, ...]` as a new array."""
+    chosen = select(tracer, array, items)
+    source, extents = tracer.read(chosen.base), chosen.result_extents(tracer)
+
+    def body(ks: list[Value], made: Value) -> Value:
+        part = chosen.part_of_base(tracer, chosen.indices(tracer, ks)).read(tracer, source.value)
+        return chosen.part_of_result(tracer, ks).replace(tracer, made, part)
+
+    made = each(tracer, chosen.extents, empty(tracer, array.dtype, extents), body, parallel=True)
     return tracer.fresh(ArrayValue(made, extents))
 
 
-def element_indices(
-    tracer: Tracer, array: Array, items: Sequence[Object]
-) -> tuple[Affine, Callable[[Value], list[Affine]]]:
-    """How many elements integer arrays and integers on every axis pick, and the index of the k-th."""
-    if any(isinstance(i, Slice) or (isinstance(i, Static) and i.value is None) for i in items):
-        tracer.refuse("fancy")
-    contents = [tracer.read(i) if isinstance(i, Array) else None for i in items]
-    length = next(c.extents[0] for c in contents if c is not None)
-    for c in contents:
-        if c is not None:
-            require_same(tracer, length, c.extents[0], "index arrays have different lengths")
-    extents = tracer.extents(array)
-
-    def at(k: Value) -> list[Affine]:
-        found = []
-        for axis, (item, content) in enumerate(zip(items, contents, strict=True)):
-            if content is None:
-                form = as_index(tracer, item)
-            else:
-                form = tracer.index.of(tracer.builder.cast(tracer.builder.emit("load", content.value, k), I64))
-            found.append(checked(tracer, form, extents[axis], axis))
-        return found
-
-    return length, at
+Combine = Callable[[Value, Value], Value]
 
 
-def take_elements(tracer: Tracer, array: Array, items: Sequence[Object]) -> Array:
-    length, at = element_indices(tracer, array, items)
-    source = tracer.read(array)
+def scatter(
+    tracer: Tracer,
+    array: Array,
+    items: Sequence[Object],
+    value: Object,
+    accumulate: bool = False,
+    combine: Combine | None = None,
+) -> None:
+    """`x[..., idx, ...] = v` one after the other: the last of equal indices stays.
 
-    def body(k: Value, carried: list[Value]) -> list[Value]:
-        element = tracer.builder.emit("load", source.value, *map(tracer.index.value, at(k)))
-        return [tracer.builder.emit("update", carried[0], element, k)]
-
-    (made,) = counted(tracer, length, [empty(tracer, array.dtype, (length,))], body, parallel=True)
-    return tracer.fresh(ArrayValue(made, (length,)))
-
-
-def scatter(tracer: Tracer, array: Array, items: Sequence[Object], value: Object, accumulate: bool = False) -> None:
-    """`x[idx] = v` element by element in order (the last of equal indices stays); with `accumulate`, np.add.at."""
-    items = expand(tracer, items, array.rank)
-    if any(isinstance(i, Array) and i.rank != 1 for i in items):
-        tracer.refuse("fancy_store")
-    length, at = element_indices(tracer, array, items)
-    target = tracer.read(array)
+    accumulate: add instead, as np.add.at; combine: what the element becomes of itself and the value, as other `.at`.
+    """
+    chosen = select(tracer, array, items)
+    target = tracer.read(chosen.base)
+    if isinstance(value, Tuple):
+        value = as_array(tracer, value)
     if isinstance(value, Array):
-        source: Value = fitted(tracer, tracer.read(value), (length,))
-        source = cast(tracer, source, array.dtype)
+        if value.dtype.kind == "c" and array.dtype.kind != "c":
+            tracer.refuse("complex_store", target=array.dtype)
+        source = cast(tracer, fitted(tracer, tracer.read(value), chosen.result_extents(tracer)), array.dtype)
     else:
         source = scalar_value(tracer, value, array.dtype)
 
-    def body(k: Value, carried: list[Value]) -> list[Value]:
-        element = source if source.type.is_scalar else tracer.builder.emit("load", source, k)
-        verb = "accumulate" if accumulate else "update"
-        return [tracer.builder.emit(verb, carried[0], element, *map(tracer.index.value, at(k)))]
+    def body(ks: list[Value], made: Value) -> Value:
+        to = chosen.part_of_base(tracer, chosen.indices(tracer, ks))
+        part = source if source.type.is_scalar else chosen.part_of_result(tracer, ks).read(tracer, source)
+        if part.type.is_scalar and len(to.drop) < len(to.starts):
+            part = tracer.builder.broadcast(
+                part, [tracer.index.value(e) for k, e in enumerate(to.sizes) if k not in to.drop]
+            )
+        if combine is not None:
+            part = combine(to.read(tracer, made), part)
+        return to.replace(tracer, made, part, "accumulate" if accumulate else "update")
 
-    (made,) = counted(tracer, length, [target.value], body)
-    write(tracer, array, ArrayValue(made, target.extents))
+    made = each(tracer, chosen.extents, target.value, body, parallel=False)
+    write(tracer, chosen.base, ArrayValue(made, target.extents))
 
 
 # -- masks
@@ -179,8 +246,6 @@ def mask_for(tracer: Tracer, array: Array, mask: Array) -> Value:
 
 def store_masked(tracer: Tracer, array: Array, mask: Array, value: Object) -> None:
     """`x[mask] = scalar`."""
-    if not isinstance(value, Scalar | Static):
-        tracer.refuse("mask_store")
     replace_masked(tracer, array, mask, scalar_value(tracer, value, array.dtype))
 
 

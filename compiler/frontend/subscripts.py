@@ -7,6 +7,7 @@ import ast
 from wengert.compiler.frontend import gather
 from wengert.compiler.frontend.arithmetic import scalar_value
 from wengert.compiler.frontend.index import number
+from wengert.compiler.frontend.masks import picked
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Slice, Static, Tuple
 from wengert.compiler.frontend.tracer import EXPRESSIONS, Tracer, handles
@@ -46,10 +47,8 @@ def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
 
 def array_item(tracer: Tracer, base: Array, items: list[Object]) -> Object:
     items = gather.arrays_for_lists(tracer, items)
-    if any(gather.is_mask(i) for i in items):
-        tracer.refuse("mask_read")
-    if any(gather.is_indices(i) for i in items):
-        return gather.take(tracer, base, items)
+    if any(gather.is_mask(i) or gather.is_indices(i) for i in items):
+        return gather.take(tracer, base, picked(tracer, base, items))
     part = indexed(tracer, base, items)
     return element(tracer, part) if part.rank == 0 else part
 

@@ -19,8 +19,9 @@ from wengert.compiler.frontend.gather import (
     take,
 )
 from wengert.compiler.frontend.index import number
+from wengert.compiler.frontend.masks import picked
 from wengert.compiler.frontend.merge import describe, to_value
-from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Scalar, Static, Tuple, is_number
 from wengert.compiler.frontend.subscripts import subscript_items
 from wengert.compiler.frontend.tracer import SERVICES, STATEMENTS, Tracer, handles
 from wengert.compiler.frontend.views import element, fitted, indexed, store, store_element, write
@@ -98,12 +99,12 @@ def store_subscript(tracer: Tracer, target: ast.Subscript, item: Object) -> None
         assert isinstance(items[0], Array)
         if isinstance(item, Tuple) and item.kind is Masked:
             masked_store(tracer, base, items[0], item, target)
-        else:
+        elif isinstance(item, Scalar) or is_number(item):
             store_masked(tracer, base, items[0], item)
-    elif any(is_mask(i) for i in items):
-        tracer.refuse("mask_store", target)
-    elif any(is_indices(i) for i in items):
-        scatter(tracer, base, items, item)
+        else:
+            scatter(tracer, base, picked(tracer, base, items), item)
+    elif any(is_indices(i) or is_mask(i) for i in items):
+        scatter(tracer, base, picked(tracer, base, items), item)
     else:
         store(tracer, indexed(tracer, base, items), item)
     tracer.builder.span = before
@@ -186,13 +187,14 @@ def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AS
     if not isinstance(base, Array):
         tracer.refuse("iterate", target, what=describe(base))
     items = arrays_for_lists(tracer, subscript_items(tracer, target.slice))
-    if len(items) == 1 and is_mask(items[0]):
-        update_masked(tracer, base, items[0], kind, tracer.evaluate(node.value))  # type: ignore[arg-type]
-        return
-    if any(is_mask(i) for i in items):
-        tracer.refuse("mask_store", target)
-    if any(is_indices(i) for i in items):
-        made = operate(tracer, kind, take(tracer, base, items), tracer.evaluate(node.value))
+    if any(is_indices(i) or is_mask(i) for i in items):
+        item = tracer.evaluate(node.value)
+        if len(items) == 1 and is_mask(items[0]) and (isinstance(item, Scalar) or is_number(item)):
+            update_masked(tracer, base, items[0], kind, item)  # type: ignore[arg-type]
+            return
+        items = picked(tracer, base, items)
+        made = operate(tracer, kind, take(tracer, base, items), item)
+        refuse_augmented_cast(tracer, made, base.dtype, kind)
         scatter(tracer, base, items, made)
         return
     part = indexed(tracer, base, items)
@@ -250,8 +252,6 @@ def refuse_augmented_cast(tracer: Tracer, made: Object, target: DType, kind: typ
 
 def update_masked(tracer: Tracer, base: Array, mask: Array, kind: type[ast.AST], item: Object) -> None:
     """`x[mask] op= scalar`."""
-    if not isinstance(item, Scalar | Static):
-        tracer.refuse("mask_store")
     made = operate(tracer, kind, base, item)
     refuse_augmented_cast(tracer, made, base.dtype, kind)
     assert isinstance(made, Array)

@@ -34,7 +34,7 @@ def message_of(program: str, name: str) -> str:
 
 
 def test_there_are_cases():
-    assert len(CASES) >= 25
+    assert len(CASES) >= 50
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
