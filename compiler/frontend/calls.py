@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import inspect
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ import numpy as np
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend import attributes
 from wengert.compiler.frontend.control import run_block
-from wengert.compiler.frontend.functions import FUNCTIONS, HELP, scipy_function
+from wengert.compiler.frontend.creation import array_only
+from wengert.compiler.frontend.functions import FUNCTIONS, HELP, RANDOM, scipy_function
 from wengert.compiler.frontend.iteration import items_of
 from wengert.compiler.frontend.liveness import analyse, terminates
 from wengert.compiler.frontend.merge import describe, scalar_type, to_value, unknown_extent
@@ -35,6 +36,7 @@ from wengert.compiler.frontend.objects import (
 from wengert.compiler.frontend.signature import Leaf, Signature
 from wengert.compiler.frontend.source import Parsed, parameters, parse, unwrap
 from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, Frame, Tracer, handles, provides
+from wengert.compiler.frontend.written import WRITTEN, Written
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.rewrite import copy_ops
 from wengert.compiler.ir.tree import LEAF, Tree, field_names, tuple_of
@@ -103,6 +105,8 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
         builder = None
     if builder is not None:
         return build(tracer, builder, readable(value), args, keywords)
+    if isinstance(value, Hashable) and value in WRITTEN:
+        return inline_written(tracer, WRITTEN[value], readable(value), args, keywords)
     if hasattr(value, "__wengert_trace__"):
         return inline_transform(tracer, value, args, keywords)
     if isinstance(value, functools.partial):
@@ -127,7 +131,8 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
     if isinstance(plain, types.FunctionType) and (plain.__module__ or "").partition(".")[0] not in ("numpy", "scipy"):
         return inline_python(tracer, plain, args, keywords)
     name = getattr(value, "__name__", type(value).__name__)
-    tracer.refuse("call", name=readable(value), help=HELP.get(name, ""))
+    shown = readable(value)
+    tracer.refuse("call", name=shown, help=RANDOM if shown.startswith("np.random.") else HELP.get(name, ""))
 
 
 def readable(value: Any) -> str:
@@ -216,6 +221,29 @@ def inline_python(tracer: Tracer, function: Any, args: Sequence[Object], keyword
     )
 
 
+def inline_written(tracer: Tracer, written: Written, name: str, args: Sequence[Object], keywords: Keywords) -> Object:
+    """Inline a function of NumPy that is written in the language; its ops and errors have the span of the call."""
+    try:
+        bound = inspect.signature(written.function).bind(*args, **keywords)
+    except TypeError as error:
+        tracer.refuse("call_argument", name=name, problem=str(error))
+    for parameter in written.vectors:
+        if array_only(tracer, bound.arguments[parameter]).rank != 1:
+            tracer.refuse("contract", name=name, problem=f"`{parameter}` must be a vector")
+    for item in bound.arguments.values():
+        if not written.complex and isinstance(item, Array | Scalar) and _is_complex(item):
+            tracer.refuse("operand", name=name, types="complex numbers")
+    outer, tracer.inside = tracer.inside, tracer.inside or tracer.builder.span
+    try:
+        return inline_python(tracer, written.function, args, keywords)
+    finally:
+        tracer.inside = outer
+
+
+def _is_complex(item: Array | Scalar) -> bool:
+    return (item.dtype if isinstance(item, Array) else item.value.type.dtype).kind == "c"
+
+
 def enclosed(function: types.FunctionType) -> dict[str, Any]:
     """The names a function closes over and their values."""
     cells = function.__closure__ or ()
@@ -269,7 +297,8 @@ def inline(
     try:
         result = run_function(tracer, parsed.node)
     except WengertError as error:
-        tracer.error_at_call(error, name, span)
+        if tracer.inside is None:
+            tracer.error_at_call(error, name, span)
         raise
     tracer.frames.pop()
     if not holds_closure(result):
@@ -335,7 +364,9 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
         tracer.refuse("call_argument", name=readable(transform), problem="keyword arguments")
     if getattr(transform, "__wengert_device__", None) is not None:
         tracer.refuse(
-            "call", name=readable(transform), help="It is offloaded: offload the function around it instead of this one."
+            "call",
+            name=readable(transform),
+            help="It is offloaded: offload the function around it instead of this one.",
         )
     leaves: list[Object] = []
     tree = tuple_of([tree_of(tracer, a, leaves) for a in args])

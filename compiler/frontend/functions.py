@@ -474,19 +474,19 @@ FUNCTIONS |= {
     stop_gradient: constant_of_derivatives,
 }  # fmt: skip
 
+RANDOM = "Draw the numbers before the call and pass the array."
+
 HELP: dict[str, str] = {
     "meshgrid": "Use broadcasting: `x[None, :]` and `y[:, None]`.",
     "unique": "Sort, then take `x[np.flatnonzero(np.diff(x)) + 1]`, or count in a loop.",
-    "sort": "Sort before the compiled function.", "argsort": "Sort before the compiled function.",
     "append": "Allocate an array with np.zeros and fill it.",
     "fft": "Transform outside of the compiled function.",
-    "cov": "Write it with `@` and np.mean.", "interp": "Write a loop with `if`.", "searchsorted": "Write a `while` loop.",
+    "cov": "Write it with `@` and np.mean.",
     "pad": "Allocate with np.zeros and assign the interior.", "tile": "Use np.broadcast_to or a loop.",
     "repeat": "Use broadcasting or a loop.", "tril": "Loop over `j in range(i + 1)`.", "triu": "Loop over `j in range(i, n)`.",
-    "kron": "Use `a[:, None, :, None] * b[None, :, None, :]` and reshape.",
     "vectorize": "Call the function in a loop; it is inlined.", "histogram": "Write a loop that counts.",
     "open": "Read files before the compiled function.", "isinstance": "Types are known at compile time; write two functions.",
-    "convolve": "Write a loop over the shifts: `y += w[k] * x[m - k : n - k]`.",
+    "unwrap": "Write a loop that adds the multiples of the period.",
     "accumulate": "Write a loop, or use np.cumsum or np.cumprod.", "reduceat": "Write a loop.",
     "reduce": "Use np.sum, np.prod, np.max or np.min.", "lstsq": "Solve outside, or write the elimination as loops.",
     "qr": "Factorise outside of the compiled function.", "svd": "Factorise outside of the compiled function.",

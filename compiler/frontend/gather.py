@@ -95,7 +95,9 @@ class Selection:
         for axis, content, form in zip(self.picked, self.contents, self.forms, strict=True):
             if content is not None:
                 last = ks[len(ks) - len(content.extents) :]
-                place = [tracer.builder.integer(0) if e == ONE else k for e, k in zip(content.extents, last, strict=True)]
+                place = [
+                    tracer.builder.integer(0) if e == ONE else k for e, k in zip(content.extents, last, strict=True)
+                ]
                 form = tracer.index.of(tracer.builder.cast(tracer.builder.emit("load", content.value, *place), I64))
             assert form is not None
             found.append(checked(tracer, form, own[axis], axis))

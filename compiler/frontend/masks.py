@@ -161,7 +161,9 @@ def put_along_axis(tracer: Tracer, arr: Object, indices: Object, values: Object,
 def _along(tracer: Tracer, arr: Object, indices: Object, axis: Object) -> tuple[Array, list[Object]]:
     """The array and a subscript with `indices` on the axis and each other axis' own indices beside it."""
     if not isinstance(arr, Array) or not isinstance(indices, Array) or arr.rank != indices.rank:
-        tracer.refuse("call_argument", name="np.take_along_axis", problem="array and indices of one number of dimensions")
+        tracer.refuse(
+            "call_argument", name="np.take_along_axis", problem="array and indices of one number of dimensions"
+        )
     at, builder = axis_within(tracer, axis, arr.rank), tracer.builder
     subscript: list[Object] = []
     for k, e in enumerate(tracer.extents(arr)):

@@ -9,6 +9,7 @@ import numpy as np
 from wengert.compiler.frontend.arithmetic import apply, broadcast_to, common_extents, operand, require_same, resolve
 from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.shapes import ravel
 from wengert.compiler.frontend.tracer import Tracer, provides
 from wengert.compiler.ir.opdef import InferenceError
 from wengert.compiler.ir.types import BOOL, DType
@@ -71,7 +72,8 @@ def stacked(tracer: Tracer, a: Array, b: Array) -> tuple[Array, Array]:
     stack = common_extents(tracer, [c.extents[:-2] for c in contents])
     shapes = [(*stack, *c.extents[-2:]) for c in contents]
     first, second = (
-        tracer.fresh(ArrayValue(broadcast_to(tracer, c, shape), shape)) for c, shape in zip(contents, shapes, strict=True)
+        tracer.fresh(ArrayValue(broadcast_to(tracer, c, shape), shape))
+        for c, shape in zip(contents, shapes, strict=True)
     )
     return first, second
 
@@ -102,8 +104,7 @@ def vdot(tracer: Tracer, a: Object, b: Object) -> Object:
 
 def outer(tracer: Tracer, a: Object, b: Object) -> Object:
     x, y = array_only(tracer, a), array_only(tracer, b)
-    if x.rank != 1 or y.rank != 1:
-        tracer.refuse("contract", name="np.outer", problem="only vectors are supported; use `a.ravel()`")
+    x, y = (v if v.rank == 1 else array_only(tracer, ravel(tracer, v)) for v in (x, y))
     return contract(tracer, "np.outer", x, y, ((), ()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -188,28 +189,66 @@ def diagonal(tracer: Tracer, a: Object, offset: Object = Static(0)) -> Object:
 # -- by a loop
 
 
-def vector_of(tracer: Tracer, a: Object, axis: Object, name: str) -> ArrayValue:
+def along_axis(tracer: Tracer, a: Object, axis: Object) -> tuple[ArrayValue, int]:
+    """The array and the axis to go along; without an axis its elements as a vector."""
     item = array_only(tracer, a)
-    if item.rank != 1:
-        tracer.refuse("call", name=f"{name} of an array of {item.rank} dimensions", help="Loop over its rows.")
-    if axis not in (NONE, Static(0), Static(-1)):
-        axis_within(tracer, axis, 1)
-    return tracer.read(item)
+    if axis == NONE and item.rank > 1:
+        content = tracer.read(item)
+        size = ONE
+        if all(e.is_constant for e in content.extents):
+            size = number(prod(e.constant for e in content.extents))
+        else:
+            count = count_of(tracer, content.extents, tuple(range(item.rank)), I64)
+            tracer.index.suppose_natural(count)
+            size = tracer.index.of(count)
+        return ArrayValue(tracer.reshape(content.value, (size,)), (size,)), 0
+    return tracer.read(item), 0 if axis == NONE else axis_within(tracer, axis, item.rank)
+
+
+class _Layers:
+    """An array as a row of layers across an axis: numbers for a vector."""
+
+    def __init__(self, tracer: Tracer, content: ArrayValue, axis: int):
+        index, rank = tracer.index, len(content.extents)
+        self.builder, self.axis, self.rank = tracer.builder, axis, rank
+        self.extents = tuple(e for k, e in enumerate(content.extents) if k != axis)
+        self.sizes = [index.value(ONE if k == axis else e) for k, e in enumerate(content.extents)]
+        self.attrs: dict[str, Any] = {"steps": (1,) * rank, "drop": (axis,)}
+
+    def _starts(self, k: Value) -> list[Value]:
+        return [k if axis == self.axis else self.builder.integer(0) for axis in range(self.rank)]
+
+    def load(self, array: Value, k: Value) -> Value:
+        if self.rank == 1:
+            return self.builder.emit("load", array, k)
+        return self.builder.emit("slice", array, *self._starts(k), *self.sizes, **self.attrs)
+
+    def store(self, array: Value, layer: Value, k: Value) -> Value:
+        if self.rank == 1:
+            return self.builder.emit("update", array, layer, k)
+        return self.builder.emit("update_slice", array, layer, *self._starts(k), **self.attrs)
+
+    def filled(self, value: Value) -> Value:
+        """A layer of equal elements."""
+        if self.rank == 1:
+            return value
+        return self.builder.broadcast(value, [s for k, s in enumerate(self.sizes) if k != self.axis])
 
 
 def cumulative(verb: str) -> Callable[..., Object]:
     def build(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE) -> Object:
-        content = vector_of(tracer, a, axis, f"np.cum{verb}")
+        content, along = along_axis(tracer, a, axis)
         kind = dtype_from(tracer, dtype, accumulator(content.dtype))
         value, builder = cast(tracer, content.value, kind), tracer.builder
-        start = builder.constant(0 if verb == "sum" else 1, kind)
+        layers = _Layers(tracer, content, along)
+        start = layers.filled(builder.constant(0 if verb == "sum" else 1, kind))
         row = "add" if verb == "sum" else "multiply"
 
         def body(k: Value, carried: list[Value]) -> list[Value]:
-            total = builder.emit(row, carried[0], builder.emit("load", value, k))
-            return [total, builder.emit("update", carried[1], total, k)]
+            total = builder.emit(row, carried[0], layers.load(value, k))
+            return [total, layers.store(carried[1], total, k)]
 
-        _, made = counted(tracer, content.extents[0], [start, empty(tracer, kind, content.extents)], body)
+        _, made = counted(tracer, content.extents[along], [start, empty(tracer, kind, content.extents)], body)
         return tracer.fresh(ArrayValue(made, content.extents))
 
     return build
@@ -220,28 +259,30 @@ def search(row: str) -> Callable[..., Object]:
 
     def build(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
         name = f"np.arg{'max' if row == 'greater' else 'min'}"
-        content, builder = vector_of(tracer, a, axis, name), tracer.builder
+        builder = tracer.builder
+        content, along = along_axis(tracer, a, axis)
         if content.dtype.kind == "c":
             tracer.refuse("operand", name=name, types=describe(a))
-        some = builder.emit("greater", tracer.index.value(content.extents[0]), builder.integer(0))
-        if not tracer.index.proves(content.extents[0] - 1):
+        length, layers = content.extents[along], _Layers(tracer, content, along)
+        some = builder.emit("greater", tracer.index.value(length), builder.integer(0))
+        if not tracer.index.proves(length - 1):
             tracer.check(some, "value", "attempt to get the extreme of an empty sequence")
         zero = builder.integer(0)
-        first = builder.emit("load", content.value, zero)
+        first = layers.load(content.value, zero)
 
         def body(k: Value, carried: list[Value]) -> list[Value]:
             best, at = carried
-            here = builder.emit("load", content.value, k)
+            here = layers.load(content.value, k)
             better = builder.emit(row, here, best)
             if content.dtype.kind == "f":
                 lost = builder.emit(
                     "bitwise_and", builder.emit("not_equal", here, here), builder.emit("equal", best, best)
                 )
                 better = builder.emit("bitwise_or", better, lost)
-            return [builder.emit("where", better, here, best), builder.emit("where", better, k, at)]
+            return [builder.emit("where", better, here, best), builder.emit("where", better, layers.filled(k), at)]
 
-        _, found = counted(tracer, content.extents[0], [first, zero], body, low=1)
-        return Scalar(found, False)
+        _, found = counted(tracer, length, [first, layers.filled(zero)], body, low=1)
+        return tracer.fresh(ArrayValue(found, layers.extents)) if layers.extents else Scalar(found, False)
 
     return build
 
@@ -274,7 +315,9 @@ def difference(tracer: Tracer, a: Object, n: Object = Static(1), axis: Object = 
 
 def trapezoid(tracer: Tracer, y: Object, x: Object = NONE, dx: Object = Static(1.0)) -> Object:
     """np.trapezoid of a vector."""
-    content = vector_of(tracer, y, NONE, "np.trapezoid")
+    if array_only(tracer, y).rank != 1:
+        tracer.refuse("call", name="np.trapezoid of several dimensions", help="Loop over its rows.")
+    content = tracer.read(array_only(tracer, y))
     if content.dtype.kind != "f":
         content = tracer.read(arithmetic.convert(tracer, array_only(tracer, y), F64))  # type: ignore[arg-type]
     values = tracer.fresh(content)

@@ -115,7 +115,9 @@ def _other_leaf(value: Any) -> Leaf:
                 return leaf
         raise TypeMismatch(
             f"an argument of type `{type(value).__name__}` cannot be compiled",
-            help="Pass numbers, NumPy arrays, or tuples, NamedTuples and dataclasses of these.",
+            help="Draw the numbers before the call and pass the array."
+            if isinstance(value, np.random.Generator | np.random.RandomState)
+            else "Pass numbers, NumPy arrays, or tuples, NamedTuples and dataclasses of these.",
         )
     try:
         dtype = np.dtype(dtype)

@@ -119,6 +119,8 @@ class Tracer:
         self.state = State({}, {})
         self.frames: list[Frame] = []
         self.count = 0
+        self.inside: Span | None = None
+        """The call of a NumPy function written in the language, while that is inlined: the place of all its ops."""
         self.captures: list[tuple[np.ndarray, Cell, ArrayValue]] = []
         self.prologue = 0
         self.hints: dict[Any, Any] = {}
@@ -136,6 +138,8 @@ class Tracer:
         return self.state.frames[self.frames[-1].index]
 
     def span(self, node: ast.AST) -> Span:
+        if self.inside is not None:
+            return self.inside
         return Span(self.frames[-1].source, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
 
     def refuse(self, key: str, node: ast.AST | None = None, notes: Any = (), **fields: Any) -> NoReturn:

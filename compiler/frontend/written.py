@@ -1,0 +1,348 @@
+"""NumPy functions written in the language itself, inlined where they are called: their derivatives, batches and device
+code are those of the loops they are. Errors in them are told at the line of the call.
+
+Sorting is a merge sort of positions, stable, with NaN last; what is sorted is then gathered, so that the derivative of
+`np.sort` is the permutation. Formulas of `interp`, `gradient` and the percentiles are NumPy's, to the rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.compiler.frontend.intrinsics import stop_gradient
+
+# ruff: noqa: A002, E501, SIM102, SIM108, SIM114  # the language has no short-circuit; parameters are named as NumPy's
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
+
+# -- searching
+
+
+def _place(a, v, right):
+    """The number of elements of the sorted vector before v; NaN is the largest."""
+    low = 0
+    high = a.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if right:
+            on = not (v < a[middle] or (a[middle] != a[middle] and v == v))  # noqa: PLR0124
+        else:
+            on = a[middle] < v or (v != v and a[middle] == a[middle])  # noqa: PLR0124
+        if on:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def searchsorted(a, v, side="left"):
+    if side not in ("left", "right"):
+        raise ValueError("side must be 'left' or 'right'")
+    keys = stop_gradient(np.asarray(a))
+    if np.ndim(v) == 0:
+        return np.int64(_place(keys, stop_gradient(v), side == "right"))
+    wanted = stop_gradient(np.ravel(v))
+    made = np.zeros(wanted.shape[0], dtype=np.int64)
+    for k in range(wanted.shape[0]):
+        made[k] = _place(keys, wanted[k], side == "right")
+    return made.reshape(np.shape(v))
+
+
+def digitize(x, bins, right=False):
+    edges = np.asarray(bins)
+    for k in range(1, edges.shape[0]):
+        if edges[k] < edges[k - 1]:
+            raise ValueError("compiled np.digitize needs bins in ascending order")
+    return searchsorted(edges, x, side="left" if right else "right")
+
+
+def _between(x, xp, fp, left, right):
+    n = xp.shape[0]
+    made = fp[0]
+    if x != x:  # noqa: PLR0124
+        made = x
+    elif x < xp[0]:
+        made = left
+    elif x > xp[n - 1]:
+        made = right
+    else:
+        j = _place(stop_gradient(xp), stop_gradient(x), True) - 1
+        if j == n - 1:
+            made = fp[n - 1]
+        else:
+            slope = (fp[j + 1] - fp[j]) / (xp[j + 1] - xp[j])
+            made = slope * (x - xp[j]) + fp[j]
+            if made != made:  # noqa: PLR0124
+                made = slope * (x - xp[j + 1]) + fp[j + 1]
+                if x == xp[j]:
+                    made = fp[j]
+                elif made != made:  # noqa: PLR0124
+                    if fp[j] == fp[j + 1]:
+                        made = fp[j]
+    return made
+
+
+def interp(x, xp, fp, left=None, right=None):
+    places = np.asarray(xp, dtype=np.float64)
+    values = np.asarray(fp, dtype=np.float64)
+    n = places.shape[0]
+    if n == 0:
+        raise ValueError("array of sample points is empty")
+    if values.shape[0] != n:
+        raise ValueError("fp and xp are not of the same length.")
+    low = values[0] if left is None else np.float64(left)
+    high = values[n - 1] if right is None else np.float64(right)
+    if np.ndim(x) == 0:
+        return np.float64(_between(np.float64(x), places, values, low, high))
+    wanted = np.asarray(np.ravel(x), dtype=np.float64)
+    made = np.zeros(wanted.shape[0])
+    for k in range(wanted.shape[0]):
+        made[k] = _between(wanted[k], places, values, low, high)
+    return made.reshape(np.shape(x))
+
+
+# -- sums of products
+
+
+def _full(a, v):
+    n = a.shape[0]
+    m = v.shape[0]
+    if n == 0:
+        raise ValueError("a cannot be empty")
+    if m == 0:
+        raise ValueError("v cannot be empty")
+    made = np.zeros(n + m - 1, dtype=(a[0] * v[0]).dtype)
+    for k in range(m):
+        made[k : k + n] += v[k] * a
+    return made
+
+
+def _window(full, n, m, mode, first):
+    small = min(n, m)
+    large = max(n, m)
+    if mode == "full":
+        return full
+    if mode == "same":
+        return full[first : first + large].copy()
+    if mode == "valid":
+        return full[small - 1 : large].copy()
+    raise ValueError("mode must be 'full', 'same' or 'valid'")
+
+
+def convolve(a, v, mode="full"):
+    x = np.asarray(a)
+    y = np.asarray(v)
+    n = x.shape[0]
+    m = y.shape[0]
+    return _window(_full(x, y), n, m, mode, (min(n, m) - 1) // 2)
+
+
+def correlate(a, v, mode="valid"):
+    x = np.asarray(a)
+    y = np.asarray(v)
+    n = x.shape[0]
+    m = y.shape[0]
+    first = (m - 1) // 2 if n >= m else n - 1 - (n - 1) // 2
+    return _window(_full(x, y[::-1]), n, m, mode, first)
+
+
+def kron(a, b):
+    if np.ndim(a) == 1 and np.ndim(b) == 1:
+        return (a[:, None] * b[None, :]).reshape(a.shape[0] * b.shape[0])
+    if np.ndim(a) == 2 and np.ndim(b) == 2:
+        product = a[:, None, :, None] * b[None, :, None, :]
+        return product.reshape((a.shape[0] * b.shape[0], a.shape[1] * b.shape[1]))
+    raise ValueError("compiled np.kron takes two vectors or two matrices")
+
+
+def polyval(p, x):
+    c = np.asarray(p)
+    y = np.zeros_like(x) + np.zeros_like(c[0])
+    for k in range(c.shape[0]):
+        y = y * x + c[k]
+    return y
+
+
+def gradient(f, spacing=1.0):
+    y = np.asarray(f)
+    n = y.shape[0]
+    if n < 2:
+        raise ValueError(
+            "Shape of array too small to calculate a numerical gradient, at least 2 elements are required."
+        )
+    made = np.zeros_like(y / 1)
+    if np.ndim(spacing) == 0:
+        made[1:-1] = (y[2:] - y[:-2]) / (2.0 * spacing)
+        made[0] = (y[1] - y[0]) / spacing
+        made[n - 1] = (y[n - 1] - y[n - 2]) / spacing
+    else:
+        h = np.diff(spacing)
+        if h.shape[0] != n - 1:
+            raise ValueError("when 1d, distances must match the length of the corresponding dimension")
+        before = h[:-1]
+        after = h[1:]
+        made[1:-1] = (
+            -after / (before * (before + after)) * y[:-2]
+            + (after - before) / (before * after) * y[1:-1]
+            + before / (after * (before + after)) * y[2:]
+        )
+        made[0] = (y[1] - y[0]) / h[0]
+        made[n - 1] = (y[n - 1] - y[n - 2]) / h[n - 2]
+    return made
+
+
+# -- without NaN
+
+
+def _known(a):
+    x = np.asarray(a)
+    return x, x != x  # noqa: PLR0124
+
+
+def nansum(a, axis=None, keepdims=False):
+    x, lost = _known(a)
+    return np.sum(np.where(lost, np.zeros_like(x), x), axis=axis, keepdims=keepdims)
+
+
+def nanprod(a, axis=None, keepdims=False):
+    x, lost = _known(a)
+    return np.prod(np.where(lost, np.ones_like(x), x), axis=axis, keepdims=keepdims)
+
+
+def nanmean(a, axis=None, keepdims=False):
+    x, lost = _known(a)
+    count = np.sum(~lost, axis=axis, keepdims=keepdims)
+    return (nansum(x, axis, keepdims) / count).astype(np.mean(x[:0]).dtype)
+
+
+def nanvar(a, axis=None, ddof=0, keepdims=False):
+    x, lost = _known(a)
+    off = np.where(lost, np.zeros_like(x), x - nanmean(x, axis, True))
+    count = np.sum(~lost, axis=axis, keepdims=keepdims) - ddof
+    return (np.sum(off * off, axis=axis, keepdims=keepdims) / count).astype(np.mean(x[:0]).dtype)
+
+
+def nanstd(a, axis=None, ddof=0, keepdims=False):
+    return np.sqrt(nanvar(a, axis, ddof, keepdims))
+
+
+# -- sorting
+
+
+def _order(x):
+    """The positions of the elements in ascending order: NaN last, equal elements in their order."""
+    n = x.shape[0]
+    order = np.arange(n)
+    spare = np.zeros(n, dtype=np.int64)
+    width = 1
+    while width < n:
+        start = 0
+        while start < n:
+            middle = min(start + width, n)
+            end = min(start + 2 * width, n)
+            i = start
+            j = middle
+            for k in range(start, end):
+                second = i >= middle
+                if i < middle:
+                    if j < end:
+                        p = x[order[j]]
+                        q = x[order[i]]
+                        second = p < q or (q != q and p == p)  # noqa: PLR0124
+                if second:
+                    spare[k] = order[j]
+                    j += 1
+                else:
+                    spare[k] = order[i]
+                    i += 1
+            start = end
+        order[:] = spare
+        width *= 2
+    return order
+
+
+def _last(a, axis):
+    """The array with `axis` as its last; None: as a vector."""
+    if axis is None:
+        return np.ravel(a)
+    return np.moveaxis(np.asarray(a), axis, -1)
+
+
+def argsort(a, axis=-1):
+    x = _last(a, axis)
+    if x.ndim == 1:
+        return _order(stop_gradient(x))
+    rows = stop_gradient(x).reshape((-1, x.shape[-1]))
+    made = np.zeros(rows.shape, dtype=np.int64)
+    for k in range(rows.shape[0]):
+        made[k] = _order(rows[k])
+    return np.moveaxis(made.reshape(x.shape), -1, axis).copy()
+
+
+def _sorted(x):
+    if x.ndim == 1:
+        return x[_order(stop_gradient(x))]
+    rows = x.copy().reshape((-1, x.shape[-1]))
+    made = np.zeros_like(rows)
+    for k in range(rows.shape[0]):
+        made[k] = rows[k][_order(stop_gradient(rows[k]))]
+    return made.reshape(x.shape)
+
+
+def sort(a, axis=-1):
+    x = _last(a, axis)
+    if x.ndim == 1:
+        return _sorted(x)
+    return np.moveaxis(_sorted(x), -1, axis).copy()
+
+
+def quantile(a, q, axis=None):
+    """By linear interpolation, of one q."""
+    s = _sorted(_last(a, axis))
+    n = s.shape[-1]
+    if n == 0:
+        raise ValueError("the quantile of no elements")
+    if not (q >= 0 and q <= 1):  # noqa: SIM300
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    at = q * (n - 1)
+    first = min(int(np.floor(at)), n - 1)
+    t = at - first
+    low = s[..., first]
+    high = s[..., min(first + 1, n - 1)]
+    step = high - low
+    made = low + step * t if t < 0.5 else high - step * (1 - t)
+    return np.where(s[..., n - 1] != s[..., n - 1], s[..., n - 1], made)
+
+
+def percentile(a, q, axis=None):
+    return quantile(a, q / 100, axis)
+
+
+def median(a, axis=None):
+    s = _sorted(_last(a, axis))
+    n = s.shape[-1]
+    if n == 0:
+        raise ValueError("the median of no elements")
+    made = (s[..., (n - 1) // 2] + s[..., n // 2]) / 2
+    return np.where(s[..., n - 1] != s[..., n - 1], s[..., n - 1], made)
+
+
+class Written(NamedTuple):
+    """function: in the language. vectors: parameters that must be vectors. complex: whether arguments may be complex."""
+
+    function: Callable[..., Any]
+    vectors: tuple[str, ...] = ()
+    complex: bool = False
+
+
+WRITTEN: dict[Any, Written] = {
+    np.searchsorted: Written(searchsorted, ("a",)), np.digitize: Written(digitize, ("bins",)),
+    np.interp: Written(interp, ("xp", "fp")), np.convolve: Written(convolve, ("a", "v"), True),
+    np.correlate: Written(correlate, ("a", "v")), np.kron: Written(kron, (), True), np.polyval: Written(polyval, ("p",), True),
+    np.gradient: Written(gradient, ("f",), True), np.nansum: Written(nansum, (), True), np.nanprod: Written(nanprod, (), True),
+    np.nanmean: Written(nanmean, (), True), np.nanvar: Written(nanvar), np.nanstd: Written(nanstd), np.argsort: Written(argsort),
+    np.sort: Written(sort), np.quantile: Written(quantile), np.percentile: Written(percentile),
+    np.median: Written(median),
+}  # fmt: skip

@@ -1,0 +1,143 @@
+"""NumPy functions written in the language: against NumPy, and their derivatives against differences."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+
+rng = np.random.default_rng(0)
+X, Y, A = rng.standard_normal(7), rng.standard_normal(4), rng.standard_normal((3, 4, 5))
+KNOTS = np.sort(rng.standard_normal(6))
+HOLES = np.where(rng.uniform(size=(3, 4)) < 0.3, np.nan, rng.standard_normal((3, 4)))
+TIES = rng.integers(0, 3, 40)
+MODES, AXES = ("full", "same", "valid"), (None, 0, 1, -1)
+
+
+def case(f: Any, *args: Any, **options: Any) -> Any:
+    return f, args, options
+
+
+CASES: dict[str, Any] = {
+    **{f"{f.__name__} {k}": case(f, A, axis=k) for f in (np.cumsum, np.cumprod, np.argmax, np.argmin, np.sort, np.median) for k in AXES},
+    **{f"{f.__name__} {x.dtype} {x.ndim}": case(f, x) for f in (np.cumsum, np.cumprod, np.argmax, np.argmin, np.sort)
+       for x in (TIES, TIES.astype(np.uint8), X.astype(np.float32), TIES.reshape(8, 5), TIES > 1)},
+    **{f"{f.__name__} {m} {len(a)} {len(b)}": case(f, a, b, mode=m) for f in (np.convolve, np.correlate) for m in MODES
+       for a, b in ((X, Y), (Y, X), (X, X), (X[:6], Y[:3]), (X[:1], Y), (TIES, TIES[:4]), (TIES.astype(np.int8), TIES[:5]))},
+    **{f"{f.__name__} {k}": case(f, HOLES, axis=k) for f in (np.nansum, np.nanprod, np.nanmean, np.nanvar, np.nanstd, np.argmax, np.sort, np.median) for k in AXES},
+    **{f"searchsorted {s} {x.dtype}": case(np.searchsorted, np.append(x, x[-1:]), np.append(x, x[2]), side=s) for s in ("left", "right") for x in (KNOTS, np.sort(TIES))},
+    "searchsorted number": case(np.searchsorted, KNOTS, 0.1),
+    "searchsorted nan": case(np.searchsorted, np.array([0.0, 1, np.nan, np.nan]), np.array([np.nan, 2.0]), side="right"),
+    "searchsorted empty": case(np.searchsorted, KNOTS[:0], X),
+    "searchsorted matrix": case(np.searchsorted, KNOTS, A),
+    "digitize": case(np.digitize, X, KNOTS), "digitize right": case(np.digitize, KNOTS, KNOTS, right=True),
+    "interp": case(np.interp, np.linspace(-3, 3, 50), KNOTS, X[:6]), "interp matrix": case(np.interp, A, KNOTS, X[:6]),
+    "interp ends": case(np.interp, np.array([-9.0, 9, np.nan]), KNOTS, X[:6], -1.0, 2.0),
+    "interp at knots": case(np.interp, KNOTS, KNOTS, X[:6]), "interp number": case(np.interp, 0.3, KNOTS, X[:6]),
+    "interp integers": case(np.interp, TIES, np.array([0, 1, 2]), np.array([3, 1, 2])),
+    "interp one knot": case(np.interp, X, KNOTS[:1], X[:1]),
+    "interp infinite": case(np.interp, np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0]), np.array([1.0, np.inf])),
+    "convolve complex": case(np.convolve, X + 1j, Y - 2j),
+    "kron": case(np.kron, X, Y), "kron matrices": case(np.kron, A[0], A[1]), "outer": case(np.outer, A[0], X),
+    "polyval": case(np.polyval, Y, A), "polyval number": case(np.polyval, Y, 0.5), "polyval integers": case(np.polyval, TIES[:3], X),
+    "gradient": case(np.gradient, X), "gradient spacing": case(np.gradient, X[:6], 0.25), "gradient places": case(np.gradient, X[:6], KNOTS),
+    "gradient float32": case(np.gradient, X.astype(np.float32)),
+    "sort of nan": case(np.sort, np.array([1.0, np.nan, -1, np.inf, np.nan, -np.inf])),
+    "sort of none": case(np.sort, X[:0]),
+    "argsort": case(np.argsort, X), "argsort rows": case(np.argsort, A), "argsort columns": case(np.argsort, A, axis=0),
+    "argsort of nan": case(np.argsort, np.array([1.0, 3.0, -1, np.inf, np.nan, -np.inf])),
+    **{f"quantile {q} {k}": case(np.quantile, A, q, axis=k) for q in (0.0, 0.2, 0.9, 1.0) for k in AXES},
+    "percentile": case(np.percentile, X, 30.0), "percentile of nan": case(np.percentile, HOLES, 30, axis=1),
+    "median of float32": case(np.median, X.astype(np.float32)), "median even": case(np.median, Y), "median of integers": case(np.median, TIES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_as_numpy(name: str) -> None:
+    f, args, options = CASES[name]
+    with np.errstate(all="ignore"):
+        want = f(*args, **options)
+    g = partial(f, **options)
+    got = wg.jit(lambda *xs: g(*xs))(*args)
+    assert (np.asarray(got).dtype, np.shape(got)) == (np.asarray(want).dtype, np.shape(want))
+    single = np.asarray(want).dtype == np.float32
+    np.testing.assert_allclose(got, want, rtol=1e-5 if single else 1e-12, atol=1e-6 if single else 1e-13)
+
+
+SMOOTH = [
+    name for name, (f, args, options) in CASES.items()
+    if all(np.asarray(x).dtype == np.float64 and np.all(np.isfinite(x)) for x in args if isinstance(x, np.ndarray))
+    and any(isinstance(x, np.ndarray) and x.size for x in args) and np.asarray(f(*args, **options)).dtype == np.float64
+    and name != "interp at knots"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_derivative(name: str) -> None:
+    f, args, options = CASES[name]
+    g = partial(f, **options)
+
+    def loss(*xs: Any) -> Any:
+        return np.sum(np.sin(g(*xs)))
+
+    for position in [k for k, x in enumerate(args) if isinstance(x, np.ndarray)]:
+        step = 1e-6 * np.random.default_rng(1).standard_normal(args[position].shape)
+        ends = [loss(*args[:position], args[position] + s * step, *args[position + 1 :]) for s in (1, -1)]
+        found = np.sum(wg.grad(loss, wrt=position)(*args) * step)
+        assert 1e6 * found == pytest.approx(1e6 * (ends[0] - ends[1]) / 2, rel=1e-4, abs=1e-7)
+
+
+def test_derivative_at_a_knot_and_around_nan() -> None:
+    slope = wg.grad(lambda x: np.interp(x, np.array([0.0, 1.0, 3.0]), np.array([1.0, 2.0, 8.0])))
+    assert [slope(x) for x in (0.5, 1.0, 2.0, 4.0)] == [1.0, 3.0, 3.0, 0.0]
+    got = wg.grad(lambda x: np.nansum(x * x))(np.array([1.0, np.nan, 3.0]))
+    np.testing.assert_array_equal(got[[0, 2]], [2.0, 6.0])
+
+
+@pytest.mark.parametrize("name", ["sort", "interp", "convolve", "argmax", "cumsum", "median"])
+def test_batches(name: str) -> None:
+    f: Any = {
+        "sort": np.sort, "interp": lambda x: np.interp(x, np.arange(3.0), np.array([1.0, 0.0, 4.0])), "argmax": np.argmax,
+        "convolve": lambda x: np.convolve(x, x[:3], "same"), "cumsum": np.cumsum, "median": np.median,
+    }[name]  # fmt: skip
+    rows = np.random.default_rng(3).standard_normal((4, 6))
+    np.testing.assert_allclose(wg.batch(lambda x: f(x))(rows), [f(r) for r in rows], rtol=1e-12)
+
+
+def test_the_sort_is_stable() -> None:
+    np.testing.assert_array_equal(wg.jit(lambda x: np.argsort(x))(TIES), np.argsort(TIES, kind="stable"))
+
+
+REFUSED: dict[str, Any] = {
+    "of vectors": (lambda x: np.convolve(x, x), A), "complex": (lambda x: np.sort(x), X + 1j),
+    "kind": (lambda x: np.sort(x, kind="heapsort"), X), "edge_order": (lambda x: np.gradient(x, edge_order=2), X),
+    "mode": (lambda x: np.convolve(x, x, "other"), X), "descending": (lambda x: np.digitize(x, x), np.array([2.0, 1.0])),
+    "empty": (lambda x: np.convolve(x, x), X[:0]), "lengths": (lambda x: np.interp(x, x, x[1:]), KNOTS),
+    "no median": (lambda x: np.median(x), X[:0]), "no extreme": (lambda x: np.argmax(x, axis=1), A[:, :0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals(name: str) -> None:
+    f, x = REFUSED[name]
+    with pytest.raises(Exception, match=r"test_library\.py") as error:
+        wg.jit(f)(x)
+    assert "written.py" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: wg.jit(lambda x, r: x + r.normal())(X, np.random.default_rng(0)),
+        lambda: wg.jit(lambda x: x + rng.standard_normal())(X),
+        lambda: wg.jit(lambda x: x + np.random.rand(7))(X),
+    ],
+    ids=["argument", "captured", "global state"],
+)
+def test_random_numbers_are_drawn_before(call: Any) -> None:
+    with pytest.raises(wg.errors.WengertError, match="Draw the numbers before the call and pass the array"):
+        call()
