@@ -13,6 +13,7 @@ from wengert.compiler.diag.errors import OptionError
 from wengert.magics import panel, present
 from wengert.magics.options import LINE_HELP
 from wengert.magics.session import Session
+from wengert.magics.tour import tour
 
 
 def run(session: Session, line: str) -> None:
@@ -129,7 +130,9 @@ def _compare(session: Session, rest: str) -> None:
 
 
 def _tour(session: Session, rest: str) -> None:
-    print("%wengert tour will come with the guided notebooks; see the README until then")
+    if rest.strip():
+        raise UsageError("%wengert tour takes no arguments")
+    tour(session)
 
 
 COMMANDS: dict[str, Callable[[Session, str], None]] = {

@@ -23,7 +23,7 @@ LINE_HELP = """\
 %wengert settings [view on|off]              whether %%autodiff, %%batch and %%offload show their panel
 %wengert check f(x)                          the derivative check and pitfall report
 %wengert compare f(x)                        on CPU and device: the largest difference in ULPs
-%wengert tour                                (will come) the guided notebooks
+%wengert tour                                a walk through the panel on a small function
 
 f is a compiled function: of a cell under %%autodiff, %%batch or %%offload, or of wg.jit(f), wg.grad(f), ..."""
 

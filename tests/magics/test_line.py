@@ -78,7 +78,13 @@ def test_refused_in_one_line(with_f, line, message):
 
 
 def test_what_will_come_is_said(with_f):
-    assert "will come" in with_f("%wengert tour")
+    said = with_f("%wengert tour")
+    slope, step = 1.0, 2.0
+    for _ in range(5):
+        slope, step = slope * (1 - 0.2 * step), step - 0.1 * step * step
+    assert f"tour_decay(2.0) is {step:.6g}" in said and f"grad_tour_decay(2.0), is {slope:.6g}." in said
+    assert "tour_decay/grad_tour_decay compiled for" in said.replace(", ", "/")
+    assert with_f("%wengert tour now") == "UsageError: %wengert tour takes no arguments"
 
 
 def test_check_prints_a_report(with_f):
