@@ -971,3 +971,31 @@ def test_prange_rows_and_histogram():
             bins[idx[k]] += 1.0
 
     check(f, M.copy(), np.zeros(5), np.array([0, 1, 1, 4]))
+
+
+@pytest.mark.parametrize("limit", [-9.0, 0.5, 99.0])
+def test_else_of_a_loop_left_by_break(limit):
+    """What the `else` assigns does not replace what was there at the `break`."""
+
+    def counted(x, limit):
+        found = -2
+        for k in range(len(x)):
+            if x[k] > limit:
+                found = k
+                break
+        else:
+            found = -1
+        return found
+
+    def conditional(x, limit):
+        k = 0
+        while k < len(x):
+            if x[k] > limit:
+                break
+            k += 1
+        else:
+            k = -1
+        return k
+
+    check(counted, X, limit)
+    check(conditional, X, limit)
