@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import creation, functions, masks, reductions, shapes
-from wengert.compiler.frontend.arithmetic import convert, dtype_and_weakness
+from wengert.compiler.frontend import complexes, creation, functions, masks, reductions, shapes
+from wengert.compiler.frontend.arithmetic import convert
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
@@ -39,9 +39,11 @@ def item(tracer: Tracer, a: Object, *index: Object) -> Object:
 ARRAY_METHODS: dict[str, Any] = {
     **reductions.METHODS, **shapes.METHODS, **masks.METHODS, "copy": creation.copy, "astype": astype, "fill": fill, "item": item,
     "dot": functions.FUNCTIONS[np.dot], "clip": lambda t, a, min=NONE, max=NONE: functions.clip(t, a, min, max),
-    "round": functions.rounded,
+    "round": functions.rounded, **complexes.METHODS,
 }  # fmt: skip
-SCALAR_METHODS = ("copy", "astype", "item", "sum", "mean", "max", "min", "round", "any", "all", "prod", "clip")
+SCALAR_METHODS = (
+    "copy", "astype", "item", "sum", "mean", "max", "min", "round", "any", "all", "prod", "clip", "conj", "conjugate",
+)  # fmt: skip
 METHOD_HELP = {
     "sort": "Sort before the compiled function.", "append": "Allocate an array with np.zeros and fill it.",
     "tolist": "Return the array.",
@@ -127,22 +129,18 @@ def of_array(tracer: Tracer, owner: Array, name: str, node: ast.AST) -> Object:
     if name == "dtype":
         return Static(owner.dtype.numpy)
     if name in ("real", "imag"):
-        return real_part(tracer, owner, name, node)
+        return complexes.part(tracer, owner, name)
     if name in ARRAY_METHODS:
         return Method(owner, ARRAY_METHODS[name], name)
     tracer.refuse("method", node, name=name, help=METHOD_HELP.get(name, ""))
 
 
-def real_part(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object:
-    if dtype_and_weakness(owner)[0].kind == "c":  # type: ignore[index]
-        tracer.refuse("real_part", node)
-    return owner if name == "real" else creation.zeros_like(tracer, owner)
-
-
 def of_number(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object:
     dtype, weak = scalar_type(owner)  # type: ignore[misc]
     if name in ("real", "imag"):
-        return real_part(tracer, owner, name, node)
+        return complexes.part(tracer, owner, name)
+    if name == "conjugate" and weak:
+        return Method(owner, complexes.conjugate, name)
     if not weak and name in ("shape", "ndim", "size", "dtype"):
         known: dict[str, Object] = {"shape": Tuple(tuple, ()), "ndim": Static(0), "size": Static(1)}
         return known.get(name, Static(dtype.numpy))

@@ -139,7 +139,7 @@ class BodyEnd:
         for path, a, b in pairs:
             if a == b and len(forward[root(a.cell)]) == 1 == len(backward[root(b.cell)]):
                 continue
-            plain = a.view is None and b.view is None and type(a.cell) is Cell and type(b.cell) is Cell
+            plain = a.is_whole and b.is_whole and type(a.cell) is Cell and type(b.cell) is Cell
             known = plain and len(forward[a.cell]) == 1 == len(backward[b.cell]) and not b.cell.alias_of
             suspected = any(is_suspected(state, x.cell) for state in (start, self.tracer.state) for x in (a, b))
             if not known or suspected:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler import ops as rows
-from wengert.compiler.frontend import creation, einsum, linalg, masks, products, reductions, shapes
+from wengert.compiler.frontend import complexes, creation, einsum, linalg, masks, products, reductions, shapes
 from wengert.compiler.frontend.arithmetic import (
     apply,
     binary,
@@ -345,10 +345,6 @@ FUNCTIONS |= {
 # -- Python's own
 
 
-def absolute(tracer: Tracer, x: Object) -> Object:
-    return Static(abs(x.value)) if is_number(x) else apply(tracer, "absolute", (x,))  # type: ignore[union-attr]
-
-
 def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
     """min and max of numbers: the first one unless a later one is strictly smaller (larger)."""
 
@@ -467,11 +463,11 @@ def constant_of_derivatives(tracer: Tracer, x: Object) -> Object:
 
 
 FUNCTIONS |= {
-    abs: absolute, min: extreme(ast.Lt, reductions.MIN), max: extreme(ast.Gt, reductions.MAX), sum: total, len: length,
+    min: extreme(ast.Lt, reductions.MIN), max: extreme(ast.Gt, reductions.MAX), sum: total, len: length,
     float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
     all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: no_print,
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
-    stop_gradient: constant_of_derivatives,
+    stop_gradient: constant_of_derivatives, **complexes.COMPLEX,
 }  # fmt: skip
 
 RANDOM = "Draw the numbers before the call and pass the array."

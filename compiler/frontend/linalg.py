@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, reductions
+from wengert.compiler.frontend import arithmetic, complexes, reductions
 from wengert.compiler.frontend.arithmetic import ONE, common_extents, require_same
 from wengert.compiler.frontend.creation import array_only, eye
 from wengert.compiler.frontend.index import Affine
@@ -139,13 +139,13 @@ def _decomposed(tracer: Tracer, name: str, a: Object) -> tuple[ArrayValue, Affin
 def norm(tracer: Tracer, x: Object, ord: Object = NONE, axis: Object = NONE, keepdims: Object = FALSE) -> Object:
     """Orders of matrices that are not a sum of squares; the rest is in reductions."""
     item = array_only(tracer, x)
-    of_matrix = item.rank == 2 and axis == NONE and keepdims == FALSE and item.dtype.kind != "c"
+    of_matrix = item.rank == 2 and axis == NONE and keepdims == FALSE
     if of_matrix and ord in (Static(2), Static(-2), Static("nuc")):
         pick = {2: reductions.MAX, -2: reductions.MIN, "nuc": reductions.SUM}[ord.value]  # type: ignore[union-attr]
         return pick(tracer, svdvals(tracer, item))
     if of_matrix and isinstance(ord, Static) and ord.value in (1, -1, np.inf, -np.inf):
         along = Static(0 if abs(ord.value) == 1 else 1)
-        sums = reductions.SUM(tracer, arithmetic.apply(tracer, "absolute", (_float(tracer, item),)), along)
+        sums = reductions.SUM(tracer, complexes.absolute(tracer, _float(tracer, item)), along)
         return (reductions.MAX if ord.value > 0 else reductions.MIN)(tracer, sums)
     return reductions.norm(tracer, x, ord, axis, keepdims)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -254,7 +254,7 @@ class Merger:
             raise Mismatch
         movable = (
             a.cell is not b.cell
-            and a.view == b.view
+            and (a.view, a.part) == (b.view, b.part)
             and self.visible_view(a)
             and self.partners[0][a.cell] <= {b.cell}
             and self.partners[1][b.cell] <= {a.cell}
@@ -271,12 +271,12 @@ class Merger:
             if cell is None:
                 cell = self.cells[a.cell, b.cell] = self.new_cell(name, a.cell, b.cell)
                 self.cell_slot(cell, a.cell, b.cell)
-            merged = Array(cell, a.view)
+            merged = replace(a, cell=cell)
             return lambda results: merged
         aliases = {root(x.cell) for x in (a, b) if not self.only_here(x.cell)}
         aliases |= {other for x in (a, b) for other in x.cell.alias_of}
         cell = self.new_cell(name, a.cell, b.cell)
-        cell.rank, cell.alias_of = a.rank, frozenset(aliases)
+        cell.rank, cell.dtype, cell.alias_of = a.rank, a.dtype, frozenset(aliases)
         contents = [self.on(k, partial(self.tracer.read, x)) for k, x in enumerate((a, b))]
         self.content_slot(cell, contents[0], contents[1])
         return lambda results: Array(cell)
@@ -325,7 +325,7 @@ class Merger:
         if isinstance(item, Array):
             if (item.cell in self.before.cells or item.cell.captured) and self.visible_view(item):
                 return lambda results: item
-            whole = item.view is None and type(item.cell) is Cell and not item.cell.alias_of
+            whole = item.is_whole and type(item.cell) is Cell and not item.cell.alias_of
             known = self.cells.get((item.cell, None))
             if whole and known is not None:
                 return lambda results: Array(known)
@@ -333,7 +333,7 @@ class Merger:
             pair = [content.value]
             pair.insert(1 - side, self.on(1 - side, lambda: dummy(self.tracer, content.value.type)))
             cell = self.new_cell(name, item.cell, None)
-            cell.rank = item.rank
+            cell.rank, cell.dtype = item.rank, item.dtype
             if whole and self.partners[side][item.cell] <= {None}:
                 self.cells[item.cell, None] = cell
             elif not self.only_here(item.cell):

@@ -55,7 +55,6 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "is": (_U, "`is` works only with None and with objects known at compile time", "Use `==`."),
     "in": (_U, "`in` works only for tuples and lists of known length", "Use `np.any(a == x)`."),
     "static_division": (_C, "division by zero", None),
-    "real_part": (_U, "real and imaginary parts of complex arrays cannot be compiled yet", "Pass real and imaginary parts as two arrays."),
     # calls
     "call": (_U, "`{name}` cannot be compiled", "{help}"),
     "call_argument": (_U, "`{name}` with these arguments cannot be compiled: {problem}", None),
@@ -64,6 +63,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "not_callable": (_T, "{what} cannot be called", None),
     "method": (_U, "arrays have no `.{name}` in compiled code", "{help}"),
     "attribute": (_U, "{what} has no attribute `{name}` in compiled code", "{help}"),
+    "shape_store": (_U, "`{name}.shape` cannot be assigned: other names or the caller see the same array", "Write `{name} = {name}.reshape(...)`."),
     "attribute_store": (_U, "fields cannot be assigned in compiled code", "Make a new object with `dataclasses.replace(...)`, or write the field's array with `[...] =`."),
     "out_argument": (_U, "`out=` cannot be compiled", "Assign the result: `x[...] = f(...)`; it is done in place."),
     "static_needed": (_U, "{what} must be known at compile time", "Write it as a constant."),

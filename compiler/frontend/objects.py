@@ -2,7 +2,7 @@
 
     object ::= Static(value)              known at compile time: Python numbers, strings, None, functions, modules, types
              | Scalar(value, weak)        a number known at run time
-             | Array(cell, view)          a reference to (part of) an array's storage; aliases share the cell
+             | Array(cell, view, part)    a reference to (part of) an array's storage; aliases share the cell
              | Tuple(kind, items)         tuple, list, NamedTuple or dataclass of fixed length
              | Closure | Method | Partial callables of the program
              | Unset(reason)              may be unbound here; reading it is an error that gives the reason
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeGuard
 from wengert.compiler.diag.span import Span
 from wengert.compiler.frontend.index import Affine
 from wengert.compiler.ir.core import Value
-from wengert.compiler.ir.types import DType
+from wengert.compiler.ir.types import PART, DType
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,15 @@ NEW = -1
 
 @dataclass(frozen=True, slots=True)
 class Array:
+    """part: "real" or "imag" where it is that part of a complex array, else ""."""
+
     cell: Cell
     view: View | None = None
+    part: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.view is None and not self.part
 
     @property
     def rank(self) -> int:
@@ -115,7 +122,7 @@ class Array:
 
     @property
     def dtype(self) -> DType:
-        return self.cell.dtype
+        return PART[self.cell.dtype] if self.part else self.cell.dtype
 
 
 @dataclass(frozen=True, slots=True)

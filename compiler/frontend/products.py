@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler.frontend import complexes
 from wengert.compiler.frontend.arithmetic import apply, broadcast_to, common_extents, operand, require_same, resolve
 from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple
@@ -94,8 +95,8 @@ def inner(tracer: Tracer, a: Object, b: Object) -> Object:
 
 def vdot(tracer: Tracer, a: Object, b: Object) -> Object:
     x, y = array_only(tracer, a), array_only(tracer, b)
-    if "c" in (x.dtype.kind, y.dtype.kind):
-        tracer.refuse("real_part")
+    if x.dtype.kind == "c":
+        x = array_only(tracer, complexes.conjugate(tracer, x))
     if x.rank != y.rank:
         tracer.refuse("contract", name="np.vdot", problem="arrays of different dimensions")
     every = tuple(range(x.rank))

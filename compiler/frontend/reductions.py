@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic
+from wengert.compiler.frontend import arithmetic, complexes
 from wengert.compiler.frontend.arithmetic import ONE, apply, binary, cast
 from wengert.compiler.frontend.creation import array_only, as_array, axis_within, dtype_from
 from wengert.compiler.frontend.gather import counted, empty
@@ -18,7 +18,7 @@ from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.ir.core import Value
-from wengert.compiler.ir.types import BOOL, C64, C128, F32, F64, I64, U64, DType
+from wengert.compiler.ir.types import BOOL, F64, I64, PART, U64, DType
 
 
 def axes_from(tracer: Tracer, item: Object, rank: int) -> tuple[int, ...]:
@@ -100,7 +100,7 @@ def mean(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE, k
     axes = axes_from(tracer, axis, item.rank)
     total = SUM(tracer, item, axis, NONE, keepdims)
     extents = tracer.extents(item)
-    real = {C64: F32, C128: F64}.get(item.dtype, item.dtype)
+    real = PART.get(item.dtype, item.dtype)
     return binary(tracer, DIVIDE, total, Scalar(count_of(tracer, extents, axes, real), False))
 
 
@@ -108,17 +108,16 @@ def variance(
     tracer: Tracer, a: Object, axis: Object = NONE, ddof: Object = Static(0), keepdims: Object = FALSE
 ) -> Object:
     item = array_only(tracer, a)
-    if item.dtype.kind == "c":
-        tracer.refuse("real_part")
     if item.dtype.kind in "biu":
         item = arithmetic.convert(tracer, item, F64)  # type: ignore[assignment]
     axes = axes_from(tracer, axis, item.rank)
     centre = mean(tracer, item, axis, keepdims=Static(True))
     off = apply(tracer, "subtract", (item, centre))
-    total = SUM(tracer, apply(tracer, "multiply", (off, off)), axis, NONE, keepdims)
-    count = count_of(tracer, tracer.extents(item), axes, item.dtype)
+    total = SUM(tracer, complexes.squared_modulus(tracer, off), axis, NONE, keepdims)
+    real = PART.get(item.dtype, item.dtype)
+    count = count_of(tracer, tracer.extents(item), axes, real)
     if ddof != Static(0):
-        count = tracer.builder.emit("subtract", count, arithmetic.scalar_value(tracer, ddof, item.dtype))
+        count = tracer.builder.emit("subtract", count, arithmetic.scalar_value(tracer, ddof, real))
     return binary(tracer, DIVIDE, total, Scalar(count, False))
 
 
@@ -141,16 +140,14 @@ def average(tracer: Tracer, a: Object, axis: Object = NONE, weights: Object = NO
 
 def norm(tracer: Tracer, x: Object, ord: Object = NONE, axis: Object = NONE, keepdims: Object = FALSE) -> Object:
     item = array_only(tracer, x)
-    if item.dtype.kind == "c":
-        tracer.refuse("real_part")
     if item.dtype.kind in "biu":
         item = arithmetic.convert(tracer, item, F64)  # type: ignore[assignment]
-    size = apply(tracer, "absolute", (item,))
+    size = complexes.absolute(tracer, item)
     if ord in (Static(1), Static(float("inf"))) and (item.rank == 1 or isinstance(axis, Static) and axis != NONE):
         return (SUM if ord == Static(1) else MAX)(tracer, size, axis, NONE, keepdims)
     if ord not in (NONE, Static(2), Static("fro")) or (ord == Static(2) and item.rank > 1 and axis == NONE):
         tracer.refuse("call", name="np.linalg.norm of this order", help="Write it out: `np.sqrt(np.sum(x * x))`.")
-    return apply(tracer, "sqrt", (SUM(tracer, apply(tracer, "multiply", (item, item)), axis, NONE, keepdims),))
+    return apply(tracer, "sqrt", (SUM(tracer, complexes.squared_modulus(tracer, item), axis, NONE, keepdims),))
 
 
 def trace(tracer: Tracer, a: Object, offset: Object = Static(0)) -> Object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -44,7 +45,7 @@ def under(tracer: Tracer, item: Array, extents: tuple[Affine, ...]) -> Array:
     if tracer.extents(item) == extents:
         return item
     base = root(item.cell)
-    if item.view is None and base.contiguous and not base.pinned:
+    if item.is_whole and base.contiguous and not base.pinned:
         cell = Reshaped(item.cell.name, item.dtype, len(extents), tracer.builder.span, parent=item, extents=extents)
         return Array(cell)
     content = tracer.read(item)
@@ -143,7 +144,7 @@ def transpose(tracer: Tracer, a: Object, *axes: Object) -> Object:
 def permuted(tracer: Tracer, item: Array, order: list[int]) -> Array:
     view = whole(tracer, item)
     return simplified(
-        tracer, Array(item.cell, View(view.starts, view.sizes, view.steps, tuple(view.order[k] for k in order)))
+        tracer, replace(item, view=View(view.starts, view.sizes, view.steps, tuple(view.order[k] for k in order)))
     )
 
 
@@ -173,7 +174,7 @@ def flip(tracer: Tracer, m: Object, axis: Object = NONE) -> Object:
 def expand_dims(tracer: Tracer, a: Object, axis: Object) -> Object:
     item = array_only(tracer, a)
     view, at = whole(tracer, item), axis_within(tracer, axis, item.rank + 1)
-    return Array(item.cell, View(view.starts, view.sizes, view.steps, (*view.order[:at], NEW, *view.order[at:])))
+    return replace(item, view=View(view.starts, view.sizes, view.steps, (*view.order[:at], NEW, *view.order[at:])))
 
 
 def squeeze(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
@@ -214,7 +215,7 @@ def contiguous(tracer: Tracer, a: Object) -> Object:
     """np.ascontiguousarray: the array itself or a copy, which only its strides tell; so read-only for arguments."""
     item = array_only(tracer, a)
     base = root(item.cell)
-    if item.view is None and base.contiguous and not base.pinned:
+    if item.is_whole and base.contiguous and not base.pinned:
         return item
     made = tracer.fresh(tracer.read(item))
     made.cell.alias_of = frozenset({base})

@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic
+from wengert.compiler.frontend import arithmetic, complexes
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, dtype_and_weakness
 from wengert.compiler.frontend.gather import (
     arrays_for_lists,
@@ -20,8 +20,19 @@ from wengert.compiler.frontend.gather import (
 )
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.masks import picked
-from wengert.compiler.frontend.merge import describe, to_value
-from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Scalar, Static, Tuple, is_number
+from wengert.compiler.frontend.merge import describe, root, to_value
+from wengert.compiler.frontend.objects import (
+    Array,
+    ArrayValue,
+    Cell,
+    Object,
+    Scalar,
+    Static,
+    Tuple,
+    arrays_in,
+    is_number,
+)
+from wengert.compiler.frontend.shapes import reshape
 from wengert.compiler.frontend.subscripts import subscript_items
 from wengert.compiler.frontend.tracer import SERVICES, STATEMENTS, Tracer, handles
 from wengert.compiler.frontend.views import element, fitted, indexed, store, store_element, write
@@ -38,9 +49,26 @@ def assign(tracer: Tracer, target: ast.expr, item: Object) -> None:
     elif isinstance(target, ast.Subscript):
         store_subscript(tracer, target, item)
     elif isinstance(target, ast.Attribute):
-        tracer.refuse("attribute_store", target)
+        store_attribute(tracer, target, item)
     else:
         tracer.refuse("starred", target)
+
+
+def store_attribute(tracer: Tracer, target: ast.Attribute, item: Object) -> None:
+    """`z.real = x`, and `x.shape = s` of an array that only this name refers to. Fields of structures are refused."""
+    owner = tracer.evaluate(target.value)
+    if isinstance(owner, Array) and target.attr in ("real", "imag"):
+        held = complexes.part(tracer, owner, target.attr)
+        if isinstance(held, Array) and (held.part or target.attr == "real"):
+            store(tracer, held, item)
+            return
+    if isinstance(owner, Array) and target.attr == "shape" and isinstance(target.value, ast.Name):
+        same = [n for n, other in tracer.names.items() if any(root(a.cell) is root(owner.cell) for a in arrays_in(other))]
+        if owner.is_whole and not root(owner.cell).pinned and same == [target.value.id]:
+            tracer.names[target.value.id] = reshape(tracer, owner, item)
+            return
+        tracer.refuse("shape_store", target, name=target.value.id)
+    tracer.refuse("attribute_store", target)
 
 
 def name_it(tracer: Tracer, name: str, item: Object) -> None:
@@ -212,7 +240,7 @@ def update_element(tracer: Tracer, part: Array, kind: type[ast.AST], item: Objec
         and not isinstance(item, Array)
         and (known[0] == part.dtype or (known[1] and fits_weakly(known[0], part)))
     )
-    if kind in (ast.Add, ast.Sub) and own and part.dtype.kind in "if":
+    if kind in (ast.Add, ast.Sub) and own and part.dtype.kind in "if" and not part.part:
         value = to_value(tracer, item, part.dtype)
         if kind is ast.Sub:
             value = tracer.builder.emit("negative", value)

@@ -7,6 +7,7 @@ v[0] = 3.0            update of the cell of u at [1]
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wengert.compiler.frontend.arithmetic import ONE, as_array, broadcast_to, cast, require_same, scalar_value
 from wengert.compiler.frontend.index import Affine, Term, atom, number
@@ -45,13 +46,16 @@ def simplified(tracer: Tracer, array: Array) -> Array:
     if view is None:
         return array
     base = tracer.extents(Array(array.cell))
-    trivial = all(s == number(0) for s in view.starts) and set(view.steps) <= {1} and view.sizes == base
+    trivial = not array.part and all(s == number(0) for s in view.starts) and set(view.steps) <= {1} and view.sizes == base
     return Array(array.cell) if trivial and view.order == tuple(range(len(base))) else array
 
 
 @provides("read")
 def read(tracer: Tracer, array: Array) -> ArrayValue:
     """The value of (a part of) an array as it is now."""
+    if array.part:
+        content = read(tracer, replace(array, part=""))
+        return ArrayValue(tracer.builder.emit(array.part, content.value), content.extents)
     content = tracer.content(array.cell)
     view = array.view
     if view is None:
@@ -81,6 +85,13 @@ def read(tracer: Tracer, array: Array) -> ArrayValue:
     return ArrayValue(value, extents)
 
 
+def with_part(tracer: Tracer, part: str, value: Value, rest: Value) -> Value:
+    """A complex number of which one part is `value`; the other is that of `rest`, or `rest` itself where that is real."""
+    if rest.type.dtype.kind == "c":
+        rest = tracer.builder.emit("imag" if part == "real" else "real", rest)
+    return tracer.builder.emit("complex", *((value, rest) if part == "real" else (rest, value)))
+
+
 def load(tracer: Tracer, value: Value, index: Sequence[Affine]) -> Value:
     return tracer.builder.emit("load", value, *(tracer.index.value(i) for i in index))
 
@@ -88,6 +99,12 @@ def load(tracer: Tracer, value: Value, index: Sequence[Affine]) -> Value:
 @provides("write")
 def write(tracer: Tracer, array: Array, content: ArrayValue, accumulate: bool = False) -> None:
     """Replace (or add to) a part of an array by a value of exactly its shape and dtype."""
+    if array.part:
+        both = replace(array, part="")
+        other = tracer.constant(0, array.dtype) if accumulate else None
+        joined = with_part(tracer, array.part, content.value, read(tracer, both).value if other is None else other)
+        write(tracer, both, ArrayValue(joined, content.extents), accumulate)
+        return
     view = array.view
     if view is None and not accumulate:
         tracer.put(array.cell, content)
@@ -265,7 +282,7 @@ def indexed(tracer: Tracer, array: Array, items: Sequence[Object]) -> Array:
     if array.view is None and len(items) == array.rank and all(isinstance(i, Scalar) or is_number(i) for i in items):
         extents = tracer.extents(array)
         places = tuple(checked(tracer, as_index(tracer, i), extents[k], k) for k, i in enumerate(items))
-        return Array(array.cell, View(places, (ONE,) * array.rank, (1,) * array.rank, ()))
+        return replace(array, view=View(places, (ONE,) * array.rank, (1,) * array.rank, ()))
     view = whole(tracer, array)
     starts, sizes, steps = list(view.starts), list(view.sizes), list(view.steps)
     order: list[int] = []
@@ -289,7 +306,7 @@ def indexed(tracer: Tracer, array: Array, items: Sequence[Object]) -> Array:
             if base != NEW:
                 starts[base], sizes[base] = starts[base] + within * steps[base], ONE
         axis += 1
-    return simplified(tracer, Array(array.cell, View(tuple(starts), tuple(sizes), tuple(steps), tuple(order))))
+    return simplified(tracer, replace(array, view=View(tuple(starts), tuple(sizes), tuple(steps), tuple(order))))
 
 
 # -- storing
@@ -298,7 +315,8 @@ def indexed(tracer: Tracer, array: Array, items: Sequence[Object]) -> Array:
 def element(tracer: Tracer, array: Array) -> Scalar:
     """The number a view of no axes refers to."""
     assert array.view is not None
-    return Scalar(load(tracer, tracer.content(array.cell).value, array.view.starts), False)
+    loaded = load(tracer, tracer.content(array.cell).value, array.view.starts)
+    return Scalar(tracer.builder.emit(array.part, loaded) if array.part else loaded, False)
 
 
 def store(tracer: Tracer, target: Array, item: Object) -> None:
@@ -339,4 +357,6 @@ def store_element(tracer: Tracer, target: Array, item: Object) -> None:
     value = scalar_value(tracer, item, target.dtype)
     base = tracer.content(target.cell)
     index = [tracer.index.value(s) for s in target.view.starts]
+    if target.part:
+        value = with_part(tracer, target.part, value, tracer.builder.emit("load", base.value, *index))
     tracer.put(target.cell, ArrayValue(tracer.builder.emit("update", base.value, value, *index), base.extents))

@@ -51,6 +51,8 @@ F32, F64 = DType("f32", "f", 32), DType("f64", "f", 64)
 C64, C128 = DType("c64", "c", 64), DType("c128", "c", 128)
 
 DTYPES = {d.name: d for d in (BOOL, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, C64, C128)}
+PART = {C64: F32, C128: F64}
+"""The dtype of the real and imaginary part of a complex one."""
 _NUMPY = {
     "bool": np.dtype(np.bool_),
     **{f"i{n}": np.dtype(f"int{n}") for n in (8, 16, 32, 64)},

@@ -5,6 +5,7 @@ from wengert.compiler.ops import (
     arrays,
     checks,
     comparison,
+    complexes,
     contraction,
     linalg,
     mathematics,
@@ -14,4 +15,4 @@ from wengert.compiler.ops import (
 from wengert.compiler.ops import control as control
 from wengert.compiler.ops import custom as custom
 
-__all__ = ["arithmetic", "arrays", "checks", "comparison", "contraction", "control", "linalg", "mathematics", "reductions", "updates"]
+__all__ = ["arithmetic", "arrays", "checks", "comparison", "complexes", "contraction", "control", "linalg", "mathematics", "reductions", "updates"]

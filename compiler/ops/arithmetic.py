@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from wengert.compiler.ops import complexes
 from wengert.compiler.ops.comparison import where
 from wengert.compiler.ops.elementwise import elementwise
 
@@ -120,18 +121,27 @@ remainder = elementwise(
     kinks="where x / y is an integer: the derivative of the piece the value is on",
     doc="x % y, with the sign of y",
 )
+
+
+def _partials_of_power(z, x, y):  # type: ignore[no-untyped-def]
+    real = not complexes.is_complex(x)
+    return (
+        where(y.equals(0.0), x.lift(0.0), y * power(x, y - 1.0)),
+        where(x > 0.0 if real else x.differs(0.0), z * x.apply("log"), x.lift(0.0)),
+    )
+
+
 power = elementwise(
     "power",
     np.power,
+    kinds="fc",
     numpy=("power", "float_power"),
-    partials=lambda z, x, y: (
-        where(y.equals(0.0), x.lift(0.0), y * power(x, y - 1.0)),
-        where(x > 0.0, z * x.apply("log"), x.lift(0.0)),
-    ),
+    partials=_partials_of_power,
     singular=True,
     call=("pow", "__nv_pow"),
+    expand=complexes.power,
     domain=((0.3, 2.0), (-2.0, 2.0)),
-    kinks="x**0 has derivative 0 in x everywhere; the derivative in y is taken as 0 for x <= 0",
+    kinks="x**0 has derivative 0 in x everywhere; the derivative in y is taken as 0 for x <= 0 (complex: at x = 0)",
     doc="x**y of floating-point operands",
 )
 absolute = elementwise(

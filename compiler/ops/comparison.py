@@ -33,13 +33,20 @@ invert = elementwise(
     expand=lambda x: x.apply("bitwise_xor", True if x.value.type.dtype == BOOL else -1),
     doc="~x; logical not of bools",
 )
-isnan = elementwise("isnan", np.isnan, result="bool", expand=lambda x: x.differs(x), doc="whether x is NaN")
-isinf = elementwise(
-    "isinf", np.isinf, result="bool", expand=lambda x: x.apply("absolute").equals(float("inf")), doc="whether x is ±inf"
-)
+isnan = elementwise("isnan", np.isnan, kinds="fc", result="bool", expand=lambda x: x.differs(x), doc="whether x is NaN")
+
+
+def _isinf(x: Sym) -> Sym:
+    if x.value.type.dtype.kind == "c":
+        return _isinf(x.apply("real")).apply("bitwise_or", _isinf(x.apply("imag")))
+    return x.apply("absolute").equals(float("inf"))
+
+
+isinf = elementwise("isinf", np.isinf, kinds="fc", result="bool", expand=_isinf, doc="whether x is ±inf")
 isfinite = elementwise(
     "isfinite",
     np.isfinite,
+    kinds="fc",
     result="bool",
     expand=lambda x: (x - x).equals(0.0),
     doc="whether x is neither NaN nor infinite",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.ir.builder import Sym
+from wengert.compiler.ops import complexes
 from wengert.compiler.ops.arithmetic import divide
 from wengert.compiler.ops.elementwise import elementwise
 
@@ -23,36 +24,42 @@ def _function(
     partials: Callable[..., tuple[Any, ...]],
     domain: tuple[float, float],
     libm: str = "",
+    complex_: Callable[[Sym], Sym] | None = None,
     **fields: Any,
 ) -> Callable[..., Sym]:
-    """A row for a function of one operand under its libm name (libdevice's is the same with a prefix)."""
+    """A row for a function of one operand under its libm name (libdevice's is the same with a prefix).
+
+    complex_: the function of a complex operand in terms of real rows, for a function that is defined there.
+    """
     c_name = libm or name
+    if complex_ is not None:
+        fields |= {"kinds": "fc", "expand": complex_}
     return elementwise(
         name, evaluate, partials=partials, domain=(domain,), call=(c_name, "__nv_" + c_name), **fields
     )
 
 
-sqrt = _function("sqrt", np.sqrt, lambda y, x: (0.5 / y,), (0.1, 4.0), singular=True, kinks="at 0: inf", doc="√x")
+sqrt = _function("sqrt", np.sqrt, lambda y, x: (0.5 / y,), (0.1, 4.0), singular=True, kinks="at 0: inf", complex_=complexes.sqrt, doc="√x")
 cbrt = _function("cbrt", np.cbrt, lambda y, x: (1.0 / (3.0 * y * y),), (0.1, 4.0), singular=True, kinks="at 0: inf", doc="∛x")  # fmt: skip
-exp = _function("exp", np.exp, lambda y, x: (y,), (-2.0, 2.0), doc="eˣ")
+exp = _function("exp", np.exp, lambda y, x: (y,), (-2.0, 2.0), complex_=complexes.exp, doc="eˣ")
 exp2 = _function("exp2", np.exp2, lambda y, x: (y * _log(2.0),), (-2.0, 2.0), doc="2ˣ")
-expm1 = _function("expm1", np.expm1, lambda y, x: (y + 1.0,), (-2.0, 2.0), doc="eˣ - 1, exact near 0")
-log = _function("log", np.log, lambda y, x: (1.0 / x,), (0.1, 4.0), singular=True, doc="ln x")
-log2 = _function("log2", np.log2, lambda y, x: (1.0 / (x * _log(2.0)),), (0.1, 4.0), singular=True, doc="log₂ x")
-log10 = _function("log10", np.log10, lambda y, x: (1.0 / (x * _log(10.0)),), (0.1, 4.0), singular=True, doc="log₁₀ x")
-log1p = _function("log1p", np.log1p, lambda y, x: (1.0 / (1.0 + x),), (-0.5, 2.0), singular=True, doc="ln(1 + x), exact near 0")  # fmt: skip
-sin = _function("sin", np.sin, lambda y, x: (cos(x),), (-3.0, 3.0), doc="sin x, x in radians")
-cos = _function("cos", np.cos, lambda y, x: (-sin(x),), (-3.0, 3.0), doc="cos x, x in radians")
-tan = _function("tan", np.tan, lambda y, x: (1.0 + y * y,), (-1.2, 1.2), doc="tan x, x in radians")
-arcsin = _function("arcsin", np.arcsin, lambda y, x: (1.0 / sqrt(1.0 - x * x),), (-0.9, 0.9), "asin", singular=True, doc="arcsin x in radians")  # fmt: skip
-arccos = _function("arccos", np.arccos, lambda y, x: (-1.0 / sqrt(1.0 - x * x),), (-0.9, 0.9), "acos", singular=True, doc="arccos x in radians")  # fmt: skip
-arctan = _function("arctan", np.arctan, lambda y, x: (1.0 / (1.0 + x * x),), (-3.0, 3.0), "atan", doc="arctan x in radians")  # fmt: skip
-sinh = _function("sinh", np.sinh, lambda y, x: (cosh(x),), (-2.0, 2.0), doc="sinh x")
-cosh = _function("cosh", np.cosh, lambda y, x: (sinh(x),), (-2.0, 2.0), doc="cosh x")
-tanh = _function("tanh", np.tanh, lambda y, x: (1.0 - y * y,), (-2.0, 2.0), doc="tanh x")
-arcsinh = _function("arcsinh", np.arcsinh, lambda y, x: (1.0 / sqrt(x * x + 1.0),), (-3.0, 3.0), "asinh", doc="arsinh x")  # fmt: skip
-arccosh = _function("arccosh", np.arccosh, lambda y, x: (1.0 / sqrt(x * x - 1.0),), (1.2, 4.0), "acosh", singular=True, doc="arcosh x")  # fmt: skip
-arctanh = _function("arctanh", np.arctanh, lambda y, x: (1.0 / (1.0 - x * x),), (-0.9, 0.9), "atanh", singular=True, doc="artanh x")  # fmt: skip
+expm1 = _function("expm1", np.expm1, lambda y, x: (y + 1.0,), (-2.0, 2.0), complex_=complexes.expm1, doc="eˣ - 1, exact near 0")
+log = _function("log", np.log, lambda y, x: (1.0 / x,), (0.1, 4.0), singular=True, complex_=complexes.log, doc="ln x")
+log2 = _function("log2", np.log2, lambda y, x: (1.0 / (x * _log(2.0)),), (0.1, 4.0), singular=True, complex_=complexes.scaled_log(_log(2.0)), doc="log₂ x")
+log10 = _function("log10", np.log10, lambda y, x: (1.0 / (x * _log(10.0)),), (0.1, 4.0), singular=True, complex_=complexes.scaled_log(_log(10.0)), doc="log₁₀ x")
+log1p = _function("log1p", np.log1p, lambda y, x: (1.0 / (1.0 + x),), (-0.5, 2.0), singular=True, complex_=complexes.log1p, doc="ln(1 + x), exact near 0")  # fmt: skip
+sin = _function("sin", np.sin, lambda y, x: (cos(x),), (-3.0, 3.0), complex_=complexes.sin, doc="sin x, x in radians")
+cos = _function("cos", np.cos, lambda y, x: (-sin(x),), (-3.0, 3.0), complex_=complexes.cos, doc="cos x, x in radians")
+tan = _function("tan", np.tan, lambda y, x: (1.0 + y * y,), (-1.2, 1.2), complex_=complexes.turned(complexes.tanh), doc="tan x, x in radians")
+arcsin = _function("arcsin", np.arcsin, lambda y, x: (1.0 / sqrt(1.0 - x * x),), (-0.9, 0.9), "asin", singular=True, complex_=complexes.arcsin, doc="arcsin x in radians")  # fmt: skip
+arccos = _function("arccos", np.arccos, lambda y, x: (-1.0 / sqrt(1.0 - x * x),), (-0.9, 0.9), "acos", singular=True, complex_=complexes.arccos, doc="arccos x in radians")  # fmt: skip
+arctan = _function("arctan", np.arctan, lambda y, x: (1.0 / (1.0 + x * x),), (-3.0, 3.0), "atan", complex_=complexes.turned(complexes.arctanh), doc="arctan x in radians")  # fmt: skip
+sinh = _function("sinh", np.sinh, lambda y, x: (cosh(x),), (-2.0, 2.0), complex_=complexes.sinh, doc="sinh x")
+cosh = _function("cosh", np.cosh, lambda y, x: (sinh(x),), (-2.0, 2.0), complex_=complexes.cosh, doc="cosh x")
+tanh = _function("tanh", np.tanh, lambda y, x: (1.0 - y * y,), (-2.0, 2.0), complex_=complexes.tanh, doc="tanh x")
+arcsinh = _function("arcsinh", np.arcsinh, lambda y, x: (1.0 / sqrt(x * x + 1.0),), (-3.0, 3.0), "asinh", complex_=complexes.turned(complexes.arcsin), doc="arsinh x")  # fmt: skip
+arccosh = _function("arccosh", np.arccosh, lambda y, x: (1.0 / sqrt(x * x - 1.0),), (1.2, 4.0), "acosh", singular=True, complex_=complexes.arccosh, doc="arcosh x")  # fmt: skip
+arctanh = _function("arctanh", np.arctanh, lambda y, x: (1.0 / (1.0 - x * x),), (-0.9, 0.9), "atanh", singular=True, complex_=complexes.arctanh, doc="artanh x")  # fmt: skip
 erf = _function("erf", np.vectorize(_erf, otypes=[float]), lambda y, x: (2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="Gauss error function")  # fmt: skip
 erfc = _function("erfc", np.vectorize(_erfc, otypes=[float]), lambda y, x: (-2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="1 - erf x")  # fmt: skip
 

@@ -80,6 +80,8 @@ def apply_instruction(text: Text, instruction: str, dtype: DType, operands: Sequ
         return text.value(f"select i1 {condition}, {type_} {yes}, {type_} {no}")
     if dtype.kind == "c":
         return _COMPLEX[instruction](text, dtype, *operands)
+    if instruction == "complex":
+        return join(text, DType("", "c", 2 * dtype.bits), *operands)
     if instruction in _GUARDED and dtype.is_integer:
         return _GUARDED[instruction](text, dtype, *operands)
     return text.value(f"{instruction} {type_} {', '.join(operands)}")
@@ -198,7 +200,15 @@ def _complex_divide(text: Text, dtype: DType, x: str, y: str) -> str:
     return join(text, dtype, pick(zero, do("fdiv", a, abs_c), real), pick(zero, do("fdiv", b, abs_c), imaginary))
 
 
+def _conjugate(text: Text, dtype: DType, z: str) -> str:
+    x, y = parts(text, dtype, z)
+    return join(text, dtype, x, text.value(f"fneg {part_type(dtype)} {y}"))
+
+
 _COMPLEX: dict[str, Callable[..., str]] = {
+    "real": lambda text, dtype, z: parts(text, dtype, z)[0],
+    "imag": lambda text, dtype, z: parts(text, dtype, z)[1],
+    "conjugate": _conjugate,
     "fadd": _componentwise("fadd"),
     "fsub": _componentwise("fsub"),
     "fneg": _componentwise("fneg"),
