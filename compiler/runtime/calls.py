@@ -5,6 +5,7 @@
     array    0, type number, another, rank, slot, flags needed, written?, item size, then each extent (-1: any but 1)
     scalar   1, exact type, another type, how to read the other, slot, size
     result   kind, type number, rank, slot, item size, dtype object (scalars)
+    result   2, which Python number (bool, int, float, complex), rank, slot, item size, dtype object
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from wengert.compiler.backend.emit.host import FrameLayout
 from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.types import Type
-from wengert.compiler.runtime.support import ARRAY, FIXED_WORDS, FROM_BOOL, FROM_INT, RAW, SCALAR, support
+from wengert.compiler.runtime.support import ARRAY, FIXED_WORDS, FROM_BOOL, FROM_INT, PYTHON, RAW, SCALAR, support
 
 _C_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
 _SAME_AS = {np.dtype(np.int64).num: np.dtype(np.longlong).num, np.dtype(np.uint64).num: np.dtype(np.ulonglong).num}
@@ -46,12 +47,14 @@ def make_native(
     single: bool = False,
     check_overlap: bool = True,
     weak: Sequence[bool] | None = None,
+    python: Sequence[bool] = (),
 ) -> Callable[..., Any]:
     """The Python-callable for a kernel compiled for arguments of these layouts.
 
     single: return a sole result itself (None where there is none) instead of a tuple.
     check_overlap: False where the caller has proved that written arrays overlap no other.
     weak: for each parameter whether a scalar must be a Python number (True) or a NumPy one (False); None: either.
+    python: for each of the first results whether it is given as a Python number.
     code: what keeps the kernel loaded. It and all else that the call reads are held by the function object's `self`:
     freeing a function object reads its method definition (PyCFunction_GET_CLASS), which must not be gone by then.
     """
@@ -72,7 +75,10 @@ def make_native(
         type_ = function.results[k].type
         numpy = type_.dtype.numpy
         kind = SCALAR if type_.is_scalar else ARRAY
-        words += [kind, numpy.num, type_.rank, layout.results[k], numpy.itemsize, id(numpy)]
+        number: int = numpy.num
+        if k < len(python) and python[k]:
+            kind, number = PYTHON, "bifc".index(numpy.kind)
+        words += [kind, number, type_.rank, layout.results[k], numpy.itemsize, id(numpy)]
     descriptor = struct.pack(f"{len(words)}q", *words)
     name = function.name.encode()
     method = _MethodDef(name, support().entry, METH_FASTCALL, None)

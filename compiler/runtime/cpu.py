@@ -48,14 +48,20 @@ class Kept(Protocol):
 
 
 def load(
-    function: Function, *, source: Source | None = None, options: Options = Options(), kept: Kept | None = None
+    function: Function,
+    *,
+    source: Source | None = None,
+    options: Options = Options(),
+    kept: Kept | None = None,
+    python: Sequence[bool] = (),
 ) -> Executable:
     """Compile for C-contiguous arguments; other layouts are compiled when they come.
 
     kept: where machine code is kept; `function` may then be without a body (its parameters, results, `written`).
+    python: for each of the first results whether it is given as a Python number, not as a NumPy scalar.
     Raises MemoryError and whatever LLVM raises, never a user error: the IR is valid.
     """
-    return Executable(function, options, kept)
+    return Executable(function, options, kept, python)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +109,8 @@ class Executable:
     times: milliseconds of each stage of the compilation.
     """
 
-    def __init__(self, function: Function, options: Options, kept: Kept | None = None):
-        self.function, self.options, self.kept = function, options, kept
+    def __init__(self, function: Function, options: Options, kept: Kept | None = None, python: Sequence[bool] = ()):
+        self.function, self.options, self.kept, self.python = function, options, kept, tuple(python)
         self.times: dict[str, float] = {}
         self.layout = FrameLayout.of(function)
         self._lowered: Function | None = None
@@ -206,8 +212,9 @@ class Executable:
         def fault(number: int, a: int, b: int) -> None:
             _raise(faults[number - 1], a, b)
 
+        own = layouts or self._contiguous
         return make_native(
-            self.function, self.layout, kernel, code.loaded, layouts or self._contiguous, fault, single, check, weak
+            self.function, self.layout, kernel, code.loaded, own, fault, single, check, weak, self.python
         )
 
     # -- views
@@ -249,7 +256,7 @@ class Executable:
     # -- calls
 
     def call(self, *leaves: Any) -> tuple[Any, ...]:
-        """The results for one argument per parameter: NumPy arrays (new ones) and NumPy scalars.
+        """The results for one argument per parameter: NumPy arrays (new ones) and numbers.
 
         Results written back are in the caller's arrays. Raises TypeMismatch where an argument is not of its
         parameter's dtype, rank or static extents, ValueFault where a written array overlaps another argument, and the

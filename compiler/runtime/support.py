@@ -23,7 +23,7 @@ from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 from wengert.compiler.backend import target
 from wengert.compiler.runtime import store
 
-ARRAY, SCALAR = 0, 1
+ARRAY, SCALAR, PYTHON = 0, 1, 2
 RAW, FROM_INT, FROM_BOOL = 0, 1, 2
 HEADER_WORDS, FIXED_WORDS, RESULT_WORDS = 8, 8, 6
 """Words of a descriptor's header, of a parameter before its extents, of a result."""
@@ -193,6 +193,10 @@ declare i32 @PyTuple_SetItem(ptr, i64, ptr)
 declare ptr @PyObject_CallFunction(ptr, ptr, ...)
 declare ptr @wg_array_new(ptr, i32, ptr, i32, ptr, ptr, i32, i32, ptr)
 declare ptr @wg_scalar_new(ptr, ptr, ptr)
+declare ptr @PyBool_FromLong(i64)
+declare ptr @PyLong_FromLongLong(i64)
+declare ptr @PyFloat_FromDouble(double)
+declare ptr @PyComplex_FromDoubles(double, double)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 @wg_format = constant [4 x i8] c"LLL\\00"
@@ -344,8 +348,29 @@ entry:
   %at = call i64 @word(ptr %record, i64 3)
   %slot = getelementptr i64, ptr %frame, i64 %at
   %kind = call i64 @word(ptr %record, i64 0)
-  %is_scalar = icmp eq i64 %kind, 1
-  br i1 %is_scalar, label %scalar, label %array
+  switch i64 %kind, label %array [ i64 1, label %scalar i64 2, label %python ]
+python:
+  %which = call i64 @word(ptr %record, i64 1)
+  switch i64 %which, label %complex [ i64 0, label %bool i64 1, label %int i64 2, label %float ]
+bool:
+  %byte = load i8, ptr %slot
+  %truth = zext i8 %byte to i64
+  %as_bool = call ptr @PyBool_FromLong(i64 %truth)
+  ret ptr %as_bool
+int:
+  %i = load i64, ptr %slot
+  %as_int = call ptr @PyLong_FromLongLong(i64 %i)
+  ret ptr %as_int
+float:
+  %f = load double, ptr %slot
+  %as_float = call ptr @PyFloat_FromDouble(double %f)
+  ret ptr %as_float
+complex:
+  %imag_at = getelementptr double, ptr %slot, i64 1
+  %re = load double, ptr %slot
+  %im = load double, ptr %imag_at
+  %as_complex = call ptr @PyComplex_FromDoubles(double %re, double %im)
+  ret ptr %as_complex
 scalar:
   %descr_i = call i64 @word(ptr %record, i64 5)
   %descr = inttoptr i64 %descr_i to ptr

@@ -107,7 +107,7 @@ class Compiled:
         inner = self.__wrapped__
         if isinstance(inner, Compiled):
             return inner.load(traced)
-        return cpu.load(traced.function, source=traced.source)
+        return cpu.load(traced.function, source=traced.source, python=traced.weak)
 
     declared: Signature | None = None
     dtypes: Mapping[int, DType] = MappingProxyType({})
@@ -177,12 +177,13 @@ class Compiled:
         place = place_of(self, signature, lambda: stages().loaded)
         if place is not None and place.entry is not None:
             self._reads.update(place.reads)
-            return Program(cpu.load(place.interface(), kept=place), place.entry.out, place.captures(), stages)
+            executable = cpu.load(place.interface(), kept=place, python=place.entry.python)
+            return Program(executable, place.entry.out, place.captures(), stages)
         traced = stages().loaded
         self._reads.update(traced.reads)
         if place is None:
             return Program(self.load(traced), traced.out, traced.captures, stages)
-        executable = cpu.load(traced.function, source=traced.source, kept=place)
+        executable = cpu.load(traced.function, source=traced.source, kept=place, python=traced.weak)
         place.save(traced)
         return Program(executable, traced.out, traced.captures, stages)
 

@@ -29,7 +29,8 @@ _Typed = tuple[str, tuple[int | None, ...], str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept of a program beside its machine code. captures: positions among the fingerprint's arrays."""
+    """What is kept of a program beside its machine code. captures: positions among the fingerprint's arrays; python: which
+    results are Python numbers."""
 
     name: str
     params: tuple[_Typed, ...]
@@ -37,6 +38,7 @@ class Entry:
     written: tuple[int | None, ...]
     out: Tree
     captures: tuple[int, ...]
+    python: tuple[bool, ...]
 
 
 @dataclass(slots=True)
@@ -98,6 +100,7 @@ class KeptProgram:
                 function.written,
                 traced.out,
                 tuple(places[id(array)] for array in traced.captures),
+                traced.weak,
             ),
         )
 

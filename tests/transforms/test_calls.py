@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -98,3 +100,22 @@ def test_batches_of_different_sizes_are_refused() -> None:
 def test_a_number_that_cannot_be_batched_is_named() -> None:
     with pytest.raises(wg.errors.OptionError, match=r"k has no axes and cannot be batched over axis 0[^$]*in_axes=\(0, None\)"):
         wg.batch(square_element)(np.ones((2, 3)), 1)
+
+
+@pytest.mark.parametrize(
+    "function, args",
+    [
+        (lambda a: a * 2, (1.5,)),
+        (lambda a: a // 2, (7,)),
+        (lambda a: a > 2, (7,)),
+        (lambda a: a * 1j, (7.0,)),
+        (lambda x: (len(x), x.shape, x[0], float(x[1]), x[0] > 0), (np.ones(3),)),
+        (lambda x: (-1, 0.5) if x[0] > 0 else (2, 1.5), (np.ones(3),)),
+        (lambda x: int(x[0] * 10), (np.ones(3),)),
+        (lambda a: np.sin(a), (0.5,)),
+        (lambda a: math.sin(a), (0.5,)),
+    ],
+)
+def test_numbers_are_those_python_gives(function, args):
+    got, wanted = wg.jit(function)(*args), function(*args)
+    assert repr(got) == repr(wanted)

@@ -246,3 +246,10 @@ def test_processes_share_it(tmp_path: Path) -> None:
     assert [o[0] for o in outputs] == ["18.0"] * 4
     if len({o[2] for o in outputs[:3]}) == 1:  # the compiler's own files were not edited meanwhile
         assert outputs[2][1] == outputs[3][1] == "3"
+
+
+def test_a_kept_program_gives_the_same_kinds_of_numbers(tmp_path: Path) -> None:
+    user = module(tmp_path, "def f(x):\n    return len(x), 0.5 * x.shape[0], x[0], x[0] > 0, not x.shape[0]\n")
+    wanted = repr(user.f(np.ones(3)))
+    assert [repr(wg.jit(user.f)(np.ones(3))) for _ in range(2)] == [wanted] * 2
+    assert store.hits
