@@ -11,6 +11,7 @@ from wengert.compiler.detect.findings import Finding, Report
 from wengert.compiler.diag import errors
 from wengert.compiler.diag.errors import OptionError
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
+from wengert.compiler.ir.tree import flatten
 from wengert.compiler.runtime.devices import devices
 from wengert.compiler.runtime.ledger import transfers
 from wengert.compiler.runtime.store import summary as code_cache
@@ -25,19 +26,22 @@ from wengert.compiler.transforms.jacobians import Hessian, Jacobian
 from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.measure import Timing, Timings, benchmark
 from wengert.compiler.transforms.offloaded import Offload, placed
+from wengert.compiler.transforms.record import Recording, record
 from wengert.compiler.transforms.split import Split
 from wengert.compiler.transforms.structure import Wrt
 
 __all__ = [
-    "PITFALLS",
     "Agreement",
     "Compiled",
     "Difference",
     "Finding",
+    "Grad",
     "Graph",
     "GraphNode",
     "GraphRegion",
     "Lowered",
+    "PITFALLS",
+    "Recording",
     "Report",
     "Split",
     "Timing",
@@ -52,6 +56,7 @@ __all__ = [
     "devices",
     "errors",
     "fixed_point",
+    "flatten",
     "grad",
     "hessian",
     "hvp",
@@ -61,6 +66,7 @@ __all__ = [
     "offload",
     "placed",
     "prange",
+    "record",
     "root",
     "stop_gradient",
     "suppress",

@@ -32,13 +32,14 @@ def load(shell: Any) -> None:
         return
     session = Session(shell)
     shell.register_magics(WengertMagics(session))
-    shell.events.register("pre_run_cell", session.announce)
+    shell.events.register("pre_run_cell", session.begin)
+    shell.events.register("post_run_cell", session.settle)
     shell.input_transformer_manager.cleanup_transforms.append(help_needs_no_body)
     for word in COMPLETED:
         shell.set_hook("complete_command", _completer(session, word), str_key=word)
     if session.has_views:  # in a terminal their own text is all there is
         for (module, name), function in SHOWN.items():
-            bundle = _without_options(later("formatters", function))
+            bundle = _without_options(partial(later("formatters", function), session))
             shell.display_formatter.mimebundle_formatter.for_type_by_name(module, name, bundle)
     session.announce()
     print(found(devices()))
@@ -58,7 +59,8 @@ def unload(shell: Any) -> None:
     for word in COMPLETED:
         shell.strdispatchers["complete_command"].strs.pop(word, None)
     shell.input_transformer_manager.cleanup_transforms.remove(help_needs_no_body)
-    shell.events.unregister("pre_run_cell", session.announce)
+    shell.events.unregister("pre_run_cell", session.begin)
+    shell.events.unregister("post_run_cell", session.settle)
     for kind, names in NAMES.items():
         for name in names:
             shell.magics_manager.magics[kind].pop(name, None)

@@ -16,6 +16,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
 
 from wengert.magics import layers
+from wengert.magics.inputs import watch
 from wengert.magics.options import PARSERS, Layer, parse
 from wengert.magics.panel import show_panel
 from wengert.magics.session import Session
@@ -253,5 +254,6 @@ def transform(session: Session, name: str, todo: list[Layer], use_name: bool, se
 
 
 def _bind(session: Session, made: layers.Made) -> None:
+    session.calls.add(watch(made.compiled))
     for name in made.names:
         session.user[name] = made.compiled

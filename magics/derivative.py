@@ -72,6 +72,8 @@ class Derivative(Compiled):
         return self.chosen.__wengert_trace__(signature, recorder)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.on_call is not None:
+            self.on_call(args, kwargs)
         chosen = self.chosen or self._choose(_result(self.inner.lower(*args, **kwargs).program.traced))
         result = chosen(*args, **kwargs)
         self.last = chosen.last

@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 
 from wengert.compiler.api import Compiled, Lowered, benchmark, check, code_cache, compare, devices, transfers
 from wengert.compiler.diag.errors import OptionError
-from wengert.magics import panel, present
+from wengert.magics import panel, present, tabs
 from wengert.magics.options import LINE_HELP
 from wengert.magics.session import Session
 from wengert.magics.tour import tour
@@ -162,8 +162,8 @@ def _last_program(session: Session, name: str, command: str) -> Lowered:
         what = f"{name} is not a compiled function" if name else "name a compiled function"
         raise UsageError(f"%wengert {command}: {what}; there are: {known}")
     try:
-        return panel.lowered(function)
-    except panel.NotYet as error:
+        return tabs.lowered(function)
+    except tabs.NotYet as error:
         raise UsageError(f"%wengert {command}: {error}") from None
 
 
@@ -173,8 +173,11 @@ def _show_model(session: Session, model: Any) -> None:
 
     if session.has_views:
         try:
-            session.show(view(model))
-            return
+            shown = view(model)
         except (ImportError, RuntimeError) as error:
             print(f"no view: {error}")
+        else:
+            session.own(shown)
+            session.show(shown)
+            return
     print(text(model))

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from wengert.compiler.api import Compiled, Lowered
-from wengert.magics import present
+from wengert.magics import tabs
 from wengert.magics.layers import Made
 from wengert.magics.session import Session
-
-if TYPE_CHECKING:
-    from wengert.widgets import GraphModel, PlacementModel, TimingModel
-
-
-class NotYet(Exception):
-    """Nothing to show before the first call."""
 
 
 def show_panel(session: Session, made: Sequence[Sequence[Made]]) -> None:
@@ -27,10 +19,11 @@ def show_panel(session: Session, made: Sequence[Sequence[Made]]) -> None:
     try:
         from wengert.widgets import Panel  # needs anywidget, and the bundled front end: a terminal has neither
 
-        panel = Panel(status, tabs(made[-1]), tone="warning" if any(m.notice for c in made for m in c) else "ok")
+        panel = Panel(status, tabs.tabs(made[-1]), tone="warning" if any(m.notice for c in made for m in c) else "ok")
     except (ImportError, RuntimeError) as error:
         print(f"{status}\nno view: {error}")
         return
+    session.own(panel)
     session.show(panel)
 
 
@@ -69,42 +62,3 @@ def types_of(compiled: Compiled) -> str:
     count = traced.signature.tree.count
     params = traced.function.params[:count]
     return f"({', '.join(f'{p.hint}: {p.type}' if p.hint else str(p.type) for p in params)})"
-
-
-def tabs(chain: Sequence[Made]) -> dict[str, Callable[[], Any]]:
-    """The tabs for what was made of one function; each is asked for its content when it is opened."""
-    return {
-        "Graph": lambda: graph(shown(chain)),
-        "Placement": lambda: placement(chain[-1].compiled),
-        "Timings": lambda: timings(shown(chain)),
-    }
-
-
-def shown(chain: Sequence[Made]) -> Compiled:
-    """The outermost function of a stack that has been compiled: the derivative, where the batch of it waits for its call.
-
-    Where a derivative waits, that is what the reader looks for: the function that it is made of does not stand in for it.
-    """
-    for one in reversed(chain):
-        if one.compiled.last is not None or hasattr(one.compiled, "wrt"):
-            return one.compiled
-    return chain[-1].compiled
-
-
-def lowered(compiled: Compiled) -> Lowered:
-    """The function's last program. Raises NotYet before the first one."""
-    if compiled.last is None:
-        raise NotYet(f"{compiled.__name__} is compiled at its first call: call it once, then look again")
-    return Lowered(compiled, compiled.last)
-
-
-def graph(compiled: Compiled) -> GraphModel:
-    return present.graph_model(lowered(compiled).graph)
-
-
-def placement(compiled: Compiled) -> PlacementModel:
-    return present.placement_model(compiled)
-
-
-def timings(compiled: Compiled) -> TimingModel:
-    return present.stages_model(lowered(compiled))

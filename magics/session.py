@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 from IPython.display import display
 
@@ -25,11 +26,14 @@ class CellNames(dict[str, str]):
 
 @dataclass
 class Session:
-    """One shell's session. view: whether cell magics show their panel."""
+    """One shell's session. view: whether cell magics show their panel. calls: the last calls of what cells made."""
 
     shell: Any
     view: bool = True
     names: CellNames = field(init=False)
+    calls: WeakSet[Any] = field(init=False, default_factory=WeakSet)
+    _shown: dict[str, list[Any]] = field(init=False, default_factory=dict)
+    _running: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self.names = CellNames(self.shell)
@@ -43,6 +47,22 @@ class Session:
     def user(self) -> dict[str, Any]:
         """The user's namespace."""
         return self.shell.user_ns
+
+    def begin(self, info: Any = None) -> None:
+        """Before each cell: it is known by its name, and the widgets of its last run are closed."""
+        self.announce()
+        self._running = getattr(info, "cell_id", None) or getattr(info, "raw_cell", None) or ""
+        for widget in self._shown.pop(self._running, ()):
+            widget.close()
+
+    def settle(self, *_: Any) -> None:
+        """After each cell: let go of the arguments of its calls."""
+        for call in list(self.calls):
+            call.settle()
+
+    def own(self, widget: Any) -> None:
+        """Close `widget` when the cell that shows it runs again: its output is gone then."""
+        self._shown.setdefault(self._running, []).append(widget)
 
     def announce(self, *_: Any) -> None:
         """Tell the compiler how cells are called; before each cell, since `%reset` empties the namespace."""

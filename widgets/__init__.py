@@ -16,6 +16,11 @@ from . import models
 from .models import *  # noqa: F403 - the models are this package's public names
 
 if TYPE_CHECKING:
+    from .answers import ExploreView as ExploreView
+    from .answers import FindingsView as FindingsView
+    from .answers import MemoryView as MemoryView
+    from .answers import StagesView as StagesView
+    from .answers import TransfersView as TransfersView
     from .fallback import png as png
     from .fallback import text as text
     from .panel import Panel as Panel
@@ -29,6 +34,11 @@ _LAZY = {
     "png": ".fallback",
     "text": ".fallback",
     "Panel": ".panel",
+    "ExploreView": ".answers",
+    "FindingsView": ".answers",
+    "MemoryView": ".answers",
+    "StagesView": ".answers",
+    "TransfersView": ".answers",
     "GraphView": ".views",
     "PlacementView": ".views",
     "PlotView": ".views",

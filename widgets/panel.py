@@ -8,9 +8,11 @@ from typing import Any, Literal
 import anywidget
 import traitlets
 
+from .answers import in_words
+from .base import View, close, mimebundle
 from .engine import bundle, engine_key, ensure_library
 from .models import Model
-from .views import View, mimebundle, view
+from .views import view
 
 Tone = Literal["ok", "warning", "error"]
 
@@ -64,7 +66,7 @@ class Panel(anywidget.AnyWidget):
             built = self._builders[title]()
             self._views[title] = built if isinstance(built, View) else view(built)
         except Exception as error:  # the tab is where the user looks; a comm handler's traceback is seen by nobody
-            self._errors[title] = describe(error)
+            self._errors[title] = in_words(error)
         self.tabs = self._tab_states()
 
     def _tab_states(self) -> list[dict[str, str]]:
@@ -87,16 +89,10 @@ class Panel(anywidget.AnyWidget):
         for child in self._views.values():
             child.close()
         self._views.clear()
-        super().close()
+        close(self, super().close)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         first = next(iter(self._builders), "")
         shown = self._views.get(first)
         heading = self.status if first not in self._errors else f"{self.status}\n{self._errors[first]}"
         return mimebundle(self, shown.model if shown else None, heading)
-
-
-def describe(error: Exception) -> str:
-    """An error in words: its kind, and its message where it has one."""
-    message = str(error).strip()
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__

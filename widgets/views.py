@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
-import anywidget
 import traitlets
 
-from . import fallback
-from .engine import bundle, engine_key, ensure_library
+from . import answers, models
+from .base import View
 from .models import Control, GraphModel, Model, PlacementModel, PlotModel, TimingModel
-
-
-def mimebundle(
-    widget: anywidget.AnyWidget, model: Model | None, heading: str = ""
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a front end may choose from: the live widget, a picture, text.
-
-    A notebook opened untrusted, on a hosting site or in a terminal shows the last two.
-    """
-    data, metadata = anywidget.AnyWidget._repr_mimebundle_(widget) or ({}, {})
-    data["text/plain"] = "\n".join(filter(None, [heading, "" if model is None else fallback.text(model)]))
-    if model is None:
-        return data, metadata
-    try:
-        picture = fallback.png(model)
-    except ImportError:  # Pillow is optional
-        return data, metadata
-    data["image/png"] = b64encode(picture).decode("ascii")
-    metadata["image/png"] = {"width": fallback.PNG_WIDTH}
-    return data, metadata
-
-
-class View(anywidget.AnyWidget):
-    """Base of the views: carries the model's data, and the stub that waits for the engine."""
-
-    kind: ClassVar[str] = ""
-
-    _kind = traitlets.Unicode().tag(sync=True)
-    _engine = traitlets.Unicode().tag(sync=True)
-    data = traitlets.Dict().tag(sync=True)
-
-    def __init__(self, model: Model, **state: Any) -> None:
-        ensure_library()
-        self._esm = bundle("view")
-        self.model = model
-        super().__init__(_kind=self.kind, _engine=engine_key(), data=model.to_dict(), **state)
-
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        return mimebundle(self, self.model)
 
 
 class GraphView(View):
@@ -146,12 +105,18 @@ class PlotView(View):
 
 def view(model: Model) -> View:
     """The live view of a model."""
-    if isinstance(model, GraphModel):
-        return GraphView(model)
-    if isinstance(model, PlacementModel):
-        return PlacementView(model)
-    if isinstance(model, PlotModel):
-        return PlotView(lambda: model)
-    if isinstance(model, TimingModel):
-        return TimingView(model)
-    raise TypeError(f"no view for {type(model).__name__}: expected GraphModel, PlacementModel, PlotModel or TimingModel")
+    makers: dict[type, Callable[[Any], View]] = {
+        models.ExploreModel: answers.ExploreView,
+        models.FindingsModel: answers.FindingsView,
+        GraphModel: GraphView,
+        models.MemoryModel: answers.MemoryView,
+        PlacementModel: PlacementView,
+        PlotModel: lambda plot: PlotView(lambda: plot),
+        models.StagesModel: answers.StagesView,
+        TimingModel: TimingView,
+        models.TransfersModel: answers.TransfersView,
+    }
+    make = makers.get(type(model))
+    if make is None:
+        raise TypeError(f"no view for {type(model).__name__}: expected one of {', '.join(m.__name__ for m in makers)}")
+    return make(model)

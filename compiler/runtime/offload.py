@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from math import prod
 from typing import Any
@@ -95,6 +97,15 @@ class Handles:
         return self.live[address][1]
 
 
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One kernel of a profiled call, from `start` to `end` in seconds since the epoch, as the ledger's times are."""
+
+    kernel: str
+    start: float
+    end: float
+
+
 class DeviceExecutable:
     """A compiled function on one device.
 
@@ -131,6 +142,7 @@ class DeviceExecutable:
         self._mark, self._shapes = 0, dict[int, tuple[int, ...]]()
         self._made: list[tuple[str, tuple[int, ...], np.dtype]] = []
         self._milliseconds: dict[str, float] | None = None
+        self.launches: list[Launch] = []
 
     # -- what the views show
 
@@ -185,7 +197,9 @@ class DeviceExecutable:
         return self._call(leaves, self._launch_address)
 
     def profile(self, *leaves: Any) -> Placement:
-        """Call it with a clock before and after every kernel; the placement then shows their times."""
+        """Call it with a clock before and after every kernel; the placement then shows their times, `launches` each."""
+        self.synchronize()
+        zero, begun = self._gpu.clock(), time.time()
         events: list[tuple[int, Any, Any]] = []
         launch = _LAUNCH(self._launch_address)
 
@@ -202,8 +216,12 @@ class DeviceExecutable:
         assert self._loaded is not None or not events
         names = {handle: name for name, handle in self._loaded.handles.items()} if self._loaded else {}
         totals: dict[str, float] = {}
+        self.launches = []
         for kernel, start, end in events:
-            totals[names[kernel]] = totals.get(names[kernel], 0.0) + self._gpu.elapsed(start, end)
+            took = self._gpu.elapsed(start, end)
+            totals[names[kernel]] = totals.get(names[kernel], 0.0) + took
+            at = begun + self._gpu.elapsed(zero, start) / 1e3
+            self.launches.append(Launch(names[kernel], at, at + took / 1e3))
         self._milliseconds = totals
         return self.placement()
 

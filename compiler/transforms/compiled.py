@@ -11,12 +11,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from wengert.compiler.diag.errors import CallError, TypeMismatch
+from wengert.compiler.diag.errors import CallError, OptionError, TypeMismatch
 from wengert.compiler.frontend.signature import Leaf, Signature, declared_dtypes, declared_signature, signature_of
 from wengert.compiler.frontend.trace import Traced, trace
 from wengert.compiler.frontend.tracer import Reads
 from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.ir.types import DType
+from wengert.compiler.passes.autodiff import Plan
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
 from wengert.compiler.transforms.entries import make_entry
@@ -111,8 +112,10 @@ class Compiled:
 
     declared: Signature | None = None
     dtypes: Mapping[int, DType] = MappingProxyType({})
-    FORGOTTEN = frozenset({"programs", "last", "_entry", "_reads", "declared", "dtypes"})
+    FORGOTTEN = frozenset({"programs", "last", "_entry", "_reads", "declared", "dtypes", "on_call"})
     """Attributes that say nothing of what is compiled: they are left out of the key of programs on disk."""
+    on_call: Callable[[tuple[Any, ...], dict[str, Any]], None] | None = None
+    """Called with the arguments before each call: how a workbench knows the last ones."""
     takes_the_same = True
     """Whether it is called like the function it wraps, so that what that declares holds for it, too."""
 
@@ -143,6 +146,8 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._reads:
             self._refresh()
+        if self.on_call is not None:
+            self.on_call(args, kwargs)
         if self._entry is not None and not kwargs:
             result = self._entry(*args)
             if result is not NotImplemented:
@@ -204,6 +209,15 @@ class Compiled:
         """The stages of the compilation for these arguments: `.source`, `.ir(stage)`, `.llvm`, `.asm`, ..."""
         args = self.convert(positional(self.__wrapped__, args, kwargs))
         return Lowered(self, self.program(signature_of(args)), flatten(args)[0])
+
+    def plan(self, *args: Any) -> Plan:
+        """What reverse mode keeps at these arguments, as `lower(*args).plan` says, without making machine code of it."""
+        args = self.convert(args)
+        recorder = Recorder()
+        self.__wengert_trace__(signature_of(args), recorder)
+        if recorder.plan is None:
+            raise OptionError(f"{self.__name__} has no reverse sweep, so it keeps nothing", help="Ask `wg.grad(f)`.")
+        return recorder.plan.at(flatten(args)[0])
 
     def __repr__(self) -> str:
         return f"<wengert {type(self).__name__.lower()} {self.__name__}, {len(self.programs)} programs>"

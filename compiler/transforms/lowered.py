@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from wengert.compiler.backend.lower import lower
 from wengert.compiler.diag.errors import OptionError
-from wengert.compiler.ir.core import Function
-from wengert.compiler.ir.printer import print_function
+from wengert.compiler.ir.core import Function, Op
+from wengert.compiler.ir.printer import print_function, print_lines
 from wengert.compiler.passes.autodiff import Plan
 from wengert.compiler.transforms.graph import Graph, graph_of
 
@@ -63,6 +64,19 @@ class Lowered:
     def ir(self, stage: str | int = -1, spans: bool = False) -> str:
         """The IR as text after a stage."""
         return print_function(self.function(stage), spans)
+
+    def lines(self, stage: str | int = -1) -> list[tuple[str, int]]:
+        """The IR after a stage line by line, each with the line of the function's source it comes from (0: none).
+
+        "lowered" is what the back end begins with: composite operations written out.
+        """
+        function = lower(self.program.traced.function) if stage == "lowered" else self.function(stage)
+        return [(text, self._line(op)) for text, op in print_lines(function)]
+
+    def _line(self, op: Op | None) -> int:
+        """The line an op comes from, where that is in the function's own source."""
+        span = op.span if op is not None else None
+        return span.line if span is not None and span.source in (None, self.program.traced.source) else 0
 
     @property
     def graph(self) -> Graph:

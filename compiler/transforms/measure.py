@@ -88,7 +88,7 @@ def benchmark(
     for device in devices:
         try:
             one = _on(base, device)
-            copies = _copies(args)
+            copies = copies_of(args)
             one(*copies)
             if not stages:
                 stages = tuple(one.lower(*args).stages)
@@ -106,7 +106,8 @@ def _on(f: Callable[..., Any], device: str) -> Compiled:
     return f if isinstance(f, Compiled) else Jit(f)
 
 
-def _copies(args: tuple[Any, ...]) -> tuple[Any, ...]:
+def copies_of(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments with every NumPy array copied: what a call writes, it does not write in the caller's."""
     leaves, tree = flatten(args)
     return tree.unflatten([np.array(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves])
 
@@ -130,7 +131,7 @@ def _measure(f: Compiled, args: tuple[Any, ...], device: str, seconds: float) ->
 def _transfer_time(f: Compiled, args: tuple[Any, ...], device: str) -> float:
     """What a first call from host arrays moves, and reading the results back: seconds by the ledger."""
     before = len(transfers())
-    for leaf in flatten(f(*_copies(args)))[0]:
+    for leaf in flatten(f(*copies_of(args)))[0]:
         np.asarray(leaf)
     return sum(t.milliseconds for t in list(transfers())[before:] if t.device == device) / 1e3
 

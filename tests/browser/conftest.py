@@ -276,3 +276,29 @@ def record_failure(page: Page, test_name: str, console_errors: list[str]) -> Non
     stem = re.sub(r"[^\w.-]+", "_", test_name)
     (FAILURES / f"{stem}.console.txt").write_text("\n".join(console_errors))
     page.screenshot(path=FAILURES / f"{stem}.png", full_page=True)
+
+
+SET_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+
+
+@pytest.fixture
+def picture(page: Page):
+    """`picture(locator, name)`: the view in the light and the dark theme, whose colours must differ.
+
+    The pictures go to the folder named in WENGERT_SCREENSHOTS, where it is set, as <name>_light.png and <name>_dark.png.
+    """
+
+    def take(view, name: str) -> None:
+        shades = []
+        for theme, short in (("JupyterLab Light", "light"), ("JupyterLab Dark", "dark")):
+            page.evaluate(SET_THEME, theme)
+            page.wait_for_selector(f'body[data-jp-theme-name="{theme}"]', state="attached")
+            page.wait_for_timeout(600)  # the style sheet of the theme comes after its name
+            shades.append(view.evaluate("element => getComputedStyle(element).color"))
+            if folder := os.environ.get("WENGERT_SCREENSHOTS"):
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                view.screenshot(path=Path(folder) / f"{name}_{short}.png")
+        page.evaluate(SET_THEME, "JupyterLab Light")
+        assert shades[0] != shades[1]
+
+    return take

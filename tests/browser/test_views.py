@@ -1,11 +1,8 @@
 """The views in JupyterLab: each opens, answers to its main interaction, and follows the light and the dark theme.
-
-Screenshots go to the folder named in WENGERT_SCREENSHOTS, if it is set.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import nbformat
@@ -19,8 +16,6 @@ SAMPLES = Path(__file__).parents[1] / "widgets"
 SETUP = f"import sys; sys.path.insert(0, {str(SAMPLES)!r}); import samples; import wengert.widgets as w"
 PATIENCE = 30_000  # milliseconds, for a loaded machine
 
-SET_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
-
 
 def open_view(lab, page: Page, *cells: str) -> None:
     page.set_viewport_size({"width": 1500, "height": 1050})
@@ -30,22 +25,6 @@ def open_view(lab, page: Page, *cells: str) -> None:
     lab.run_all(page)
     assert lab.errors(page) == []
     expect(page.locator(".wgt").first).to_be_visible(timeout=PATIENCE)
-
-
-def screenshots(page: Page, name: str) -> None:
-    """The view in both themes; the background of each shows that the theme was followed."""
-    shades = []
-    for theme, short in (("JupyterLab Light", "light"), ("JupyterLab Dark", "dark")):
-        page.evaluate(SET_THEME, theme)
-        page.wait_for_selector(f'body[data-jp-theme-name="{theme}"]', state="attached")
-        page.wait_for_timeout(600)  # the style sheet of the theme comes after its name
-        view = page.locator(".wgt").first
-        shades.append(view.evaluate("element => getComputedStyle(element).color"))
-        if folder := os.environ.get("WENGERT_SCREENSHOTS"):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            view.screenshot(path=Path(folder) / f"{name}_{short}.png")
-    page.evaluate(SET_THEME, "JupyterLab Light")
-    assert shades[0] != shades[1]
 
 
 def node(page: Page, name: str):
@@ -65,7 +44,7 @@ def text_sizes(page: Page) -> float:
     )
 
 
-def test_graph_node_round_trip_and_regions(lab, page):
+def test_graph_node_round_trip_and_regions(lab, page, picture):
     open_view(lab, page, "v = w.view(samples.graph()); v")
     expect(region(page, "loop")).to_have_attribute("aria-expanded", "false")
     expect(node(page, "flux")).to_have_count(0)
@@ -82,7 +61,7 @@ def test_graph_node_round_trip_and_regions(lab, page):
     expect(page.locator('.wgt-line[data-line="5"]')).to_have_class("wgt-line wgt-line-active wgt-lit")
     expect(page.get_by_test_id("detail")).to_contain_text("flux = multiply k, lap")
     assert text_sizes(page) >= 12
-    screenshots(page, "graph")
+    picture(page.locator(".wgt").first, "graph")
 
 
 def test_graph_selection_reaches_python(lab, page):
@@ -113,7 +92,7 @@ def test_graph_draws_at_most_200(lab, page):
     assert page.locator("[data-item]").count() <= 200
 
 
-def test_placement_sort_and_select(lab, page):
+def test_placement_sort_and_select(lab, page, picture):
     open_view(lab, page, "v = w.view(samples.placement()); v")
     arrays = page.locator(".wgt-ledger tbody .wgt-code")
     expect(arrays).to_have_text(["u", "target", "result", "grad_u"])
@@ -124,13 +103,13 @@ def test_placement_sort_and_select(lab, page):
     expect(page.locator('tr[data-row="4"]')).to_have_attribute("aria-selected", "true")
     expect(page.locator('[data-device="cuda:1"]')).to_contain_text("Not available: the driver lists one GPU")
     assert text_sizes(page) >= 12
-    screenshots(page, "placement")
+    picture(page.locator(".wgt").first, "placement")
 
 
-def test_timing_scale(lab, page):
+def test_timing_scale(lab, page, picture):
     open_view(lab, page, "v = w.view(samples.timing()); v")
     expect(page.get_by_role("button", name="Log")).to_have_attribute("aria-pressed", "true")
-    screenshots(page, "timing")
+    picture(page.locator(".wgt").first, "timing")
     page.get_by_role("button", name="Linear").click()
     expect(page.get_by_role("button", name="Linear")).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".wgt-timing")).to_contain_text("35.6× faster")
@@ -151,11 +130,11 @@ panel
 """
 
 
-def test_panel_builds_a_tab_when_it_is_opened(lab, page):
+def test_panel_builds_a_tab_when_it_is_opened(lab, page, picture):
     open_view(lab, page, PANEL)
     expect(page.locator('[data-view="graph"]')).to_be_visible(timeout=PATIENCE)
     expect(page.locator('[data-view="placement"]')).to_have_count(0)
-    screenshots(page, "panel")
+    picture(page.locator(".wgt").first, "panel")
     page.get_by_role("tab", name="Placement").click()
     expect(page.locator('[data-view="placement"]')).to_be_visible(timeout=PATIENCE)
     expect(page.locator('[data-view="graph"]')).to_be_hidden()

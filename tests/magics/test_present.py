@@ -12,7 +12,7 @@ import wengert as wg
 from wengert.compiler.api import Graph, GraphNode, GraphRegion, Timing, Timings
 from wengert.magics import present
 from wengert.magics.layers import Made
-from wengert.magics.panel import shown
+from wengert.magics.tabs import shown
 from wengert.widgets import models, text
 
 GRAPH = Graph(

@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from .explore import ExploreModel
+from .findings import Finding, FindingsModel
 from .graph import Edge, GraphModel, Node, Region
+from .memory import KeptValue, MemoryModel
 from .placement import ArrayPlace, Device, KernelPlace, PlacementModel, Transfer
 from .plot import Control, PlotModel, Series
+from .stages import Stage, StagesModel, StageText
 from .timing import CompileStage, TimingModel, TimingRow, Unavailable
+from .transfers import Event, TransfersModel
 
-Model: TypeAlias = GraphModel | PlacementModel | PlotModel | TimingModel
+Model: TypeAlias = (
+    ExploreModel
+    | FindingsModel
+    | GraphModel
+    | MemoryModel
+    | PlacementModel
+    | PlotModel
+    | StagesModel
+    | TimingModel
+    | TransfersModel
+)
 
 __all__ = [
     "ArrayPlace",
@@ -20,16 +35,26 @@ __all__ = [
     "Control",
     "Device",
     "Edge",
+    "Event",
+    "ExploreModel",
+    "Finding",
+    "FindingsModel",
     "GraphModel",
+    "KeptValue",
     "KernelPlace",
+    "MemoryModel",
     "Model",
     "Node",
     "PlacementModel",
     "PlotModel",
     "Region",
     "Series",
+    "Stage",
+    "StageText",
+    "StagesModel",
     "TimingModel",
     "TimingRow",
     "Transfer",
+    "TransfersModel",
     "Unavailable",
 ]

@@ -91,11 +91,11 @@ class PlotModel:
         return {
             "title": self.title,
             "series": [
-                {"name": s.name, "style": s.style, "x": _finite(s.x), "y": _finite(s.y)} for s in self.series
+                {"name": s.name, "style": s.style, "x": finite(s.x), "y": finite(s.y)} for s in self.series
             ],
             "x": {"label": self.x_label, "log": self.x_log, "range": list(self.extent("x"))},
             "y": {"label": self.y_label, "log": self.y_log, "range": list(self.extent("y"))},
-            "mark": _finite(self.mark) if self.mark else None,
+            "mark": finite(self.mark) if self.mark else None,
             "drag": self.drag,
             "note": self.note,
             "controls": [
@@ -106,5 +106,5 @@ class PlotModel:
         }  # fmt: skip
 
 
-def _finite(values: Iterable[float]) -> list[float | None]:
+def finite(values: Iterable[float]) -> list[float | None]:
     return [float(value) if math.isfinite(value) else None for value in values]

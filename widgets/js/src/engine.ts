@@ -1,32 +1,40 @@
 // The library widget's module: registers every view under the bundle's own key, so that notebooks saved by
 // different versions can live on one page.
 import css from "./theme.css";
+import tabs from "./tabs.css";
+import { renderExplore } from "./explore";
+import { renderFindings } from "./findings";
 import { renderGraph } from "./graph";
+import { renderMemory } from "./memory";
 import { renderPanel } from "./panel";
 import { renderPlacement } from "./placement";
 import { renderPlot } from "./plot";
+import { renderStages } from "./stages";
 import { renderTiming } from "./timing";
+import { renderTransfers } from "./transfers";
 import type { Cleanup, RenderContext, WidgetModel } from "./types";
 
 export interface Engine {
   render(kind: string, context: RenderContext): Cleanup;
 }
 
+const VIEWS: Record<string, (context: RenderContext) => Cleanup> = {
+  explore: renderExplore,
+  findings: renderFindings,
+  graph: renderGraph,
+  memory: renderMemory,
+  panel: (context) => renderPanel(context, render),
+  placement: renderPlacement,
+  plot: renderPlot,
+  stages: renderStages,
+  timing: renderTiming,
+  transfers: renderTransfers,
+};
+
 function render(kind: string, context: RenderContext): Cleanup {
-  switch (kind) {
-    case "graph":
-      return renderGraph(context);
-    case "placement":
-      return renderPlacement(context);
-    case "plot":
-      return renderPlot(context);
-    case "timing":
-      return renderTiming(context);
-    case "panel":
-      return renderPanel(context, render);
-    default:
-      throw new Error(`wengert: no view of kind "${kind}"`);
-  }
+  const make = VIEWS[kind];
+  if (!make) throw new Error(`wengert: no view of kind "${kind}"`);
+  return make(context);
 }
 
 function initialize({ model }: { model: WidgetModel }): void {
@@ -37,7 +45,7 @@ function initialize({ model }: { model: WidgetModel }): void {
     host.wengertEngines[key] = { render };
     const style = document.createElement("style");
     style.dataset["wengert"] = key;
-    style.textContent = css;
+    style.textContent = css + tabs;
     document.head.append(style);
   }
   dispatchEvent(new Event("wengert-engine"));

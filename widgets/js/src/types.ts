@@ -153,3 +153,100 @@ export interface PlotData {
   note: string;
   controls: ControlData[];
 }
+
+export interface StageInfo {
+  name: string;
+  milliseconds: number | null;
+  ops: number | null;
+  language: string;
+}
+export interface StagesData {
+  title: string;
+  source: string[];
+  first_line: number;
+  stages: StageInfo[];
+  milliseconds: number;
+}
+export interface StageTextData {
+  text: string;
+  lines: number[];
+}
+
+export interface FindingData {
+  kind: string;
+  severity: "error" | "warning" | "note";
+  title: string;
+  message: string;
+  line: number;
+  column: number;
+  remedy: string;
+  page: string;
+}
+export interface FindingsData {
+  title: string;
+  source: string[];
+  first_line: number;
+  findings: FindingData[];
+  checks: [string, string][];
+  unseen: string[];
+  pending: string;
+  summary: string;
+}
+
+export interface KeptData {
+  name: string;
+  type: string;
+  line: number | null;
+  bytes: number | null;
+  scheme: string;
+  reason: string;
+}
+export interface MemoryData {
+  title: string;
+  kept: KeptData[];
+  budget: number | null;
+  unlimited: number | null;
+  budgets: number[];
+  fixed: string;
+  seconds: number | null;
+  profile: [string, number][];
+  summary: string;
+}
+
+export type LaneName = "host" | "to device" | "compute" | "to host";
+export interface EventData {
+  lane: LaneName;
+  name: string;
+  start: number;
+  end: number;
+  bytes: number;
+  why: string;
+  device: string;
+  order: number;
+}
+export interface TransfersData {
+  title: string;
+  events: EventData[];
+  lanes: LaneName[];
+  diagnosis: string;
+  overlap: number;
+  recorded: string;
+  recordable: boolean;
+  total_bytes: number;
+  total_seconds: number;
+}
+
+export interface ExploreData {
+  title: string;
+  controls: ControlData[];
+  across: string[];
+  x: (number | null)[];
+  y: (number | null)[];
+  slope: (number | null)[];
+  heights: (number | null)[];
+  arrows: (number | null)[][];
+  value: number | null;
+  gradient: Record<string, number | null>;
+  fixed: string[];
+  note: string;
+}

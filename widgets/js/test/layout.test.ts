@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { layoutGraph } from "../src/graph_layout";
 import { buildSlots, drawnCount, matchRegions, openRegion } from "../src/graph_tree";
 import { nextSort } from "../src/ledger";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { runs, short, sliderPosition, sliderValue } from "../src/plot";
 import type { ControlData } from "../src/types";
 
