@@ -17,7 +17,7 @@ import numpy as np
 
 from wengert.compiler.frontend.index import Affine, Term, atom, number
 from wengert.compiler.frontend.merge import describe, scalar_type, to_value
-from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple, is_number
+from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple, is_list, is_number
 from wengert.compiler.frontend.tracer import SERVICES, WEAK_DTYPES, Tracer
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.opdef import InferenceError
@@ -39,7 +39,7 @@ def operand(tracer: Tracer, item: Object) -> Object:
     """A number or array; lists and tuples of numbers become arrays. Raises TypeMismatch for the rest."""
     if isinstance(item, Scalar | Array) or is_number(item):
         return item
-    if isinstance(item, Tuple) and item.kind in (tuple, list):
+    if isinstance(item, Tuple) and (item.kind in (tuple, list) or is_list(item)):
         return as_array(tracer, item)
     if (
         isinstance(item, Static)

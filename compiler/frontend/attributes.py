@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import complexes, creation, functions, masks, reductions, shapes
+from wengert.compiler.frontend import complexes, creation, functions, lists, masks, reductions, shapes
 from wengert.compiler.frontend.arithmetic import convert
 from wengert.compiler.frontend.merge import describe, scalar_type
-from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import element, indexed, store
 
@@ -72,8 +72,10 @@ def of_structure(tracer: Tracer, owner: Tuple, name: str, node: ast.AST) -> Obje
     found = owner.field(name) if owner.kind is not dict else None
     if found is not None:
         return found
-    if owner.kind is list and name in ("append", "extend", "insert", "pop", "sort", "remove", "reverse"):
-        tracer.refuse("list_mutation", node)
+    if owner.kind is list or is_list(owner):
+        if name in lists.METHODS:
+            return Method(owner, lists.METHODS[name], name)
+        tracer.refuse("list_method", node, name=name)
     defined = getattr(owner.kind, name, None) if owner.kind not in (tuple, list, dict) else None
     if name == "_replace" and hasattr(owner.kind, "_fields"):
         return Method(owner, replaced, name)

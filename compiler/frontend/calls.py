@@ -31,6 +31,7 @@ from wengert.compiler.frontend.objects import (
     Scalar,
     Static,
     Tuple,
+    is_list,
     is_number,
 )
 from wengert.compiler.frontend.signature import Leaf, Signature
@@ -403,6 +404,8 @@ def wrapped(tracer: Tracer, value: Value, weak: bool) -> Object:
 
 def tree_of(tracer: Tracer, item: Object, leaves: list[Object]) -> Tree:
     """The tree of an object; its leaves are appended."""
+    if is_list(item):
+        tracer.refuse("returned", what="a list of a length known only at run time")
     if isinstance(item, Tuple):
         children = tuple(tree_of(tracer, i, leaves) for i in item.items)
         if item.kind in (tuple, list):

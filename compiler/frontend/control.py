@@ -13,12 +13,13 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wengert.compiler.frontend import liveness
+from wengert.compiler.diag.errors import WengertError
+from wengert.compiler.frontend import lists, liveness
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import iterate
 from wengert.compiler.frontend.loops import Form, carried_flags, flag_value, run_loop
 from wengert.compiler.frontend.merge import branch
-from wengert.compiler.frontend.objects import FALSE, TRUE, Iteration, Scalar, Static, arrays_in
+from wengert.compiler.frontend.objects import FALSE, TRUE, Iteration, Object, Scalar, Static, Tuple, arrays_in, is_list
 from wengert.compiler.frontend.races import check_parallel
 from wengert.compiler.frontend.targets import assign
 from wengert.compiler.frontend.tracer import (
@@ -32,8 +33,9 @@ from wengert.compiler.frontend.tracer import (
     Loop,
     Tracer,
     handles,
+    provides,
 )
-from wengert.compiler.frontend.truth import truth
+from wengert.compiler.frontend.truth import condition_of
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.types import BOOL, I64, Type
 
@@ -47,12 +49,27 @@ def run_block(tracer: Tracer, body: Body) -> None:
         if isinstance(statement, ast.If) and rest and liveness.may_exit(statement):
             run_if(tracer, statement, rest)
             return
-        tracer.execute(statement)
+        execute(tracer, statement)
         if tracer.exited:
             return
         if rest and tracer.may_have_exited:
             guard(tracer, lambda rest=rest: run_block(tracer, rest), tracer.frame.live.after[rest[-1]])  # type: ignore[misc]
             return
+
+
+def execute(tracer: Tracer, statement: ast.stmt) -> None:
+    """Run a statement. While a list is traced as empty for want of knowing its items, one that fails ends its path only."""
+    if not tracer.unsettled:
+        tracer.execute(statement)
+        return
+    frames, loops, state, span = len(tracer.frames), len(tracer.frame.loops), tracer.state, tracer.builder.span
+    try:
+        tracer.execute(statement)
+    except WengertError as error:
+        tracer.pending = tracer.pending or error
+        del tracer.frames[frames:], tracer.frame.loops[loops:]
+        tracer.state, tracer.builder.span = state, span
+        tracer.bind(DEAD, TRUE)
 
 
 def guard(tracer: Tracer, run: Callable[[], None], fall: frozenset[str], broken: Static = TRUE) -> None:
@@ -87,7 +104,7 @@ def run_if(tracer: Tracer, node: ast.If, rest: Body) -> None:
     """An `if` and, where one of its branches leaves the block, the statements after it."""
     before, tracer.builder.span = tracer.builder.span, tracer.span(node.test)
     tracer.frame.statement = node
-    condition = truth(tracer, tracer.evaluate(node.test), node.test)
+    condition = condition_of(tracer, node.test)
     if isinstance(condition, bool):
         run_block(tracer, [*(node.body if condition else node.orelse), *rest])
         return
@@ -169,7 +186,7 @@ def raise_statement(tracer: Tracer, node: ast.Raise) -> None:
 
 @handles(STATEMENTS, ast.Assert)
 def assert_statement(tracer: Tracer, node: ast.Assert) -> None:
-    condition = truth(tracer, tracer.evaluate(node.test), node.test)
+    condition = condition_of(tracer, node.test)
     text = str(node.msg.value) if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
     if condition is not True:
         value = tracer.builder.boolean(condition) if isinstance(condition, bool) else condition
@@ -214,7 +231,7 @@ def while_statement(tracer: Tracer, node: ast.While) -> None:
     forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
 
     def test() -> Value:
-        condition = truth(tracer, tracer.evaluate(node.test), node.test)
+        condition = condition_of(tracer, node.test)
         return tracer.builder.boolean(condition) if isinstance(condition, bool) else condition
 
     form = Form(
@@ -261,6 +278,8 @@ def for_statement(tracer: Tracer, node: ast.For) -> None:
         tracer.bind(held, source)
     if iteration.items is not None:
         unroll(tracer, node, iteration, loop)
+    elif is_list(source):
+        list_for(tracer, node, source, loop, loop_names(tracer, node))
     else:
         exits = any(liveness.loop_exits(node))
         names = loop_names(tracer, node)
@@ -315,6 +334,78 @@ def counted_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop,
             check_parallel(tracer, made, node)
         return made.results
 
+    run_loop(tracer, node, names, loop, Form(body, emit, index=index), runs_once(tracer, low, high, step))
+
+
+def list_for(tracer: Tracer, node: ast.For, source: Tuple, loop: Loop, names: frozenset[str]) -> None:
+    """Over a list of run-time length, also while the body appends to it."""
+    counter = f"$loop{len(tracer.frame.loops)}"
+    tracer.bind(counter, Static(0))
+
+    def here() -> Value:
+        return tracer.names[counter].value  # type: ignore[union-attr]
+
+    def test() -> Value:
+        return tracer.builder.emit("less", here(), tracer.index.value(lists.length(tracer, source)))
+
+    def body() -> None:
+        start = here()
+        tracer.index.suppose_natural(start)
+        assign(tracer, node.target, lists.item_at(tracer, source, Scalar(start, True)))
+        run_body(tracer, node.body)
+        tracer.bind(counter, Scalar(tracer.builder.emit("add", start, tracer.builder.integer(1)), True))
+
+    form = Form(
+        body=body,
+        condition=lambda: unless_exited(tracer, test),
+        emit=lambda inits, blocks, types, hints: emit_while(tracer, inits, blocks, types, hints),
+    )
+    run_loop(tracer, node, names | {counter}, loop, form, runs=False)
+    tracer.names.pop(counter, None)
+
+
+@provides("loop_over")
+def loop_over(tracer: Tracer, clause: ast.comprehension, source: Object, run: Callable[[], None]) -> None:
+    """A clause of a comprehension; `run` traces what is inside."""
+
+    def one(item: Object) -> None:
+        assign(tracer, clause.target, item)
+        run()
+
+    loop_items(tracer, source, one, clause.target)
+
+
+@provides("loop_items")
+def loop_items(tracer: Tracer, source: Object, run: Callable[[Object], None], target: ast.expr | None = None) -> None:
+    """`run` for each item: traced once, in a loop, where their number is known only at run time."""
+    iteration = iterate(tracer, source)
+    if iteration.items is not None:
+        for item in iteration.items:
+            run(item)
+        return
+    names = liveness.assigned([target]) if target is not None else frozenset()
+    low, high, step, by = bounds_of(tracer, iteration)
+    current: list[Value] = []
+
+    def index() -> Value:
+        current[:] = [Value(Type(I64), "i")]
+        bind_bounds(tracer, current[0], low, high, step)
+        return current[0]
+
+    def body() -> None:
+        run(iteration.item(Scalar(current[0], True)))
+
+    ends = [tracer.index.value(low), tracer.index.value(high), by]
+
+    def emit(inits: list[Value], blocks: list[Block], types: list[Type], hints: list[str]) -> Sequence[Value]:
+        return tracer.builder.op("for", (*ends, *inits), blocks, hints, types, parallel=False).results
+
+    everything = frozenset(tracer.names) - names
+    loop = Loop(everything, everything)
+    for name in names:
+        tracer.names.pop(name, None)
+    node = target if target is not None else tracer.frame.statement
+    assert node is not None
     run_loop(tracer, node, names, loop, Form(body, emit, index=index), runs_once(tracer, low, high, step))
 
 

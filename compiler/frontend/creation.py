@@ -12,8 +12,8 @@ from wengert.compiler.frontend.arithmetic import ONE, broadcast_to, dtype_and_we
 from wengert.compiler.frontend.gather import empty
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.merge import describe, scalar_type
-from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
-from wengert.compiler.frontend.tracer import WEAK_DTYPES, Tracer, provides
+from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Static, Tuple, is_list
+from wengert.compiler.frontend.tracer import SERVICES, WEAK_DTYPES, Tracer, provides
 from wengert.compiler.frontend.views import as_index
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import F64, I64, DType, dtype_of
@@ -112,8 +112,10 @@ def full_like(tracer: Tracer, a: Object, fill_value: Object, dtype: Object = NON
 
 def as_array(tracer: Tracer, item: Object, dtype: Object = NONE) -> Object:
     """A (nested) list of numbers and arrays as an array; numbers stay numbers, arrays the same array."""
-    if isinstance(item, Tuple):
-        made: Object = from_list(tracer, item)
+    if is_list(item):
+        made: Object = SERVICES["list_array"](tracer, item, dtype != NONE)
+    elif isinstance(item, Tuple):
+        made = from_list(tracer, item)
     elif isinstance(item, Array) or scalar_type(item) is not None:
         made = item
     else:
@@ -291,7 +293,7 @@ def eye(tracer: Tracer, N: Object, M: Object = NONE, k: Object = Static(0), dtyp
 
 
 def pieces(tracer: Tracer, arrays: Object) -> list[Object]:
-    if isinstance(arrays, Array):
+    if isinstance(arrays, Array) or is_list(arrays):
         tracer.refuse("static_needed", what="the number of arrays to join")
     assert isinstance(arrays, Tuple)
     return [as_array(tracer, a) for a in arrays.items]
@@ -311,13 +313,20 @@ def axis_within(tracer: Tracer, item: Object, rank: int) -> int:
 
 
 def stack(tracer: Tracer, arrays: Object, axis: Object = Static(0)) -> Object:
+    if is_list(arrays):
+        made = as_array(tracer, arrays)
+        return made if axis == Static(0) else moved_axis(tracer, array_only(tracer, made), axis)
     parts = pieces(tracer, arrays)
     if all(scalar_type(p) is not None for p in parts):
         return from_list(tracer, Tuple(list, tuple(parts)))
     if not all(isinstance(p, Array) for p in parts):
         tracer.refuse("ragged")
-    at = axis_within(tracer, axis, parts[0].rank + 1)  # type: ignore[union-attr]
-    made = from_list(tracer, Tuple(list, tuple(parts)))
+    return moved_axis(tracer, from_list(tracer, Tuple(list, tuple(parts))), axis)
+
+
+def moved_axis(tracer: Tracer, made: Array, axis: Object) -> Array:
+    """Axis 0 put elsewhere."""
+    at = axis_within(tracer, axis, made.rank)
     if at == 0:
         return made
     content = tracer.read(made)

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import ast
 
-from wengert.compiler.frontend import arithmetic
-from wengert.compiler.frontend.arithmetic import binary, negate
+from wengert.compiler.frontend import arithmetic, lists
+from wengert.compiler.frontend.arithmetic import OPERATORS, binary, negate
 from wengert.compiler.frontend.attributes import attribute
-from wengert.compiler.frontend.iteration import items_of
-from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, meet, run_side, scalar_type, to_value
-from wengert.compiler.frontend.objects import Object, Scalar, Static, Tuple, is_number, same_object
+from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate
+from wengert.compiler.frontend.merge import (
+    Mismatch,
+    branch,
+    describe,
+    join_scalars,
+    meet,
+    run_side,
+    scalar_type,
+    to_value,
+)
+from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple, is_list, is_number, same_object
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.targets import assign, name_it
-from wengert.compiler.frontend.tracer import EXPRESSIONS, STATEMENTS, Tracer, closure_of, handles
-from wengert.compiler.frontend.truth import combine, is_cheap, splice, truth
+from wengert.compiler.frontend.tracer import EXPRESSIONS, SERVICES, STATEMENTS, Tracer, closure_of, handles
+from wengert.compiler.frontend.truth import combine, condition_of, is_cheap, splice, truth
 from wengert.compiler.ir.types import BOOL, I64
 
 
@@ -35,7 +44,7 @@ def sequence(tracer: Tracer, node: ast.Tuple | ast.List) -> Object:
             items += items_of(tracer, tracer.evaluate(element.value), element)
         else:
             items.append(tracer.evaluate(element))
-    return Tuple(tuple if isinstance(node, ast.Tuple) else list, tuple(items))
+    return Tuple(tuple, tuple(items)) if isinstance(node, ast.Tuple) else lists.literal(tracer, node, tuple(items))
 
 
 @handles(EXPRESSIONS, ast.Dict)
@@ -51,7 +60,27 @@ def binary_operator(tracer: Tracer, node: ast.BinOp) -> Object:
     a, b = tracer.evaluate(node.left), tracer.evaluate(node.right)
     if isinstance(node.op, ast.MatMult):
         return matmul(tracer, a, b)
+    for item, other in ((a, b), (b, a)):
+        if isinstance(item, Tuple) and (item.kind in (list, tuple) or is_list(item)) and not isinstance(other, Array):
+            made = sequence_operator(tracer, node, item, other)
+            if made is not None:
+                return made
     return binary(tracer, type(node.op), a, b)
+
+
+def sequence_operator(tracer: Tracer, node: ast.BinOp, item: Tuple, other: Object) -> Object | None:
+    """Python's `*` and `+` of lists and tuples; None where those of known length are left to `binary`."""
+    known = scalar_type(other)
+    repeats = isinstance(node.op, ast.Mult) and known == (I64, True)
+    if repeats and isinstance(other, Scalar) and item.kind is list and len(item.items) == 1:
+        return lists.repeated(tracer, node, item.items[0], other)
+    if isinstance(other, Static) and repeats and not is_list(item):
+        return None
+    if isinstance(other, Tuple) and isinstance(node.op, ast.Add) and not is_list(item) and not is_list(other):
+        return None
+    if known is not None and not known[1]:  # a NumPy number makes an array of the list
+        return None
+    tracer.refuse("list_operator", node, sign=OPERATORS[type(node.op)][1])
 
 
 @handles(EXPRESSIONS, ast.UnaryOp)
@@ -148,7 +177,7 @@ def boolean_operator(tracer: Tracer, node: ast.BoolOp) -> Object:
 @handles(EXPRESSIONS, ast.IfExp)
 def conditional(tracer: Tracer, node: ast.IfExp) -> Object:
     """`a if c else b`: a `where` of two numbers that cost little, else an `if`."""
-    condition = truth(tracer, tracer.evaluate(node.test), node.test)
+    condition = condition_of(tracer, node.test)
     if isinstance(condition, bool):
         return tracer.evaluate(node.body if condition else node.orelse)
     key, before = f"$value{len(tracer.names)}", tracer.state
@@ -188,7 +217,9 @@ def walrus(tracer: Tracer, node: ast.NamedExpr) -> Object:
 
 @handles(EXPRESSIONS, ast.ListComp, ast.GeneratorExp)
 def comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Object:
-    """Over things of known length: one item after the other."""
+    """Over things of known length: one item after the other; else a loop that appends to a list."""
+    if tracer.place(node) in tracer.lists:
+        return growing_comprehension(tracer, node)
     made: list[Object] = []
     kept = dict(tracer.names)
 
@@ -197,11 +228,14 @@ def comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Obje
             made.append(tracer.evaluate(node.elt))
             return
         clause = node.generators[depth]
-        for item in items_of(tracer, tracer.evaluate(clause.iter), clause.iter):
+        source = indexed_by_position(tracer, iterate(tracer, tracer.evaluate(clause.iter), clause.iter))
+        if source.items is None and (source.length is None or source.length.known is None):
+            growing_comprehension(tracer, node)
+        for item in items_of(tracer, source, clause.iter):
             assign(tracer, clause.target, item)
-            wanted = [truth(tracer, tracer.evaluate(t), t) for t in clause.ifs]
+            wanted = [condition_of(tracer, t) for t in clause.ifs]
             if not all(isinstance(w, bool) for w in wanted):
-                tracer.refuse("static_needed", clause.ifs[0], what="the condition of a comprehension")
+                growing_comprehension(tracer, node)
             if all(wanted):
                 run(depth + 1)
 
@@ -212,7 +246,40 @@ def comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Obje
             names[target] = kept[target]
         else:
             del names[target]
-    return Tuple(list, tuple(made))
+    return Tuple(list, tuple(made), origin=tracer.place(node))
+
+
+def growing_comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Object:
+    """A loop for each clause, and in the innermost one an item appended to a list of run-time length."""
+    key, names = tracer.place(node), dict(tracer.names)
+    held = f"$made{node.lineno}_{node.col_offset}"
+    known = tracer.lists.get(key)
+    tracer.bind(held, Tuple(list, (), origin=key) if known is None else lists.empty(tracer, key, known))
+
+    def run(depth: int) -> None:
+        if depth == len(node.generators):
+            item = tracer.evaluate(node.elt)
+            listed = isinstance(node.elt, ast.ListComp | ast.List)
+            lists.append(tracer, tracer.names[held], lists.as_row(tracer, item) if listed else item, listed)
+            return
+        clause = node.generators[depth]
+        SERVICES["loop_over"](tracer, clause, tracer.evaluate(clause.iter), lambda: chosen(clause.ifs, depth))
+
+    def chosen(tests: list[ast.expr], depth: int) -> None:
+        if not tests:
+            run(depth + 1)
+            return
+        wanted = condition_of(tracer, tests[0])
+        if wanted is True:
+            chosen(tests[1:], depth)
+        elif wanted is not False:
+            branch(tracer, wanted, lambda: chosen(tests[1:], depth), lambda: None, frozenset(tracer.names))
+
+    run(0)
+    made = tracer.names[held]
+    tracer.names.clear()
+    tracer.names.update(names)
+    return made
 
 
 @handles(EXPRESSIONS, ast.Attribute)

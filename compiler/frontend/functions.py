@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import math
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from wengert.compiler import ops as rows
-from wengert.compiler.frontend import complexes, creation, einsum, linalg, masks, products, reductions, shapes
+from wengert.compiler.frontend import complexes, creation, einsum, linalg, lists, masks, products, reductions, shapes
 from wengert.compiler.frontend.arithmetic import (
     apply,
     binary,
@@ -33,7 +34,7 @@ from wengert.compiler.frontend.gather import arrays_for_lists, scatter
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 from wengert.compiler.frontend.iteration import enumerate_of, items_of, range_of, reversed_of, zip_of
 from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, scalar_type, to_value
-from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Static, Tuple, is_number
+from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Static, Tuple, is_list, is_number
 from wengert.compiler.frontend.targets import parts_of
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.frontend.truth import truth
@@ -349,6 +350,9 @@ def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
     """min and max of numbers: the first one unless a later one is strictly smaller (larger)."""
 
     def build(tracer: Tracer, *args: Object) -> Object:
+        if len(args) == 1 and is_list(args[0]):
+            made = whole(tracer, lists.of_numbers(tracer, args[0]))
+            return Scalar(made.value, lists.is_weak(args[0])) if isinstance(made, Scalar) else made
         if len(args) == 1 and isinstance(args[0], Array):
             if args[0].rank != 1:
                 tracer.refuse("truth_array")
@@ -374,6 +378,10 @@ def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
 
 
 def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object:
+    if is_list(iterable):
+        made = reductions.SUM(tracer, lists.of_numbers(tracer, iterable))
+        made = Scalar(made.value, lists.is_weak(iterable)) if isinstance(made, Scalar) else made
+        return made if start == Static(0) else binary(tracer, ast.Add, start, made)
     if isinstance(iterable, Array):
         if iterable.rank > 1:
             tracer.refuse("call", name="sum() of an array of several dimensions", help="Use `np.sum(x, axis=0)`.")
@@ -386,6 +394,8 @@ def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object
 
 
 def length(tracer: Tracer, obj: Object) -> Object:
+    if is_list(obj):
+        return tracer.integer(lists.length(tracer, obj))
     if isinstance(obj, Tuple):
         return Static(len(obj.items))
     if isinstance(obj, Array):
@@ -415,7 +425,17 @@ def python_round(tracer: Tracer, number: Object, ndigits: Object = NONE) -> Obje
 
 
 def sequence(kind: type) -> Builder:
-    return lambda tracer, iterable=Tuple(tuple, ()): Tuple(kind, items_of(tracer, iterable))
+    def build(tracer: Tracer, iterable: Object = Tuple(tuple, ())) -> Object:
+        return lists.copied(tracer, iterable) if kind is list and is_list(iterable) else Tuple(kind, items_of(tracer, iterable))
+
+    return build
+
+
+def queue(tracer: Tracer, iterable: Object = Tuple(tuple, ())) -> Object:
+    """collections.deque, as a list: taking from its left moves the rest."""
+    made = sequence(list)(tracer, iterable)
+    assert tracer.frame.statement is not None
+    return lists.literal(tracer, tracer.frame.statement, made.items) if isinstance(made, Tuple) and not is_list(made) else made
 
 
 def every(tracer: Tracer, iterable: Object) -> Object:
@@ -467,7 +487,7 @@ FUNCTIONS |= {
     float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
     all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: no_print,
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
-    stop_gradient: constant_of_derivatives, **complexes.COMPLEX,
+    stop_gradient: constant_of_derivatives, deque: queue, **complexes.COMPLEX,
 }  # fmt: skip
 
 RANDOM = "Draw the numbers before the call and pass the array."

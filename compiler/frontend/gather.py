@@ -20,7 +20,7 @@ from wengert.compiler.frontend.arithmetic import (
     scalar_value,
 )
 from wengert.compiler.frontend.index import Affine, number
-from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Slice, Tuple
+from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Slice, Tuple, is_list
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.frontend.views import as_index, checked, expand, fitted, indexed, write
 from wengert.compiler.ir.core import Block, Value
@@ -36,7 +36,7 @@ def is_indices(item: Object) -> bool:
 
 
 def arrays_for_lists(tracer: Tracer, items: Sequence[Object]) -> list[Object]:
-    return [as_array(tracer, i) if isinstance(i, Tuple) and i.kind is list else i for i in items]
+    return [as_array(tracer, i) if isinstance(i, Tuple) and (i.kind is list or is_list(i)) else i for i in items]
 
 
 def counted(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 
+from wengert.compiler.frontend import lists
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.merge import describe
-from wengert.compiler.frontend.objects import Array, Iteration, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.objects import Array, Iteration, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.subscripts import array_item
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.frontend.views import as_index
@@ -17,6 +18,8 @@ def iterate(tracer: Tracer, item: Object, node: ast.AST | None = None) -> Iterat
     """An object as something to loop over."""
     if isinstance(item, Iteration):
         return item
+    if is_list(item):
+        return lists.iteration(tracer, item)
     if isinstance(item, Tuple) and item.kind is not dict:
         return Iteration(number(len(item.items)), lambda i: i, items=item.items)
     if isinstance(item, Array):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wengert.compiler.frontend import liveness
@@ -172,7 +172,7 @@ class LoopTracer:
             return Scalar(attempt.params[at], weak)
         if isinstance(item, Tuple):
             parts = [self.general(attempt, (*path, str(k)), part) for k, part in enumerate(item.items)]
-            return Tuple(item.kind, tuple(parts), item.names)
+            return replace(item, items=tuple(parts))
         if isinstance(item, Array) and path in self.guess.joined:
             cell = Cell(path[0], item.dtype, item.rank, self.tracer.builder.span, contiguous=False)
             cell.alias_of = self.guess.joined[path]
@@ -273,7 +273,7 @@ class LoopTracer:
             if isinstance(item, Scalar) and item.value in mapping:
                 return Scalar(mapping[item.value], item.weak)
             if isinstance(item, Tuple):
-                return Tuple(item.kind, tuple(rename(part) for part in item.items), item.names)
+                return replace(item, items=tuple(rename(part) for part in item.items))
             return item
 
         names = {name: rename(item) for name, item in state.frames[current].items()}
@@ -308,7 +308,7 @@ class LoopTracer:
     def born_object(self, path: Path, item: Object, attempt: Attempt, results: list[Value]) -> Object:
         if isinstance(item, Tuple):
             parts = [self.born_object((*path, str(k)), part, attempt, results) for k, part in enumerate(item.items)]
-            return Tuple(item.kind, tuple(parts), item.names)
+            return replace(item, items=tuple(parts))
         at = attempt.born.get(path)
         if at is None:
             return item

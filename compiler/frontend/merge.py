@@ -30,6 +30,7 @@ from wengert.compiler.frontend.objects import (
     Tuple,
     Unset,
     arrays_in,
+    is_list,
     is_number,
     same_object,
 )
@@ -66,6 +67,8 @@ def describe(item: Object | None) -> str:
         python = {"b": "bool", "i": "int", "f": "float", "c": "complex"}
         name = python[item.value.type.dtype.kind] if item.weak else item.value.type.dtype.name
         return ("an " if name[0] in "aei" else "a ") + name
+    if is_list(item):
+        return "a list of a length known only at run time"
     if isinstance(item, Tuple):
         return f"a {item.kind.__name__} of {len(item.items)}"
     if isinstance(item, Static):
@@ -240,7 +243,7 @@ class Merger:
             if (a.kind, a.names, len(a.items)) != (b.kind, b.names, len(b.items)):
                 raise Mismatch
             parts = [self.join(name, p, q) for p, q in zip(a.items, b.items, strict=True)]
-            return lambda results: Tuple(a.kind, tuple(part(results) for part in parts), a.names)
+            return lambda results: replace(a, items=tuple(part(results) for part in parts))
         if isinstance(a, Array) and isinstance(b, Array):
             return self.join_arrays(name, a, b)
         raise Mismatch
@@ -321,7 +324,7 @@ class Merger:
             return lambda results: Scalar(results[at], kind[1])
         if isinstance(item, Tuple):
             parts = [self.one_sided(name, side, part) for part in item.items]
-            return lambda results: Tuple(item.kind, tuple(part(results) for part in parts), item.names)
+            return lambda results: replace(item, items=tuple(part(results) for part in parts))
         if isinstance(item, Array):
             if (item.cell in self.before.cells or item.cell.captured) and self.visible_view(item):
                 return lambda results: item

@@ -127,14 +127,35 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Tuple:
-    """kind: tuple, list, dict (with `names`), or the class of a NamedTuple or dataclass."""
+    """kind: tuple, list, dict (with `names`), the class of a NamedTuple or dataclass, or a `ListOf`.
 
-    kind: type
+    origin: the place of the literal, of a list.
+    """
+
+    kind: Any
     items: tuple[Object, ...]
     names: tuple[str, ...] = ()
+    origin: Any = field(default=None, compare=False)
 
     def field(self, name: str) -> Object | None:
         return self.items[self.names.index(name)] if name in self.names else None
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """The kind of the `Tuple` of a list of run-time length, (count, data...), see lists.py. key: which literal made it."""
+
+    key: Any
+    model: Any
+
+    @property
+    def __name__(self) -> str:
+        return "list"
+
+
+def is_list(item: Any) -> TypeGuard[Tuple]:
+    """Whether it is a list of run-time length."""
+    return isinstance(item, Tuple) and isinstance(item.kind, ListOf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

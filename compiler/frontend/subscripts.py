@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from wengert.compiler.frontend import gather
+from wengert.compiler.frontend import gather, lists
 from wengert.compiler.frontend.arithmetic import scalar_value
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.masks import picked
 from wengert.compiler.frontend.merge import describe, scalar_type
-from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Slice, Static, Tuple
+from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Slice, Static, Tuple, is_list
 from wengert.compiler.frontend.tracer import EXPRESSIONS, Tracer, handles
 from wengert.compiler.frontend.views import as_index, checked, element, indexed
 
@@ -32,6 +32,10 @@ def slice_expression(tracer: Tracer, node: ast.Slice) -> Object:
 def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
     base = tracer.evaluate(node.value)
     items = subscript_items(tracer, node.slice)
+    if is_list(base):
+        if len(items) != 1 or isinstance(items[0], Slice):
+            tracer.refuse("list_slice", node)
+        return lists.item_at(tracer, base, items[0])
     if isinstance(base, Tuple):
         return tuple_item(tracer, base, items, node)
     if not isinstance(base, Array):

@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, complexes
+from wengert.compiler.frontend import arithmetic, complexes, lists
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, dtype_and_weakness
 from wengert.compiler.frontend.gather import (
     arrays_for_lists,
@@ -27,9 +27,11 @@ from wengert.compiler.frontend.objects import (
     Cell,
     Object,
     Scalar,
+    Slice,
     Static,
     Tuple,
     arrays_in,
+    is_list,
     is_number,
 )
 from wengert.compiler.frontend.shapes import reshape
@@ -117,6 +119,12 @@ def item_at(tracer: Tracer, array: Array, index: Object) -> Object:
 
 def store_subscript(tracer: Tracer, target: ast.Subscript, item: Object) -> None:
     base = tracer.evaluate(target.value)
+    if isinstance(base, Tuple) and (base.kind is list or is_list(base)):
+        places = subscript_items(tracer, target.slice)
+        if len(places) != 1 or isinstance(places[0], Slice):
+            tracer.refuse("list_slice", target)
+        lists.store_item(tracer, base, places[0], item)
+        return
     if isinstance(base, Tuple):
         tracer.refuse("list_mutation", target)
     if not isinstance(base, Array):
@@ -210,6 +218,13 @@ def operate(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object
 
 def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AST], node: ast.AugAssign) -> None:
     base = tracer.evaluate(target.value)
+    if isinstance(base, Tuple) and (base.kind is list or is_list(base)):
+        places = subscript_items(tracer, target.slice)
+        if len(places) != 1 or isinstance(places[0], Slice):
+            tracer.refuse("list_slice", target)
+        held = lists.item_of(tracer, base, places[0])
+        lists.store_item(tracer, base, places[0], operate(tracer, kind, held, tracer.evaluate(node.value)))
+        return
     if isinstance(base, Tuple):
         tracer.refuse("list_mutation", target)
     if not isinstance(base, Array):

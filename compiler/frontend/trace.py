@@ -20,6 +20,7 @@ from wengert.compiler.frontend import views as views
 from wengert.compiler.frontend.arithmetic import require_same
 from wengert.compiler.frontend.calls import enclosed, object_of, run_function, tree_of
 from wengert.compiler.frontend.index import number
+from wengert.compiler.frontend.lists import Retrace
 from wengert.compiler.frontend.liveness import analyse
 from wengert.compiler.frontend.merge import scalar_type, to_value
 from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Poison, Scalar, Tuple
@@ -56,9 +57,18 @@ def trace(python_function: Callable[..., Any], signature: Signature, static: dic
 
     Raises only WengertError (UnsupportedError, TypeMismatch, RaceError, ...) for what cannot be compiled.
     """
+    lists: dict[Any, Any] = {}
+    while True:
+        try:
+            return _trace(python_function, signature, static or {}, lists)
+        except Retrace:  # `lists` has grown
+            continue
+
+
+def _trace(python_function: Callable[..., Any], signature: Signature, static: dict[str, Any], lists: dict[Any, Any]) -> Traced:
     function: Any = unwrap(python_function)
     parsed = parse(function)
-    tracer = Tracer()
+    tracer = Tracer(lists)
     tracer.count += 1
     name = getattr(function, "__name__", "function")
     frame = Frame(
@@ -74,8 +84,17 @@ def trace(python_function: Callable[..., Any], signature: Signature, static: dic
     tracer.frames.append(frame)
     tracer.state.frames[frame.index] = {}
     tracer.builder.span = tracer.span(parsed.node)
-    cells = bind_parameters(tracer, function, signature, static or {})
-    result = run_function(tracer, parsed.node)
+    cells = bind_parameters(tracer, function, signature, static)
+    try:
+        result = run_function(tracer, parsed.node)
+    except Retrace:
+        raise
+    except Exception as error:
+        if tracer.pending is not None:
+            raise tracer.pending from None
+        raise error
+    if tracer.pending is not None:
+        raise tracer.pending
     tracer.builder.span = tracer.span(parsed.node)
     return finish(tracer, name, signature, result, cells, parsed.source)
 

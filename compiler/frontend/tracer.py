@@ -112,7 +112,12 @@ class State:
 
 
 class Tracer:
-    def __init__(self) -> None:
+    def __init__(self, lists: dict[Any, Any] | None = None) -> None:
+        self.lists: dict[Any, Any] = {} if lists is None else lists
+        """What the items of a list literal are, by its place, for lists of run-time length (lists.py)."""
+        self.unsettled = False
+        self.pending: WengertError | None = None
+        """unsettled: a list is traced as empty whose items are not known yet. Errors are pending until they are."""
         self.entry = Block()
         self.builder = TracingBuilder(self.entry)
         self.index = Indices(self.builder)
@@ -141,6 +146,11 @@ class Tracer:
         if self.inside is not None:
             return self.inside
         return Span(self.frames[-1].source, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+
+    def place(self, node: ast.AST) -> Any:
+        """Where in the program, and in which calls, a node stands; the same whenever the function is traced."""
+        calls = tuple((f.name, f.statement.lineno if f.statement is not None else 0) for f in self.frames)
+        return (*calls, type(node).__name__, node.lineno, node.col_offset)  # type: ignore[attr-defined]
 
     def refuse(self, key: str, node: ast.AST | None = None, notes: Any = (), **fields: Any) -> NoReturn:
         """Raise the error `key` of the catalogue at `node`, by default where the tracer stands."""

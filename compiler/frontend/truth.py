@@ -6,8 +6,8 @@ import ast
 from collections.abc import Sequence
 
 from wengert.compiler.frontend.merge import describe, meet, run_side
-from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple
-from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple, is_list
+from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Block, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import BOOL
@@ -17,6 +17,9 @@ def truth(tracer: Tracer, item: Object, node: ast.AST | None = None) -> bool | V
     """A condition: a Python bool where it is known at compile time, else a scalar of type bool."""
     if isinstance(item, Static):
         return bool(item.value)
+    if is_list(item):
+        count = SERVICES["list_length"](tracer, item)
+        return tracer.builder.emit("greater", tracer.index.value(count), tracer.builder.integer(0))
     if isinstance(item, Tuple):
         return bool(item.items)
     if isinstance(item, Array):
@@ -39,18 +42,32 @@ def is_cheap(block: Block) -> bool:
     )
 
 
-def combine(tracer: Tracer, nodes: Sequence[ast.expr], is_and: bool) -> Object:
+def condition_of(tracer: Tracer, node: ast.expr) -> bool | Value:
+    """The truth of an expression of which nothing else is wanted, so that operands of `and`, `or` and `not` may be anything."""
+    if isinstance(node, ast.BoolOp):
+        return truth(tracer, combine(tracer, node.values, isinstance(node.op, ast.And), as_truth=True), node)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        made = condition_of(tracer, node.operand)
+        return not made if isinstance(made, bool) else tracer.builder.emit("invert", made)
+    return truth(tracer, tracer.evaluate(node), node)
+
+
+def combine(tracer: Tracer, nodes: Sequence[ast.expr], is_and: bool, as_truth: bool = False) -> Object:
     """`a and b and ...` of bools: the right side is evaluated only where it matters, or where it does no harm."""
-    first = tracer.evaluate(nodes[0])
-    left = truth(tracer, first, nodes[0])
+    if as_truth:
+        left = condition_of(tracer, nodes[0])
+        first: Object = Static(left) if isinstance(left, bool) else Scalar(left, True)
+    else:
+        first = tracer.evaluate(nodes[0])
+        left = truth(tracer, first, nodes[0])
     if len(nodes) == 1:
         return first
     if isinstance(left, bool):
-        return combine(tracer, nodes[1:], is_and) if left == is_and else first
+        return combine(tracer, nodes[1:], is_and, as_truth) if left == is_and else first
     if left.type.dtype != BOOL or not (isinstance(first, Scalar) and first.value.type.dtype == BOOL):
         tracer.refuse("and_or_value", nodes[0])
     name, before = f"$value{len(tracer.names)}", tracer.state
-    side = run_side(tracer, lambda: tracer.bind(name, combine(tracer, nodes[1:], is_and)))
+    side = run_side(tracer, lambda: tracer.bind(name, combine(tracer, nodes[1:], is_and, as_truth)))
     right = side.state.frames[tracer.frame.index].pop(name)
     if is_cheap(side.block) and side.state.frames == before.frames:
         splice(tracer, side.block)

@@ -172,9 +172,9 @@ register(
 def _infer_grow(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
     array, count = operands
     static([count])
-    if array.type.is_scalar or array.type.shape[0] is not None:
+    if array.type.is_scalar:
         raise InferenceError(f"grow of {array.type}")
-    return (array.type,)
+    return (array.type.with_shape((None, *array.type.shape[1:])),)
 
 
 def _evaluate_grow(a: Any, count: Any) -> Any:
@@ -196,6 +196,6 @@ register(
         # So the cotangent of a grown array may be longer along axis 0 than the array itself.
         pullback=lambda ctx, op, ct: ctx.add(op.operands[0], ct),
         doc="operand 0 with at least operand 1 elements along axis 0: its own, then undefined ones; the extent at least "
-        "doubles whenever it changes. Used for tapes of loops whose trip count is not known beforehand",
+        "doubles whenever it changes. Used for tapes of loops whose trip count is not known beforehand, and for lists",
     )
 )

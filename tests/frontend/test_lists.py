@@ -1,0 +1,351 @@
+"""Lists of a length known only at run time: against Python, their derivatives, batches, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections import deque
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.frontend.oracle import check
+from wengert.compiler.diag.errors import WengertError
+
+CASES: dict[str, Any] = {}
+rng = np.random.default_rng(0)
+EDGES = (rng.random((7, 7)) > 0.6).astype(int)
+
+
+def case(*args: Any) -> Any:
+    def add(function: Any) -> Any:
+        CASES[function.__name__] = function, args
+        return function
+
+    return add
+
+
+@case(5, 0.1)
+def filled(n, x):
+    xs = []
+    for i in range(n):
+        xs.append(x * i)
+    return np.array(xs), len(xs)
+
+
+@case(np.arange(20.0))
+def chosen(x):
+    out = []
+    for v in x:
+        if v % 3 == 0:
+            out.append(v * 2)
+    return np.array(out), max(out), sum(out), out[-1]
+
+
+@case(8, 8)
+def flood_fill(n, m):
+    grid = np.zeros((n, m), dtype=np.int64)
+    grid[3, :6] = 2
+    stack = [(1, 1)]
+    while stack:
+        i, j = stack.pop()
+        if i < 0 or j < 0 or i >= n or j >= m or grid[i, j] != 0:
+            continue
+        grid[i, j] = 1
+        stack.append((i + 1, j))
+        stack.append((i - 1, j))
+        stack.append((i, j + 1))
+        stack.append((i, j - 1))
+    return grid
+
+
+@case(EDGES)
+def breadth_first(a):
+    n = a.shape[0]
+    dist = np.full(n, -1)
+    dist[0] = 0
+    queue = [0]
+    for u in queue:
+        for v in range(n):
+            if a[u, v] and dist[v] < 0:
+                dist[v] = dist[u] + 1
+                queue.append(v)
+    return dist, np.array(queue)
+
+
+@case(EDGES)
+def breadth_first_with_deque(a):
+    seen, order, q = np.zeros(a.shape[0], dtype=bool), [], deque([0])
+    seen[0] = True
+    while len(q) > 0:
+        u = q.popleft()
+        order.append(u)
+        for v in range(a.shape[0]):
+            if a[u, v] == 1 and not seen[v]:
+                seen[v] = True
+                q.append(v)
+    return np.array(order)
+
+
+@case(np.linspace(-1, 1, 6), 5)
+def chebyshev(x, n):
+    t = [np.ones_like(x), x]
+    for _ in range(2, n):
+        t.append(2 * x * t[-1] - t[-2])
+    return np.array(t)
+
+
+@case(6)
+def hilbert(n):
+    return np.array([[1.0 / (i + j + 1) for j in range(n)] for i in range(n)])
+
+
+@case(6, 2.0)
+def comprehensions(n, a):
+    v = np.array([a**0.5 * i for i in range(n) if i % 2 == 0])
+    return v, sum([i * i for i in range(n)]), np.mean([math.sin(k) for k in range(n)])
+
+
+@case(1.0, 0.01)
+def trajectory(x, dt):
+    ts, xs, t = [0.0], [x], 0.0
+    while x > 0.1:
+        x = x - dt * x
+        t += dt
+        ts.append(t)
+        xs.append(x)
+    return np.array(ts), np.array(xs)
+
+
+@case(30)
+def collatz(n):
+    seq = [n]
+    while n != 1:
+        n = n // 2 if n % 2 == 0 else 3 * n + 1
+        seq.append(n)
+    return np.array(seq), len(seq)
+
+
+@case(np.array([3, 1, 2, 5, 4, 1]))
+def longest_increasing(a):
+    tails = []
+    for v in a:
+        lo, hi = 0, len(tails)
+        while lo < hi:
+            mid = (lo + hi) // 2
+            if tails[mid] < v:
+                lo = mid + 1
+            else:
+                hi = mid
+        if lo == len(tails):
+            tails.append(v)
+        else:
+            tails[lo] = v
+    return len(tails)
+
+
+@case(np.random.default_rng(3).random((12, 2)))
+def lower_hull(p):
+    idx, lower = np.argsort(p[:, 0]), []
+    for k in range(len(idx)):
+        while len(lower) >= 2:
+            a, b, c = p[lower[-2]], p[lower[-1]], p[idx[k]]
+            if (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]) <= 0:
+                lower.pop()
+            else:
+                break
+        lower.append(idx[k])
+    return np.array(lower)
+
+
+@case(10)
+def primes(n):
+    found, c = [], 2
+    while len(found) < n:
+        prime = True
+        for q in found:
+            if q * q > c:
+                break
+            if c % q == 0:
+                prime = False
+                break
+        if prime:
+            found.append(c)
+        c += 1
+    return np.array(found)
+
+
+@case(np.arange(12.0).reshape(3, 4), 4)
+def history(u, n):
+    hist = []
+    for t in range(n):
+        u = u * 0.5 + t
+        hist.append(u.copy())
+    return np.array(hist), np.stack(hist), hist[2][1]
+
+
+@case(np.arange(6.0))
+def lists_of_helpers(x):
+    def build(y):
+        out = []
+        for v in y:
+            out.append(v * v)
+        return out
+
+    return np.array(build(x)) + np.array(build(x + 1))
+
+
+@case(5)
+def in_branches(n):
+    xs, ys = [], []
+    for i in range(n):
+        if i % 2:
+            xs.append(i)
+        else:
+            ys.append(float(i))
+            xs.append(-i)
+    zs = ys
+    zs.append(7.0)
+    return np.array(xs), np.array(ys), ys[-1]
+
+
+@case(4)
+def repeated(n):
+    xs = [0.0] * n
+    for i in range(n):
+        xs[i] = i * 0.5
+    xs.append(9.0)
+    xs[0] += 2.0
+    xs.extend([x * 2 for x in xs if x > 1])
+    first = xs.pop(0)
+    return np.array(xs), sum(xs), first
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_programs(name: str) -> None:
+    function, args = CASES[name]
+    check(function, *args)
+    expected, found = function(*copy.deepcopy(args)), wg.jit(function)(*copy.deepcopy(args))
+    assert type(found) is type(expected)
+    for a, b in zip(*((x if isinstance(x, tuple) else (x,)) for x in (found, expected)), strict=True):
+        assert type(a) is type(b)
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def length_of_path(x):
+    """A loop whose length depends on the data, its states kept in a list."""
+    states = [x]
+    while states[-1] > 0.2:
+        states.append(states[-1] * (1.0 - 0.1 * states[-1]))
+    total = 0.0
+    for a, b in zip(np.array(states)[1:], np.array(states)[:-1]):
+        total += np.sqrt(0.01 + (a - b) ** 2)
+    return total
+
+
+def test_derivatives_and_batches() -> None:
+    f, step = length_of_path, 1e-6
+    difference = (f(0.9 + step) - f(0.9 - step)) / (2 * step)
+    assert wg.grad(f)(0.9) == pytest.approx(difference, rel=1e-7)
+    assert wg.jvp(f)((0.9,), (1.0,))[1] == pytest.approx(difference, rel=1e-7)
+    points = np.array([0.9, 0.5, 0.1])
+    np.testing.assert_allclose(wg.batch(f)(points), [f(p) for p in points], rtol=1e-12)
+    np.testing.assert_allclose(wg.batch(wg.grad(f))(points), [wg.grad(f)(p) for p in points], rtol=1e-12)
+
+
+def of_arrays(u):
+    hist = [u]
+    for _ in range(3):
+        hist.append(np.sin(hist[-1]) * u)
+    return np.sum(np.array(hist))
+
+
+def test_gradient_of_a_list_of_arrays() -> None:
+    u = rng.standard_normal(4)
+    differences = [(of_arrays(u + h) - of_arrays(u - h)) / 2e-6 for h in 1e-6 * np.eye(4)]
+    np.testing.assert_allclose(wg.grad(of_arrays)(u), differences, rtol=1e-7)
+
+
+def test_growth_is_not_quadratic() -> None:
+    """Room doubles: a million appends move each item a few times."""
+
+    def many(n):
+        xs = []
+        for i in range(n):
+            xs.append(i * 0.5)
+        return sum(xs)
+
+    assert wg.jit(many)(1_000_000) == pytest.approx(0.5 * 999_999 * 1_000_000 / 2)
+
+
+def written_after(n):
+    u, hist = np.zeros(3), []
+    for i in range(n):
+        u[0] = i
+        hist.append(u)
+    return np.array(hist)
+
+
+def of_functions(n):
+    fs = []
+    for _ in range(n):
+        fs.append(math.sin)
+    return n
+
+
+def never_filled(n):
+    xs = []
+    while n > 0:
+        xs.append(xs[0] + 1)
+        n -= 1
+    return len(xs)
+
+
+def of_two_kinds(n):
+    xs = []
+    for i in range(n):
+        xs.append(i)
+        xs.append((i, i))
+    return len(xs)
+
+
+def sliced(n):
+    return np.array([i for i in range(n)][1:])
+
+
+def returned(n):
+    return [i for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [(written_after, "may be the same array"), (of_functions, "cannot be put into a list"), (of_two_kinds, "different kinds"),
+     (sliced, "np.array(xs)[a:b]"), (returned, "cannot be returned"), (never_filled, "index")],
+)  # fmt: skip
+def test_refusals(function: Any, text: str) -> None:
+    with pytest.raises(WengertError, match=re.escape(text)):
+        wg.jit(function)(3)
+
+
+def test_faults() -> None:
+    def last(n):
+        xs = []
+        for i in range(n):
+            xs.append(i)
+        return xs.pop() + xs[1]
+
+    f = wg.jit(last)
+    assert f(3) == 3
+    with pytest.raises(IndexError, match="pop from empty list"):
+        f(0)
+    with pytest.raises(IndexError, match="1"):
+        f(2)
+
+    def counts(n):
+        return np.array([i for i in range(n)])
+
+    with pytest.raises(ValueError, match="empty list"):
+        wg.jit(counts)(0)
