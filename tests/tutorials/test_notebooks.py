@@ -23,7 +23,7 @@ def execute(notebook: nbformat.NotebookNode) -> None:
     client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(TUTORIALS)}})
     client.execute()  # raises CellExecutionError at the first cell that fails
     texts = [o.get("text", "") for cell in notebook.cells for o in cell.get("outputs", [])]
-    assert not any("Traceback" in text for text in texts)
+    assert not any("Traceback" in text or "UsageError" in text for text in texts)
 
 
 def outcomes(notebook: nbformat.NotebookNode) -> dict[str, dict]:

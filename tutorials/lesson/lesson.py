@@ -12,6 +12,8 @@ from IPython.display import display
 from .checks import MIME, Check, Outcome
 from .progress import Progress
 
+SHOWN = 3
+"""A check says this many of the things that are off; more would be a wall of text."""
 COLOURS = {"right": "#009e73", "off": "#d55e00", "plain": "#0072b2"}
 
 
@@ -89,7 +91,9 @@ class Lesson:
         self.outcomes[outcome.name] = outcome
         self._keep()
         tone, lead = ("right", "Right.") if outcome.passed else ("off", "Not yet.")
-        text = ": ".join(filter(None, [outcome.name.replace("_", " "), " ".join(outcome.messages)]))
+        more = len(outcome.messages) - SHOWN
+        said = [*outcome.messages[:SHOWN], *([f"And {more} more."] if more > 0 else [])]
+        text = ": ".join(filter(None, [outcome.name.replace("_", " "), " ".join(said)]))
         record = {"name": outcome.name, "passed": outcome.passed, "messages": list(outcome.messages)}
         _box(tone, f"<b>{lead}</b> {escape(text)}", f"{lead} {text}", {MIME: record})
 
