@@ -1,6 +1,7 @@
 """The host part of an offloaded function as LLVM text: scalars, control flow, memory and launches, no Python between.
 
-    define i32 @wg_host(ptr %frame)          0: done, 1: a fault, recorded in the frame
+    define i32 @wg_host(ptr %frame)          0: done, 1: a fault, recorded in the frame, 2: a kernel's, recorded in the
+                                             table, 3: interrupted
 
 An array is a *handle*, a pointer to three host words {device address, references, bytes}, and its extents. References are
 counted: a launch writes in place where its operand's last reference ends with it, and into a copy otherwise. So a time
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from wengert.compiler.backend.device_memory import MEMORY
+from wengert.compiler.backend.device_memory import ERROR_WORDS, MEMORY, Table
 from wengert.compiler.backend.device_scratch import Scratch
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.text import COLD, Module, Text, memory_type, register_type
@@ -56,7 +57,7 @@ class HostFault:
     """A check of the host part: the op, and the fault kind."""
 
     kind: str
-    op: Op
+    op: Op | None
 
 
 @dataclass(slots=True)
@@ -69,8 +70,11 @@ class Scope:
 class HostWriter:
     """Writes the host function. Ops are dispatched by `WRITE`, else by what their row is."""
 
-    def __init__(self, function: Function, kernels: dict[str, int], scratch: Sequence[Scratch | None], module: Module):
+    def __init__(
+        self, function: Function, kernels: dict[str, int], scratch: Sequence[Scratch | None], module: Module, can_fault: bool
+    ):
         self.function, self.kernels, self.scratch, self.module = function, kernels, scratch, module
+        self.can_fault = can_fault  # whether a kernel can
         self.layout = HostLayout.of(function)
         self.text = Text(module, "define i32 @wg_host(ptr noalias %frame) nounwind")
         self.dialect = Dialect()
@@ -87,10 +91,32 @@ class HostWriter:
         for p, at in zip(self.function.params, self.layout.params, strict=True):
             self._parameter(p, at)
         self.block(self.function.body, self._results)
+        if self.can_fault:
+            self._look_for_faults()
         self.text.do("ret i32 0")
         self.text.label("fail")
         self.text.do("ret i32 1")
+        self.text.label("interrupted")
+        self.text.do("ret i32 3")
         self.module.functions += [MEMORY, str(self.text)]
+
+    def _look_for_faults(self) -> None:
+        """Wait for the kernels and read the error record."""
+        record = self.text.value(f"getelementptr inbounds i64, ptr {self.table}, i64 {Table.RECORD}")
+        size, errors = 8 * ERROR_WORDS, self.table_word(Table.ERRORS)
+        status = self.text.value(f"call i32 @wg_fetch(ptr {self.table}, ptr {record}, ptr {errors}, i64 {size})")
+        self.check(self.text.value(f"icmp eq i32 {status}, 0"), "device", None, self.text.value(f"zext i32 {status} to i64"))
+        clean, faulty = self.text.fresh("clean"), self.text.fresh("faulty")
+        self.text.branch_if(self.text.value(f"icmp eq i64 {self.text.value(f'load i64, ptr {record}')}, 0"), clean, faulty)
+        self.text.label(faulty)
+        self.text.do("ret i32 2")
+        self.text.label(clean)
+
+    def poll(self) -> None:
+        """In a loop: stop where the user asks for it."""
+        go = self.text.fresh("go")
+        self.text.branch_if(self.text.value(f"call i1 @wg_tick(ptr {self.table})"), "interrupted", go)
+        self.text.label(go)
 
     def block(self, block: Block, finish: Callable[[], None], inherited: Iterable[Value] = ()) -> None:
         """The ops of a block, then `finish`, which takes the results (`take` each once)."""
@@ -173,7 +199,7 @@ class HostWriter:
 
     # -- what ops need
 
-    def check(self, condition: str, kind: str, op: Op, a: str = "0", b: str = "0") -> None:
+    def check(self, condition: str, kind: str, op: Op | None, a: str = "0", b: str = "0") -> None:
         """Leave with a fault unless the condition holds."""
         self.faults.append(HostFault(kind, op))
         bad, after = self.text.fresh("bad"), self.text.fresh("ok")

@@ -43,6 +43,7 @@ def _for(host: HostWriter, op: Op) -> None:
     down = text.value(f"icmp sgt i64 {i.name}, {high}")
     text.branch_if(text.value(f"select i1 {rising}, i1 {up}, i1 {down}"), inside, after)
     text.label(inside)
+    host.poll()
     host.scalars[body.params[0]] = i.name
     for p, row in zip(body.params[1:], phis, strict=True):
         host.bind(p, [phi.name for phi in row])
@@ -75,6 +76,7 @@ def _while(host: HostWriter, op: Op) -> None:
     host.block(lent, lambda: None)
     text.branch_if(host.scalars[condition.results[0]], inside, after)
     text.label(inside)
+    host.poll()
     pieces: list[list[tuple[str, str]]] = []
     host.block(body, lambda: pieces.extend(host.pieces(v, None) for v in body.results))
     _feed(phis, pieces, text.block)

@@ -78,9 +78,8 @@ def _load(host: HostWriter, op: Op) -> None:
         position = host.text.value(f"add i64 {scaled}, {host.scalars[i]}")
     where = host.text.value(f"getelementptr {memory_type(dtype)}, ptr {host.address(buffer)}, i64 {position}")
     slot = host.text.alloca(memory_type(dtype))
-    read = host.table_word(Table.READ)
-    status = host.text.value(f"call i32 {read}(ptr {slot}, ptr {where}, i64 {dtype.bits // 8})")
-    host.check(host.text.value(f"icmp eq i32 {status}, 0"), "device", op)
+    status = host.text.value(f"call i32 @wg_read(ptr {host.table}, ptr {slot}, ptr {where}, i64 {dtype.bits // 8})")
+    host.check(host.text.value(f"icmp eq i32 {status}, 0"), "device", op, host.text.value(f"zext i32 {status} to i64"))
     value = host.text.value(f"load {memory_type(dtype)}, ptr {slot}")
     host.scalars[op.result] = host.text.value(f"icmp ne i8 {value}, 0") if dtype.kind == "b" else value
 
@@ -120,11 +119,12 @@ def _launch(host: HostWriter, op: Op) -> None:
         text.do(f"store ptr {slot}, ptr {text.value(f'getelementptr ptr, ptr {pointers}, i64 {k}')}")
     launch, stream = host.table_word(Table.LAUNCH), host.table_word(Table.STREAM)
     grid = text.value(f"trunc i64 {blocks} to i32")
+    code = host.table_word(Table.LAUNCHES + len(host.kernels) + kernel)
     status = text.value(
-        f"call i32 {launch}(ptr {host.table_word(Table.KERNELS + 2 * kernel)}, i32 {grid}, i32 {rows}, i32 1, i32 {threads}, "
+        f"call i32 {launch}(ptr {code}, i32 {grid}, i32 {rows}, i32 1, i32 {threads}, "
         f"i32 {depth}, i32 1, i32 0, ptr {stream}, ptr {pointers}, ptr null)"
     )
-    text.do(f"call void @wg_count(ptr {host.table}, i64 {Table.KERNELS + 2 * kernel + 1})")
+    text.do(f"call void @wg_add(ptr {host.table}, i64 {Table.LAUNCHES + kernel}, i64 1)")
     host.check(text.value(f"icmp eq i32 {status}, 0"), "device", op, text.value(f"zext i32 {status} to i64"))
     if held:
         text.do(f"call void @wg_drop(ptr {host.table}, ptr {held})")

@@ -1,26 +1,98 @@
-"""The runtime's table, and the host part's memory routines in LLVM text: references, reuse, copies before writes."""
+"""The runtime's table, and what the host part calls, in LLVM text: references, reuse, copies before writes, reads."""
 
 from __future__ import annotations
 
+ERROR_WORDS = 4
+"""Of the error record: kernel number * 2**32 + fault number (0: none), and the two operands of its message."""
+POLLED = 256
+"""Turns of the host part's loops between two looks for an interrupt. A power of two."""
+
 
 class Table:
-    """Words of the runtime's table, word 3 of the frame: C functions, the stream, the error record, memory to reuse."""
+    """Words of the runtime's table, word 3 of the frame.
 
-    ALLOCATE, FREE, READ, COPY, LAUNCH, STREAM, ERRORS, DOT = range(8)
-    HANDLES, SLOTS = 8, 16
-    KERNELS = HANDLES + SLOTS  # from here on, for each kernel: its handle, and how often it was launched
+    Python's functions: ALLOCATE(bytes) -> handle, FREE(handle), DOT, POLL() -> whether to stop.
+    The driver's (see runtime/accelerator.py): READ, COPY, SYNC, LAUNCH, and what they take: STREAM, ERRORS, the error
+    record on the device. Counters: TICKS of loops, READS of single elements, their READ_BYTES and READ_NANOSECONDS.
+    RECORD: the error record, read at the end. HANDLES: memory to use again. From LAUNCHES on: how often each kernel was
+    launched; then their handles.
+    """
+
+    ALLOCATE, FREE, DOT, POLL, READ, COPY, SYNC, LAUNCH, STREAM, ERRORS = range(10)
+    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(10, 15)
+    HANDLES, SLOTS = RECORD + ERROR_WORDS, 16
+    LAUNCHES = HANDLES + SLOTS
 
 
 MEMORY = f"""
-define internal void @wg_share(ptr %h) {{
-  %p = getelementptr i64, ptr %h, i64 1
+declare i32 @clock_gettime(i32, ptr)
+define internal ptr @wg_word(ptr %table, i64 %word) alwaysinline {{
+  %p = getelementptr i64, ptr %table, i64 %word
+  %v = load ptr, ptr %p
+  ret ptr %v
+}}
+define internal void @wg_add(ptr %table, i64 %word, i64 %by) alwaysinline {{
+  %p = getelementptr i64, ptr %table, i64 %word
   %r = load i64, ptr %p
-  %s = add i64 %r, 1
+  %s = add i64 %r, %by
   store i64 %s, ptr %p
   ret void
 }}
-define internal void @wg_count(ptr %table, i64 %word) {{
-  %p = getelementptr i64, ptr %table, i64 %word
+define internal i64 @wg_now() {{
+  %t = alloca [2 x i64]
+  %ignored = call i32 @clock_gettime(i32 1, ptr %t)
+  %s = load i64, ptr %t
+  %at = getelementptr i64, ptr %t, i64 1
+  %n = load i64, ptr %at
+  %b = mul i64 %s, 1000000000
+  %all = add i64 %b, %n
+  ret i64 %all
+}}
+; wait for the device and fetch some bytes; 0 where that went well
+define internal i32 @wg_fetch(ptr %table, ptr %to, ptr %from, i64 %size) {{
+entry:
+  %stream = call ptr @wg_word(ptr %table, i64 {Table.STREAM})
+  %read = call ptr @wg_word(ptr %table, i64 {Table.READ})
+  %asked = call i32 %read(ptr %to, ptr %from, i64 %size, ptr %stream)
+  %good = icmp eq i32 %asked, 0
+  br i1 %good, label %wait, label %bad
+wait:
+  %sync = call ptr @wg_word(ptr %table, i64 {Table.SYNC})
+  %done = call i32 %sync(ptr %stream)
+  ret i32 %done
+bad:
+  ret i32 %asked
+}}
+; the same, counted
+define internal i32 @wg_read(ptr %table, ptr %to, ptr %from, i64 %size) {{
+  %start = call i64 @wg_now()
+  %status = call i32 @wg_fetch(ptr %table, ptr %to, ptr %from, i64 %size)
+  %end = call i64 @wg_now()
+  %spent = sub i64 %end, %start
+  call void @wg_add(ptr %table, i64 {Table.READS}, i64 1)
+  call void @wg_add(ptr %table, i64 {Table.READ_BYTES}, i64 %size)
+  call void @wg_add(ptr %table, i64 {Table.READ_NANOSECONDS}, i64 %spent)
+  ret i32 %status
+}}
+; whether a loop is to stop
+define internal i1 @wg_tick(ptr %table) {{
+entry:
+  call void @wg_add(ptr %table, i64 {Table.TICKS}, i64 1)
+  %p = getelementptr i64, ptr %table, i64 {Table.TICKS}
+  %n = load i64, ptr %p
+  %low = and i64 %n, {POLLED - 1}
+  %now = icmp eq i64 %low, 0
+  br i1 %now, label %ask, label %on
+ask:
+  %poll = call ptr @wg_word(ptr %table, i64 {Table.POLL})
+  %told = call i32 %poll()
+  %stop = icmp ne i32 %told, 0
+  ret i1 %stop
+on:
+  ret i1 false
+}}
+define internal void @wg_share(ptr %h) {{
+  %p = getelementptr i64, ptr %h, i64 1
   %r = load i64, ptr %p
   %s = add i64 %r, 1
   store i64 %s, ptr %p
@@ -50,8 +122,7 @@ other:
   %more = icmp ult i64 %next, {Table.HANDLES + Table.SLOTS}
   br i1 %more, label %look, label %new
 new:
-  %where = getelementptr ptr, ptr %table, i64 {Table.ALLOCATE}
-  %allocate = load ptr, ptr %where
+  %allocate = call ptr @wg_word(ptr %table, i64 {Table.ALLOCATE})
   %made = call ptr %allocate(i64 %size)
   ret ptr %made
 }}
@@ -77,8 +148,7 @@ other:
   %more = icmp ult i64 %next, {Table.HANDLES + Table.SLOTS}
   br i1 %more, label %look, label %full
 full:
-  %where = getelementptr ptr, ptr %table, i64 {Table.FREE}
-  %free = load ptr, ptr %where
+  %free = call ptr @wg_word(ptr %table, i64 {Table.FREE})
   call void %free(ptr %h)
   ret void
 done:
@@ -103,10 +173,12 @@ none:
 fill:
   %from = load ptr, ptr %h
   %to = load ptr, ptr %new
-  %where = getelementptr ptr, ptr %table, i64 {Table.COPY}
-  %move = load ptr, ptr %where
-  call void %move(ptr %to, ptr %from, i64 %size)
+  %move = call ptr @wg_word(ptr %table, i64 {Table.COPY})
+  %stream = call ptr @wg_word(ptr %table, i64 {Table.STREAM})
+  %status = call i32 %move(ptr %to, ptr %from, i64 %size, ptr %stream)
   call void @wg_drop(ptr %table, ptr %h)
-  ret ptr %new
+  %moved = icmp eq i32 %status, 0
+  %result = select i1 %moved, ptr %new, ptr null
+  ret ptr %result
 }}
 """

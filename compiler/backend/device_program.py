@@ -1,20 +1,22 @@
 """A function compiled for a GPU: its host part as machine code of this processor, its kernels as a module to load there.
 
-The same program runs on every device of a kind; what belongs to one device (loaded kernels, memory) is the runtime's
-business (runtime/offload.py).
+The same program runs on every device of a kind, and is plain data that is kept on disk; what belongs to one device or
+process (linked code, loaded kernels, memory) is the runtime's business (runtime/offload.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
 from wengert.compiler.backend import device_host_control, device_host_ops, target  # noqa: F401  (the first two fill WRITE)
-from wengert.compiler.backend.device_host import HostFault, HostLayout, HostWriter
-from wengert.compiler.backend.device_outline import Kernel, outline
-from wengert.compiler.backend.device_text import KernelText, kernels_for_nvptx, kernels_for_simulator
+from wengert.compiler.backend.device_host import HostLayout, HostWriter
+from wengert.compiler.backend.device_outline import outline
+from wengert.compiler.backend.device_text import kernels_for_nvptx, kernels_for_simulator
 from wengert.compiler.backend.emit.text import Module
 from wengert.compiler.backend.lower import lower
+from wengert.compiler.backend.sites import Site
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.core import Function, Op
 from wengert.compiler.ir.verify import verify
@@ -23,22 +25,51 @@ KERNELS = {"cuda": kernels_for_nvptx, "simulated": kernels_for_simulator}
 """By the kind of device: how kernels are written for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class KernelInfo:
+    """one_thread: its loop runs in order."""
+
+    name: str
+    span: Span | None
+    one_thread: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A `dot_general` that the library does: see ops/contraction.py."""
+
+    contract: tuple[tuple[int, ...], tuple[int, ...]]
+    batch: tuple[tuple[int, ...], tuple[int, ...]]
+    ranks: tuple[int, int]
+    dtype: str
+
+    @classmethod
+    def of(cls, op: Op) -> Product:
+        a, b = (v.type for v in op.operands[1:])
+        (ca, cb), (ba, bb) = op.attrs["contract"], op.attrs["batch"]
+        return cls((tuple(ca), tuple(cb)), (tuple(ba), tuple(bb)), (a.rank, b.rank), a.dtype.name)
+
+
 @dataclass(slots=True)
 class DeviceProgram:
-    """host: the address of `i32 wg_host(frame)`. times: milliseconds of each stage of its compilation."""
+    """code: an object file with `i32 wg_host(frame)`. image: the kernels' LLVM text, kernel_faults[k][f - 1] what fault f
+    of kernel k is. times: milliseconds of each stage of its compilation."""
 
-    function: Function
-    host_function: Function
+    kind: str
     layout: HostLayout
-    host: int
+    code: bytes
     host_text: str
-    host_faults: list[HostFault]
-    dots: list[Op]
-    kernels: list[Kernel]
-    image: KernelText
-    notes: list[tuple[str, Span | None]]
+    host_faults: tuple[Site, ...]
+    products: tuple[Product, ...]
+    kernels: tuple[KernelInfo, ...]
+    image: str
+    kernel_faults: tuple[tuple[Site, ...], ...]
+    notes: tuple[tuple[str, Span | None], ...]
     times: dict[str, float] = field(default_factory=dict)
-    keep: object = None
+
+    @property
+    def names(self) -> Sequence[str]:
+        return tuple(kernel.name for kernel in self.kernels)
 
 
 def compile_program(function: Function, kind: str) -> DeviceProgram:
@@ -58,14 +89,15 @@ def compile_program(function: Function, kind: str) -> DeviceProgram:
     lap("kernels")
     module = Module(target.triple(), target.data_layout())
     numbers = {kernel.name: k for k, kernel in enumerate(outlined.kernels)}
-    writer = HostWriter(outlined.host, numbers, image.scratch, module)
+    writer = HostWriter(outlined.host, numbers, image.scratch, module, any(image.faults))
     writer.write()
     text = str(module)
     parsed = target.parse(text)
     target.optimise(parsed, 1)
-    code = target.link(target.object_code(parsed), ["wg_host"], {})
+    code = target.object_code(parsed)
     lap("host")
     return DeviceProgram(
-        function, outlined.host, writer.layout, code["wg_host"], text, writer.faults, writer.dots, outlined.kernels, image,
-        outlined.notes, times, code,
+        kind, writer.layout, code, text, tuple(map(Site.of, writer.faults)), tuple(map(Product.of, writer.dots)),
+        tuple(KernelInfo(k.name, k.span, k.one_thread) for k in outlined.kernels), image.text,
+        tuple(tuple(map(Site.of, faults)) for faults in image.faults), tuple(outlined.notes), times,
     )  # fmt: skip

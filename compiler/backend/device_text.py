@@ -28,9 +28,6 @@ from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import DType
 from wengert.compiler.ir.verify import verify
 
-ERROR_WORDS = 4
-"""Of the error record: kernel number * 2**32 + fault number (0: none), and the two operands of its message."""
-
 
 @dataclass(frozen=True, slots=True)
 class KernelText:

@@ -53,12 +53,17 @@ def compile_ptx(text: str, kernels: Sequence[str], sm: int) -> str:
     Kept in memory and on disk. Raises PtxError where LLVM refuses the text, DeviceError where libdevice is missing
     and the kernels need it.
     """
-    target = target_for(sm)
-    versions = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
-    key = hashlib.sha256("\0".join([text, *kernels, str(target), versions, _libdevice_key(text)]).encode()).hexdigest()
+    key = code_key(text, kernels, sm)
     if key not in _IN_MEMORY:
-        _IN_MEMORY[key] = _from_disk(key) or _to_disk(key, _compile(text, kernels, target))
+        _IN_MEMORY[key] = _from_disk(key) or _to_disk(key, _compile(text, kernels, target_for(sm)))
     return _IN_MEMORY[key]
+
+
+def code_key(text: str, kernels: Sequence[str], sm: int, form: str = "ptx") -> str:
+    """The digest of all that the code of a module depends on. Raises DeviceError as `compile_ptx` does."""
+    versions = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
+    parts = [text, *kernels, str(target_for(sm)), str(sm), versions, form, _libdevice_key(text)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 _IN_MEMORY: dict[str, str] = {}
@@ -113,7 +118,12 @@ def _libdevice_bytes() -> bytes:
 
 
 def _libdevice_key(text: str) -> str:
-    return hashlib.sha256(_libdevice_bytes()).hexdigest() if "@__nv_" in text else ""
+    return _libdevice_digest() if "@__nv_" in text else ""
+
+
+@cache
+def _libdevice_digest() -> str:
+    return hashlib.sha256(_libdevice_bytes()).hexdigest()
 
 
 # -- the cache on disk

@@ -2,7 +2,8 @@
 
     define void @k(ptr %params, i32 %tid.x, i32 %tid.y, i32 %ctaid.x, ...)
 
-`launch` has the parameters of cuLaunchKernel, so that the host code is the same for both.
+`launch`, `read`, `copy` and `sync` have the parameters of cuLaunchKernel, cuMemcpyDtoHAsync, cuMemcpyDtoDAsync and
+cuStreamSynchronize, so that the host code is the same for both.
 """
 
 from __future__ import annotations
@@ -38,6 +39,26 @@ call:
   call void %kernel(ptr %params, i32 %tx, i32 %ty, i32 %ax, i32 %ay, i32 %bx, i32 %by, i32 %gx, i32 %gy)
   br label %tx.next
 entry.next:
+  ret i32 0
+}}
+declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)
+define internal ptr @here(i64 %address) {{
+  %bits = and i64 %address, {~DEVICE_BIT}
+  %p = inttoptr i64 %bits to ptr
+  ret ptr %p
+}}
+define i32 @read(ptr %to, i64 %from, i64 %size, ptr %stream) {{
+  %p = call ptr @here(i64 %from)
+  call void @llvm.memmove.p0.p0.i64(ptr %to, ptr %p, i64 %size, i1 false)
+  ret i32 0
+}}
+define i32 @copy(i64 %to, i64 %from, i64 %size, ptr %stream) {{
+  %p = call ptr @here(i64 %to)
+  %q = call ptr @here(i64 %from)
+  call void @llvm.memmove.p0.p0.i64(ptr %p, ptr %q, i64 %size, i1 false)
+  ret i32 0
+}}
+define i32 @sync(ptr %stream) {{
   ret i32 0
 }}
 """

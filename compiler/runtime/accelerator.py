@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,6 +26,29 @@ class Kernels(Protocol):
 
     @property
     def handles(self) -> Mapping[str, int]: ...
+
+
+class DriverCalls(NamedTuple):
+    """Addresses of C functions with the parameters of cuLaunchKernel, cuMemcpyDtoHAsync, cuMemcpyDtoDAsync and
+    cuStreamSynchronize."""
+
+    launch: int
+    read: int
+    copy: int
+    sync: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gemm:
+    """`batch` products of m by k and k by n matrices, dense and row-major; a_turned: a lies as k by m, b_turned: b as n by k."""
+
+    dtype: np.dtype
+    batch: int
+    m: int
+    n: int
+    k: int
+    a_turned: bool
+    b_turned: bool
 
 
 class Accelerator(Protocol):
@@ -68,6 +92,10 @@ class Accelerator(Protocol):
         """NumPy for arrays on this device: CuPy, or NumPy itself."""
         ...
 
+    def gemm(self, gemm: Gemm, out: int, a: int, b: int) -> bool:
+        """The products at device address `out`, of matrices at `a` and `b`; False where it is not done."""
+        ...
+
     def array(self, pointer: int, shape: tuple[int, ...], dtype: np.dtype) -> Any:
         """The library's array over device memory, row-major; the memory must outlive it."""
         ...
@@ -85,8 +113,8 @@ class Accelerator(Protocol):
         ...
 
     @property
-    def launch_address(self) -> int:
-        """A C function with the parameters of cuLaunchKernel, for compiled host code."""
+    def calls(self) -> DriverCalls:
+        """The driver's functions, for compiled host code."""
         ...
 
     @property

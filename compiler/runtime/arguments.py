@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
+from struct import Struct, error
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,10 +13,23 @@ import numpy as np
 from wengert.compiler.diag.errors import ShapeFault, TypeMismatch, ValueFault
 from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
+from wengert.compiler.runtime.cpu import elements_apart
 from wengert.compiler.runtime.device_array import DeviceArray
 from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
 from wengert.compiler.runtime.placement import ArrayAt
 from wengert.compiler.runtime.residency import Residency
+
+
+class Frame:
+    """Words shared with compiled code. array: as NumPy's, words and bytes: as memory views, which are faster item by item."""
+
+    __slots__ = ("address", "array", "bytes", "words")
+
+    def __init__(self, words: int):
+        self.array = np.zeros(words, np.int64)
+        self.words: memoryview = memoryview(self.array)  # type: ignore[arg-type]
+        self.bytes = self.words.cast("B")
+        self.address = int(self.array.ctypes.data)
 
 
 class MakesHandles(Protocol):
@@ -33,7 +47,10 @@ class ForeignMemory:
 
 @dataclass(slots=True)
 class Bound:
-    """The arguments of one call. memory[k], shape[k]: of array argument k. read_only: handles nobody may write."""
+    """Arguments as one call has them. memory, shapes: by the number of the parameter, of arrays.
+
+    read_only: handles of memory that results must not share.
+    """
 
     leaves: list[Any]
     memory: dict[int, Memory] = field(default_factory=dict)
@@ -41,31 +58,94 @@ class Bound:
     read_only: list[int] = field(default_factory=list)
 
 
-class Arguments:
-    """Binds arguments to the parameters of one function on one device."""
+class _Parameter:
+    """What is known of a parameter beforehand. at: its first word in the frame."""
 
-    def __init__(self, function: Function, gpu: Accelerator, residency: Residency):
+    __slots__ = ("at", "dtype", "extents", "itemsize", "last", "name", "pack", "rank", "scalar", "written")
+
+    def __init__(self, k: int, value: Value, at: int, written: bool):
+        self.name, self.at, self.written = value.hint or f"argument {k}", at, written
+        self.scalar, self.dtype, self.rank = value.type.is_scalar, value.type.dtype.numpy, value.type.rank
+        self.itemsize, self.extents = self.dtype.itemsize, value.type.shape
+        self.pack = Struct(_FORMATS[self.dtype.char]) if self.dtype.char in _FORMATS else None
+        self.last: tuple[int, ...] | None = None  # a shape that fitted
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        if shape == self.last:
+            return True
+        if len(shape) != self.rank or any(n == 1 if e is None else n != e for n, e in zip(shape, self.extents, strict=True)):
+            return False
+        self.last = shape
+        return True
+
+
+_FORMATS = {"d": "d", "f": "f", "q": "q", "l": "q", "i": "i", "?": "?", "h": "h", "b": "b", "B": "B", "H": "H", "I": "I",
+            "L": "Q", "Q": "Q"}  # fmt: skip
+_PYTHON: dict[str, type] = {"d": float, "l": int, "q": int, "?": bool, "D": complex}
+
+
+class Arguments:
+    """Brings the arguments of one function to one device."""
+
+    def __init__(self, function: Function, places: Sequence[int], gpu: Accelerator, residency: Residency):
         self._params, self._gpu, self._residency = function.params, gpu, residency
         self._written = {w for w in function.written if w is not None}
+        self._known = [
+            _Parameter(k, p, at, k in self._written) for k, (p, at) in enumerate(zip(self._params, places, strict=True))
+        ]
 
-    def bind(self, leaves: Sequence[Any], frame: np.ndarray, places: Sequence[int], handles: MakesHandles) -> Bound:
-        """Fill the frame. Raises TypeMismatch, ShapeFault, ValueFault (a written argument that overlaps another)."""
+    def scalar_types(self, weak: Sequence[bool] | None) -> list[tuple[type, ...]]:
+        """For each scalar parameter the types that are exactly its own; () for arrays. weak: see calls.make_native."""
+        found: list[tuple[type, ...]] = []
+        for k, p in enumerate(self._known):
+            python = (_PYTHON[p.dtype.char],) if p.dtype.char in _PYTHON else ()
+            exact = (p.dtype.type,)
+            found.append(() if not p.scalar else exact + python if weak is None else python if weak[k] else exact)
+        return found
+
+    def exact(self, leaves: Sequence[Any], types: Sequence[tuple[type, ...]]) -> bool:
+        """Whether the leaves can be bound as they are: scalars of these types, arrays of this device or NumPy's."""
+        if len(leaves) != len(self._known):
+            return False
+        for p, leaf, allowed in zip(self._known, leaves, types, strict=True):
+            kind = type(leaf)
+            if p.scalar:
+                if kind not in allowed:
+                    return False
+            elif kind is DeviceArray:
+                if leaf._accelerator is not self._gpu or leaf.dtype != p.dtype or not p.fits(leaf.shape):
+                    return False
+            elif kind is not np.ndarray or leaf.dtype != p.dtype or not p.fits(leaf.shape) or p.written:
+                return False
+        return True
+
+    def checked(self, leaves: Sequence[Any]) -> list[Any]:
+        """The leaves, arrays of other kinds converted. Raises TypeMismatch, ShapeFault, ValueFault."""
         if len(leaves) != len(self._params):
             raise TypeMismatch(f"{len(leaves)} arguments instead of {len(self._params)}")
-        bound = Bound([self._as_array(k, leaf) for k, leaf in enumerate(leaves)])
+        return [self._as_array(k, leaf) for k, leaf in enumerate(leaves)]
+
+    def bind(self, leaves: list[Any], frame: Frame, handles: MakesHandles) -> Bound:
+        """Fill the frame with leaves that are `exact` or `checked`. Raises ValueFault (a written argument that overlaps
+        another, or is read-only)."""
+        bound, words = Bound(leaves), frame.words
         if self._written:
-            self._check_overlap(bound.leaves)
-        for k, (p, leaf, at) in enumerate(zip(self._params, bound.leaves, places, strict=True)):
-            if p.type.is_scalar:
-                self._scalar(p, leaf, frame[at : at + 2])
+            self._check_written(leaves)
+        for k, (p, leaf) in enumerate(zip(self._known, leaves, strict=True)):
+            if p.scalar:
+                self._scalar(p, leaf, frame)
                 continue
-            shape = tuple(int(n) for n in leaf.shape)
-            memory = bound.memory[k] = self._on_device(k, leaf)
-            size = prod(shape) * p.type.dtype.bits // 8
+            shape = leaf.shape
+            memory = bound.memory[k] = leaf._memory if type(leaf) is DeviceArray else self._on_device(p, leaf)
+            size = p.itemsize
+            at = p.at + 1
+            for n in shape:
+                words[at] = n
+                size *= n
+                at += 1
             # the caller holds a second reference to what may not be written: the host part then copies it first
-            mine = k in self._written and not isinstance(memory, ForeignMemory)
-            frame[at] = handle = handles.make(memory, size, 1 if mine else 2)
-            frame[at + 1 : at + 1 + len(shape)] = shape
+            mine = p.written and not isinstance(memory, ForeignMemory)
+            words[p.at] = handle = handles.make(memory, size, 1 if mine else 2)
             bound.shapes[k] = shape
             if not mine:
                 bound.read_only.append(handle)
@@ -76,6 +156,10 @@ class Arguments:
         p = self._params[k]
         if p.type.is_scalar:
             return leaf
+        if isinstance(leaf, DeviceArray) and leaf.device != self._gpu.id and k in self._written:
+            raise ValueFault(f"argument '{p.hint}' is written, and lies on {leaf.device} instead of {self._gpu.id}")
+        if isinstance(leaf, DeviceArray) and leaf.device != self._gpu.id:
+            leaf = leaf.home(f"used on {self._gpu.id}")
         if not isinstance(leaf, (np.ndarray, DeviceArray)):
             leaf = self._foreign(leaf)
         if leaf.dtype != p.type.dtype.numpy or len(leaf.shape) != p.type.rank:
@@ -97,21 +181,30 @@ class Arguments:
             return cupy.asnumpy(array)
         return array
 
-    def _scalar(self, p: Value, leaf: Any, words: np.ndarray) -> None:
-        dtype = p.type.dtype.numpy
-        words.view(np.uint8)[: dtype.itemsize].view(dtype)[0] = np.asarray(leaf).astype(dtype)
+    def _scalar(self, p: _Parameter, leaf: Any, frame: Frame) -> None:
+        if p.pack is not None and type(leaf) in (float, int, bool, p.dtype.type):
+            try:
+                p.pack.pack_into(frame.bytes, 8 * p.at, leaf)
+                return
+            except error:  # an integer that the type cannot hold: as NumPy has it
+                pass
+        frame.array[p.at : p.at + 2].view(np.uint8)[: p.itemsize].view(p.dtype)[0] = np.asarray(leaf).astype(p.dtype)
 
-    def _on_device(self, k: int, leaf: Any) -> Memory:
-        name, written = self._params[k].hint or f"argument {k}", k in self._written
+    def _on_device(self, p: _Parameter, leaf: Any) -> Memory:
         if isinstance(leaf, np.ndarray):
-            return self._residency.take(leaf, name) if written else self._residency.on_device(leaf, name)
-        if isinstance(leaf, DeviceArray):
-            if leaf.device == self._gpu.id:
-                return leaf._memory
-            home = leaf.home(f"used on {self._gpu.id}")
-            return self._residency.take(home, name) if written else self._residency.on_device(home, name)
+            return self._residency.take(leaf, p.name) if p.written else self._residency.on_device(leaf, p.name)
         packed = leaf if leaf.flags.c_contiguous else leaf.copy(order="C")
         return ForeignMemory(int(packed.data.ptr), packed.nbytes, packed)
+
+    def _check_written(self, leaves: Sequence[Any]) -> None:
+        for k in self._written:
+            leaf, name = leaves[k], self._known[k].name
+            if isinstance(leaf, np.ndarray):
+                if not leaf.flags.writeable:
+                    raise ValueFault(f"{name} is written but read-only", help=f"pass a copy: {name}.copy()")
+                if not elements_apart(leaf):
+                    raise ValueFault(f"{name} is written and its elements overlap each other", help=f"pass a copy: {name}.copy()")
+        self._check_overlap(leaves)
 
     def _check_overlap(self, leaves: Sequence[Any]) -> None:
         """A written array must not share memory with another argument: the function would see its own writes or not."""
@@ -139,10 +232,8 @@ class Arguments:
                 leaf[...] = home
             LEDGER.record(name, home.nbytes, TO_HOST, milliseconds, "written by the function", self._gpu.id)
             self._residency.keep(leaf, result._memory)
-        elif isinstance(leaf, DeviceArray) and leaf.device == self._gpu.id:
-            leaf.replaced(result._memory)
         elif isinstance(leaf, DeviceArray):
-            raise ValueFault(f"argument '{name}' is written, and lies on {leaf.device} instead of {self._gpu.id}")
+            leaf.replaced(result._memory)
         else:
             self._write_back_foreign(bound, k, result)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
@@ -14,16 +14,15 @@ from wengert.compiler.backend import target
 from wengert.compiler.backend.bufferise import Plan, bufferise
 from wengert.compiler.backend.emit import families
 from wengert.compiler.backend.emit.cpu import CpuTarget
-from wengert.compiler.backend.emit.host import COUNTERS, Fault, FrameLayout, HostEmitter, symbol
+from wengert.compiler.backend.emit.host import COUNTERS, FrameLayout, HostEmitter, symbol
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.text import Module
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.backend.memory import plan_memory
-from wengert.compiler.diag.errors import FAULTS, TypeMismatch, ValueFault
-from wengert.compiler.diag.span import Source, Span
+from wengert.compiler.backend.sites import Site
+from wengert.compiler.diag.errors import TypeMismatch, ValueFault
+from wengert.compiler.diag.span import Source
 from wengert.compiler.ir.core import Function, Value
-from wengert.compiler.ir.interpret import Trap
-from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.verify import verify
 from wengert.compiler.runtime.calls import make_native
 from wengert.compiler.runtime.support import support
@@ -40,9 +39,9 @@ class Options:
 class Kept(Protocol):
     """Machine code of a function from an earlier process, and the function itself where it is needed after all."""
 
-    def find(self, layouts: tuple[bool, ...]) -> Image | None: ...
+    def find(self, variant: Hashable) -> Any: ...
 
-    def keep(self, layouts: tuple[bool, ...], image: Image) -> None: ...
+    def keep(self, variant: Hashable, image: Any) -> None: ...
 
     def function(self) -> Function: ...
 
@@ -62,24 +61,6 @@ def load(
     Raises MemoryError and whatever LLVM raises, never a user error: the IR is valid.
     """
     return Executable(function, options, kept, python)
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where a fault comes from: its kind, and the op's name, number of operands, attributes and span."""
-
-    kind: str
-    op: str | None
-    operands: int
-    attrs: dict[str, Any]
-    span: Span | None
-
-    @classmethod
-    def of(cls, fault: Fault) -> Site:
-        op = fault.op
-        if op is None:
-            return cls(fault.kind, None, 0, {}, None)
-        return cls(fault.kind, op.name, len(op.operands), dict(op.attrs), op.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +126,8 @@ class Executable:
     def _variant(self, layouts: tuple[bool, ...]) -> _Code:
         """The code for parameters that are (True) or are not contiguous."""
         if layouts not in self._variants:
-            image = self.kept.find(layouts) if self.kept is not None else None
+            found = self.kept.find(layouts) if self.kept is not None else None
+            image = found if isinstance(found, Image) else None
             if image is None:
                 image = self._compile(layouts)
                 if self.kept is not None and not self.options.count:
@@ -322,7 +304,7 @@ def _convert(leaf: Any, parameter: Value, position: int, written: bool) -> Any:
             raise ValueFault(f"{name} is written but read-only")
         if not given.flags.aligned or given.dtype != native or _has_odd_strides(given):
             raise TypeMismatch(f"{name} is written: it must be aligned and in native byte order")
-        if not _elements_apart(given):
+        if not elements_apart(given):
             raise ValueFault(f"{name} is written and its elements overlap each other", help=f"pass a copy: {name}.copy()")
         return given
     if not given.flags.aligned or given.dtype != native or _has_odd_strides(given):
@@ -330,7 +312,7 @@ def _convert(leaf: Any, parameter: Value, position: int, written: bool) -> Any:
     return given
 
 
-def _elements_apart(array: np.ndarray) -> bool:
+def elements_apart(array: np.ndarray) -> bool:
     """Whether no two elements share memory, which holds for all slices and transposes of ordinary arrays; True where
     each axis, from the shortest stride to the longest, steps over all that the ones before it reach."""
     reach = array.itemsize
@@ -350,15 +332,4 @@ def _described(array: np.ndarray) -> str:
 
 
 def _raise(site: Site, a: int, b: int) -> None:
-    """Raise the located error of a fault; its message is the one the op's reference gives."""
-    if site.kind == "memory":
-        raise FAULTS["memory"](f"no memory for {a} elements of {b} bytes", site.span)
-    if site.op is None:
-        raise FAULTS[site.kind](f"an array that is written to has extent {b}, its new value {a}", site.span)
-    evaluate = REGISTRY[site.op].evaluate
-    assert evaluate is not None
-    try:
-        evaluate(*([a, b] if site.operands == 2 else [False]), **site.attrs)
-    except Trap as trap:
-        raise FAULTS[trap.fault](trap.message, site.span) from None
-    raise AssertionError(f"{site!r} trapped in compiled code but not in its reference, for {a}, {b}")
+    raise site.error(a, b)

@@ -13,21 +13,27 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from wengert.compiler.backend.nvptx import compile_ptx
+from wengert.compiler.backend.nvptx import code_key, compile_ptx
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
-from wengert.compiler.runtime.cuda_driver import Driver
+from wengert.compiler.runtime import store
+from wengert.compiler.runtime.accelerator import DriverCalls, Gemm
+from wengert.compiler.runtime.cuda_driver import Driver, DriverError
 
 _CHUNK = 4 << 20  # bytes of each pinned buffer
 _LANES = 12  # pinned buffers, and threads that copy through them, where there are as many cores
 _THREAD_HEAP = 2 << 30  # bytes
 _MALLOC_HEAP_SIZE = 2  # cudaLimit
 _TO_DEVICE, _TO_HOST, _WITHIN = 1, 2, 3  # cudaMemcpyKind
+
+
+_HERE = nullcontext()
+_BLAS_LETTERS = {"f": "s", "d": "d", "F": "c", "D": "z"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,12 @@ class CudaAccelerator:
 
         self._cupy, self._device = cupy, cupy.cuda.Device(ordinal)
         self.id, self.sm = f"cuda:{ordinal}", int(self._device.compute_capability)
+        self._driver = Driver.load()
+        self._context: int | None = None
         self._staging = threading.Lock()  # of the pinned buffers
         with self.current():
             self._lanes = [Lane.make(cupy) for _ in range(_lanes())]
+            self._context = self._driver.context() if self._driver else None
         self._copiers = ThreadPoolExecutor(len(self._lanes), "wengert-staging")
 
     @property
@@ -86,6 +95,8 @@ class CudaAccelerator:
 
     def current(self) -> AbstractContextManager[object]:
         """Within it, this is the current device of the thread."""
+        if self._driver is not None and self._context is not None and self._context == self._driver.context():
+            return _HERE
         # A new one: each keeps one device to go back to. CuPy's own, not a look at cudaGetDevice first: that names a device
         # also where none of its contexts is current, and a launch would then fail with "invalid context".
         return self._cupy.cuda.Device(self._device.id)
@@ -96,10 +107,30 @@ class CudaAccelerator:
             return int(self._cupy.cuda.get_current_stream().ptr)
 
     @property
-    def launch_address(self) -> int:
+    def calls(self) -> DriverCalls:
         driver = Driver.load()
         assert driver is not None
-        return driver.address("cuLaunchKernel")
+        names = ("cuLaunchKernel", "cuMemcpyDtoHAsync_v2", "cuMemcpyDtoDAsync_v2", "cuStreamSynchronize")
+        return DriverCalls(*map(driver.address, names))
+
+    def gemm(self, gemm: Gemm, out: int, a: int, b: int) -> bool:
+        """By cuBLAS, whose matrices are column-major: outᵀ = bᵀ aᵀ, and a row-major matrix is its transpose there."""
+        g, letter = gemm, _BLAS_LETTERS.get(gemm.dtype.char)
+        if letter is None or max(g.m, g.n, g.k, g.batch) >= 1 << 31:
+            return False
+        from cupy_backends.cuda.libs import cublas
+
+        one, zero = np.ones((), g.dtype), np.zeros((), g.dtype)
+        ta, tb = int(g.a_turned), int(g.b_turned)  # CUBLAS_OP_N, CUBLAS_OP_T
+        lda, ldb = g.m if g.a_turned else g.k, g.k if g.b_turned else g.n
+        handle, p, q = self._cupy.cuda.device.get_cublas_handle(), one.ctypes.data, zero.ctypes.data
+        if g.batch == 1:
+            getattr(cublas, f"{letter}gemm")(handle, tb, ta, g.n, g.m, g.k, p, b, ldb, a, lda, q, out, g.n)
+        else:
+            getattr(cublas, f"{letter}gemmStridedBatched")(
+                handle, tb, ta, g.n, g.m, g.k, p, b, ldb, g.k * g.n, a, lda, g.m * g.k, q, out, g.n, g.m * g.n, g.batch
+            )
+        return True
 
     def allocate(self, size: int) -> CudaMemory:
         with self.current():
@@ -114,17 +145,34 @@ class CudaAccelerator:
         return CudaMemory(int(owner.ptr), size, owner)
 
     def load(self, image: str, kernels: Sequence[str]) -> CudaKernels:
-        """`image` is LLVM text for NVPTX; compiled, or taken from the cache, and loaded."""
-        ptx = compile_ptx(image, kernels, self.sm)
+        """`image` is LLVM text for NVPTX; compiled to machine code, or taken from the disk, and loaded."""
         with self.current():
             if "@malloc" in image:
                 self._make_room_for_threads()
             module = self._cupy.cuda.function.Module()
-            try:
-                module.load(ptx.encode())
-            except self._cupy.cuda.driver.CUDADriverError as error:
-                raise DeviceError(f"{self.id} does not take the compiled kernels: {error}") from None
+            self._load_code(module, image, kernels)
             return CudaKernels({name: int(module.get_function(name).ptr) for name in kernels}, module)
+
+    def _load_code(self, module: Any, image: str, kernels: Sequence[str]) -> None:
+        refused = self._cupy.cuda.driver.CUDADriverError
+        driver = self._driver
+        key = code_key(image, kernels, self.sm, f"cubin {driver.cuda_version if driver else 0}")
+        kept = store.load(key)
+        if isinstance(kept, bytes):
+            with suppress(refused):
+                module.load(kept)
+                return
+        ptx = compile_ptx(image, kernels, self.sm).encode()
+        try:
+            code = driver.machine_code(ptx) if driver else ptx
+        except DriverError:  # then as PTX, with the driver's own words if that fails, too
+            code = ptx
+        try:
+            module.load(code)
+        except refused as error:
+            raise DeviceError(f"{self.id} does not take the compiled kernels: {error}") from None
+        if code is not ptx:
+            store.save(key, code)
 
     def _make_room_for_threads(self) -> None:
         """Kernels whose threads allocate arrays take them from a heap of fixed size, 8 MB unless it is enlarged now."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 _SUCCESS = 0
+_PTX, _ERROR_LOG, _ERROR_LOG_BYTES = 1, 5, 6  # CUjitInputType, CUjit_option
 _COMPUTE_MAJOR, _COMPUTE_MINOR, _MULTIPROCESSORS = 75, 76, 16  # CUdevice_attribute
 
 
@@ -54,6 +55,28 @@ class Driver:
         value = ctypes.cast(getattr(self.library, name), ctypes.c_void_p).value
         assert value is not None
         return value
+
+    def context(self) -> int | None:
+        """The context that is current in this thread, None where there is none."""
+        found = ctypes.c_void_p()
+        self.library.cuCtxGetCurrent(ctypes.byref(found))
+        return found.value
+
+    def machine_code(self, ptx: bytes) -> bytes:
+        """The cubin that the driver makes of PTX for the current context's GPU. Raises DriverError with what it says."""
+        log = ctypes.create_string_buffer(4096)
+        options = (ctypes.c_int * 2)(_ERROR_LOG, _ERROR_LOG_BYTES)
+        values = (ctypes.c_void_p * 2)(ctypes.addressof(log), len(log))
+        state, made, size = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_size_t()
+        self.call("cuLinkCreate_v2", 2, options, values, ctypes.byref(state))
+        try:
+            self.call("cuLinkAddData_v2", state, _PTX, ptx, ctypes.c_size_t(len(ptx)), b"kernels", 0, None, None)
+            self.call("cuLinkComplete", state, ctypes.byref(made), ctypes.byref(size))
+            return ctypes.string_at(made, size.value)
+        except DriverError as error:
+            raise DriverError(f"{error}: {log.value.decode(errors='replace')}") from None
+        finally:
+            self.library.cuLinkDestroy(state)
 
     @property
     def cuda_version(self) -> int:

@@ -1,12 +1,13 @@
 """Offloaded functions: `load(function, "cuda:0").call(*arguments)`.
 
 Arguments go to the device when they are not there yet or have changed (residency.py), results stay there
-(device_array.py), every copy is in the ledger. The host part of the function runs as machine code; it asks this module
-for memory and for single elements through a table of C functions (see `Table` in backend/device_host.py).
+(device_array.py), every copy is in the ledger. The host part of the function runs as machine code, which calls the driver
+itself and Python only for memory and for a library's products (see `Table` in backend/device_memory.py).
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import threading
 import time
@@ -14,41 +15,43 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
+from struct import Struct
 from typing import Any
 
 import numpy as np
 
-from wengert.compiler.backend.device_memory import Table
+from wengert.compiler.backend import target
+from wengert.compiler.backend.device_memory import ERROR_WORDS, Table
 from wengert.compiler.backend.device_program import DeviceProgram, compile_program
-from wengert.compiler.backend.device_text import ERROR_WORDS
-from wengert.compiler.diag.errors import FAULTS, DeviceError, MemoryFault, WengertError
+from wengert.compiler.backend.sites import Site
+from wengert.compiler.diag.errors import DeviceError, MemoryFault, WengertError
 from wengert.compiler.diag.span import Source, Span
-from wengert.compiler.ir.core import Function, Op
-from wengert.compiler.ir.interpret import Trap
-from wengert.compiler.ir.opdef import REGISTRY
-from wengert.compiler.ops.contraction import free_axes
+from wengert.compiler.ir.core import Function
 from wengert.compiler.runtime import cpu
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
-from wengert.compiler.runtime.arguments import Arguments
+from wengert.compiler.runtime.arguments import Arguments, Bound, Frame
 from wengert.compiler.runtime.cuda import CudaAccelerator
 from wengert.compiler.runtime.device_array import DeviceArray
 from wengert.compiler.runtime.devices import Device, resolve
 from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
 from wengert.compiler.runtime.placement import ArrayAt, KernelAt, Placement
+from wengert.compiler.runtime.products import Multiplier
 from wengert.compiler.runtime.residency import Residency
 from wengert.compiler.runtime.simulated import SimulatedAccelerator
 
 _ALLOCATE = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int64)
 _FREE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-_READ = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
-_COPY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 _DOT = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)
 )
+_POLL = ctypes.CFUNCTYPE(ctypes.c_int)
 _HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 _LAUNCH = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, *[ctypes.c_uint] * 7, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
 )
+_OFFERED = 4
+"""Stretches of memory that a call is given beforehand, as many and as large as the call before asked for."""
+_FAULT, _KERNEL_FAULT, _INTERRUPTED = 1, 2, 3  # what `wg_host` returns
 
 
 @cache
@@ -59,15 +62,25 @@ def accelerator(device: str) -> tuple[Accelerator, Residency]:
     return made, Residency(made)
 
 
-def load(function: Function, device: str, source: Source | None = None, **options: Any) -> Any:
+def load(
+    function: Function, device: str, source: Source | None = None, python: Sequence[bool] = (), kept: cpu.Kept | None = None
+) -> Any:
     """What runs `function` (optimised IR) on a device: on "cpu" the processor's executable, its loops on all cores.
 
-    Raises DeviceError where the device cannot be used, UnsupportedError where the function cannot run there.
+    kept: where programs are kept on disk; `function` may then be without a body. python: for each of the first results
+    whether it is given as a Python number. Raises DeviceError where the device cannot be used, UnsupportedError where the
+    function cannot run there.
     """
     found = resolve(device)
     if found.kind == "cpu":
-        return cpu.load(function, source=source, **options)
-    return DeviceExecutable(compile_program(function, found.kind), *accelerator(found.id), source)
+        return cpu.load(function, source=source, python=python, kept=kept)
+    program = kept.find((found.kind,)) if kept is not None else None
+    if not isinstance(program, DeviceProgram):
+        program = compile_program(kept.function() if kept is not None else function, found.kind)
+        if kept is not None:
+            kept.keep((found.kind,), program)
+    whole = kept.function if kept is not None else lambda: function
+    return DeviceExecutable(program, function, whole, *accelerator(found.id), python)
 
 
 class Handles:
@@ -76,22 +89,38 @@ class Handles:
     def __init__(self, residency: Residency):
         self._residency = residency
         self.live: dict[int, tuple[Any, Memory]] = {}
+        self._spare: list[tuple[int, Any]] = []
+        self.asked: list[int] = []
+        """Bytes of the memory that this call asked for."""
+        self.failed = 0
+        """Bytes that there was no memory for."""
 
     def make(self, memory: Memory, size: int, references: int) -> int:
-        words = (ctypes.c_int64 * 3)(memory.pointer, references, size)
-        address = ctypes.addressof(words)
+        if self._spare:
+            address, words = self._spare.pop()
+        else:
+            words = (ctypes.c_int64 * 3)()
+            address = ctypes.addressof(words)
+        words[0], words[1], words[2] = memory.pointer, references, size
         self.live[address] = words, memory
         return address
 
     def allocate(self, size: int) -> int:
         """A new handle, 0 where there is no memory left: exceptions do not pass through compiled code."""
+        self.asked.append(size)
         try:
             return self.make(self._residency.allocate(size), size, 1)
         except MemoryError:
+            self.failed = size
             return 0
 
     def free(self, address: int) -> None:
-        del self.live[address]
+        self._spare.append((address, self.live.pop(address)[0]))
+
+    def clear(self) -> None:
+        """What is still needed is held by the results."""
+        self._spare += [(address, words) for address, (words, _) in self.live.items()]
+        self.live.clear()
 
     def memory(self, address: int) -> Memory:
         return self.live[address][1]
@@ -106,39 +135,83 @@ class Launch:
     end: float
 
 
+class _Result:
+    """What is known of a result beforehand. at: its first word in the frame; argument: the one it is written into."""
+
+    __slots__ = ("argument", "at", "dtype", "name", "rank", "read", "scalar")
+
+    def __init__(self, value: Any, at: int, argument: int | None, python: bool):
+        self.at, self.argument, self.scalar = at, argument, value.type.is_scalar
+        self.dtype, self.rank, self.name = value.type.dtype.numpy, value.type.rank, value.hint or "result"
+        self.read = _reader(self.dtype, python) if self.scalar else None
+
+
+def _reader(dtype: np.dtype, python: bool) -> Callable[[Frame, int], Any]:
+    """What reads a scalar at a word of the frame, as a Python number or as NumPy's."""
+    if python and dtype.char in "dlq":
+        one = Struct("d" if dtype.char == "d" else "q")
+        return lambda frame, at: one.unpack_from(frame.bytes, 8 * at)[0]
+
+    def read(frame: Frame, at: int) -> Any:
+        value = frame.array[at : at + 2].view(np.uint8)[: dtype.itemsize].view(dtype)[0]
+        return value.item() if python else value
+
+    return read
+
+
 class DeviceExecutable:
     """A compiled function on one device.
 
-    call(*leaves) -> results: one leaf for each parameter; scalars come back as Python numbers, arrays as DeviceArrays;
-    arguments that the function writes are written (a NumPy array is brought home).
+    call(*leaves) -> results: one leaf for each parameter; scalars come back as NumPy's or Python's numbers, arrays as
+    DeviceArrays; arguments that the function writes are written (a NumPy array is brought home).
     """
 
-    def __init__(self, program: DeviceProgram, gpu: Accelerator, residency: Residency, source: Source | None):
-        self.program, self.source, self.notes = program, source, program.notes
-        self._gpu, self._residency = gpu, residency
+    def __init__(
+        self,
+        program: DeviceProgram,
+        function: Function,
+        whole: Callable[[], Function],
+        gpu: Accelerator,
+        residency: Residency,
+        python: Sequence[bool] = (),
+    ):
+        self.program, self.notes = program, program.notes
+        self._whole, self._gpu, self._residency = whole, gpu, residency
         self._lock = threading.Lock()  # of the table and the frame
-        self._arguments = Arguments(program.function, gpu, residency)
-        self._loaded = gpu.load(program.image.text, program.image.names) if program.kernels else None
-        self._can_fault = any(program.image.faults)
+        self._arguments = Arguments(function, program.layout.params, gpu, residency)
+        names = program.names
+        self._loaded = gpu.load(program.image, names) if names else None
         self._errors = residency.allocate(8 * ERROR_WORDS)
         gpu.upload(np.zeros(ERROR_WORDS, np.int64), self._errors.pointer)
         self._handles = Handles(residency)
-        self._table = np.zeros(Table.KERNELS + 2 * len(program.kernels), np.int64)
-        self._frame = np.zeros(program.layout.words, np.int64)
-        self._frame[3] = self._table.ctypes.data
-        self._host = _HOST(program.host)
-        self._callbacks = (
-            _ALLOCATE(self._handles.allocate), _FREE(self._handles.free), _READ(self._read), _COPY(self._copy),
-            _DOT(self._dot),
-        )  # fmt: skip
-        words = (Table.ALLOCATE, Table.FREE, Table.READ, Table.COPY, Table.DOT)
-        for word, callback in zip(words, self._callbacks, strict=True):
-            self._table[word] = ctypes.cast(callback, ctypes.c_void_p).value or 0
-        self._table[Table.ERRORS] = self._errors.pointer
-        self._launch_address = gpu.launch_address
-        for k, name in enumerate(program.image.names):
+        self._table = Frame(Table.LAUNCHES + 2 * len(names))
+        self._counters = self._table.words[Table.TICKS : Table.LAUNCHES + len(names)]
+        self._zeros = bytes(8 * len(self._counters))
+        self._counters = self._counters.cast("B")
+        self._frame = Frame(program.layout.words)
+        self._frame.words[3] = self._table.address
+        self._linked = target.link(program.code, ["wg_host"], {})
+        self._host = _HOST(self._linked["wg_host"])
+        self._multipliers = [Multiplier(product) for product in program.products]
+        self._stopped: BaseException | None = None
+        self._callbacks = {
+            Table.ALLOCATE: _ALLOCATE(self._handles.allocate), Table.FREE: _FREE(self._handles.free),
+            Table.DOT: _DOT(self._dot), Table.POLL: _POLL(self._poll),
+        }  # fmt: skip
+        words = self._table.words
+        for word, callback in self._callbacks.items():
+            words[word] = ctypes.cast(callback, ctypes.c_void_p).value or 0
+        calls = gpu.calls
+        words[Table.READ], words[Table.COPY], words[Table.SYNC] = calls.read, calls.copy, calls.sync
+        words[Table.ERRORS], self._launch = self._errors.pointer, calls.launch
+        for k, name in enumerate(names):
             assert self._loaded is not None
-            self._table[Table.KERNELS + 2 * k] = self._loaded.handles[name]
+            words[Table.LAUNCHES + len(names) + k] = self._loaded.handles[name]
+        flags = (*python, *[False] * (len(function.results) - len(python)))
+        self._results = [
+            _Result(v, at, w, flag)
+            for v, at, w, flag in zip(function.results, program.layout.results, function.written, flags, strict=True)
+        ]
         self._mark, self._shapes = 0, dict[int, tuple[int, ...]]()
         self._made: list[tuple[str, tuple[int, ...], np.dtype]] = []
         self._milliseconds: dict[str, float] | None = None
@@ -153,12 +226,13 @@ class DeviceExecutable:
     @property
     def llvm(self) -> str:
         """The LLVM text of host part and kernels."""
-        return f"; host part\n{self.program.host_text}\n; kernels\n{self.program.image.text}"
+        return f"; host part\n{self.program.host_text}\n; kernels\n{self.program.image}"
 
     @property
     def ptx(self) -> str:
         """The kernels as PTX; for a simulated device, as they would be for the GPU it plays."""
-        return ptx_of(self.program, self._gpu.sm)
+        program = self.program if self.program.kind == "cuda" else compile_program(self._whole(), "cuda")
+        return ptx_of(program, self._gpu.sm)
 
     @property
     def assembly(self) -> str:
@@ -177,7 +251,7 @@ class DeviceExecutable:
         """Arrays, kernels and transfers of the last call."""
         profiled = self._milliseconds or {}
         kernels = tuple(
-            KernelAt(k.name, self.device, int(self._table[Table.KERNELS + 2 * n + 1]),
+            KernelAt(k.name, self.device, self._table.words[Table.LAUNCHES + n],
                      k.span.line if k.span else None, k.one_thread, profiled.get(k.name))
             for n, k in enumerate(self.program.kernels)
         )  # fmt: skip
@@ -194,14 +268,27 @@ class DeviceExecutable:
 
     def call(self, *leaves: Any) -> tuple[Any, ...]:
         """The results that are not written into arguments. Raises the RuntimeFault that the CPU would."""
-        return self._call(leaves, self._launch_address)
+        return self._call(leaves, self._launch)
+
+    def exact_entry(self, weak: Sequence[bool] | None, single: bool) -> Callable[..., Any]:
+        """As `call`, returning a sole result itself where `single`; NotImplemented where the arguments are not exactly of
+        the types: arrays of NumPy's or of this device, numbers that are Python's where `weak`."""
+        types, exact = self._arguments.scalar_types(weak), self._arguments.exact
+
+        def entry(*leaves: Any) -> Any:
+            if not exact(leaves, types):
+                return NotImplemented
+            results = self._run(list(leaves), self._launch)
+            return results if not single else results[0] if results else None
+
+        return entry
 
     def profile(self, *leaves: Any) -> Placement:
         """Call it with a clock before and after every kernel; the placement then shows their times, `launches` each."""
         self.synchronize()
         zero, begun = self._gpu.clock(), time.time()
         events: list[tuple[int, Any, Any]] = []
-        launch = _LAUNCH(self._launch_address)
+        launch = _LAUNCH(self._launch)
 
         def timed(kernel: int, *rest: Any) -> int:
             start = self._gpu.clock()
@@ -226,135 +313,117 @@ class DeviceExecutable:
         return self.placement()
 
     def _call(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...]:
+        with self._gpu.current():
+            checked = self._arguments.checked(leaves)
+        return self._run(checked, launch)
+
+    def _run(self, leaves: list[Any], launch: int) -> tuple[Any, ...]:
+        table, handles = self._table, self._handles
         with self._lock, self._gpu.current():
             self._mark, self._milliseconds = LEDGER.mark, None
-            self._table[Table.LAUNCH], self._table[Table.STREAM] = launch, self._gpu.stream
-            self._table[Table.HANDLES : Table.KERNELS] = 0
-            self._table[Table.KERNELS + 1 :: 2] = 0
+            table.words[Table.LAUNCH], table.words[Table.STREAM] = launch, self._gpu.stream
+            self._counters[:] = self._zeros
             try:
-                bound = self._arguments.bind(leaves, self._frame, self.program.layout.params, self._handles)
-                status = self._host(self._frame.ctypes.data)
-                if status != 0:
-                    raise self._host_fault()
-                if self._can_fault:
-                    self._check_errors()
-                results = self._results(bound)
+                self._offer()
+                bound = self._arguments.bind(leaves, self._frame, handles)
+                status = self._host(self._frame.address)
+                if table.words[Table.READS]:
+                    self._record_reads()
+                if status:
+                    raise self._fault(status)
+                results = self._take(bound)
                 self._shapes = bound.shapes
-                self._made = [(r.name, r.shape, r.dtype) for r in results if isinstance(r, DeviceArray)]
-                return tuple(r for r, w in zip(results, self.program.function.written, strict=True) if w is None)
+                return results
             finally:
-                self._handles.live.clear()  # what is still needed is held by the results
+                handles.clear()
 
-    def _results(self, bound: Any) -> list[Any]:
-        """Scalars as numbers, arrays as DeviceArrays with memory of their own; written arguments are brought home."""
-        function, frame = self.program.function, self._frame
-        taken = set(bound.read_only)
+    def _offer(self) -> None:
+        """Memory for what is likely to be asked for, so that compiled code need not call Python for it."""
+        handles = self._handles
+        wanted, handles.asked = handles.asked, []
+        if len(wanted) > _OFFERED:
+            return
+        for k, size in enumerate(wanted):
+            self._table.words[Table.HANDLES + k] = handles.allocate(size)
+
+    def _take(self, bound: Bound) -> tuple[Any, ...]:
+        """Results that are not written into arguments; written arguments are brought home."""
+        frame, taken = self._frame, set(bound.read_only)
         values: list[Any] = []
-        for v, at in zip(function.results, self.program.layout.results, strict=True):
-            if v.type.is_scalar:
-                values.append(
-                    frame[at : at + 2].view(np.uint8)[: v.type.dtype.bits // 8].view(v.type.dtype.numpy)[0].item()
-                )
+        self._made = made = []
+        for r in self._results:
+            at = r.at
+            if r.read is not None:
+                values.append(r.read(frame, at))
                 continue
-            handle, shape = int(frame[at]), tuple(int(n) for n in frame[at + 1 : at + 1 + v.type.rank])
+            handle, shape = frame.words[at], tuple(frame.words[at + 1 : at + 1 + r.rank])
             memory = self._handles.memory(handle)
-            size = prod(shape) * v.type.dtype.bits // 8
             if handle in taken:
+                size = prod(shape) * r.dtype.itemsize
                 copy = self._residency.allocate(size)
                 self._gpu.copy(memory.pointer, copy.pointer, size)
                 memory = copy
             taken.add(handle)
-            values.append(DeviceArray(memory, shape, v.type.dtype.numpy, self._gpu, v.hint or "result"))
-        for value, written in zip(values, function.written, strict=True):
-            if written is not None:
-                self._arguments.write_back(bound, written, value)
-        return values
+            array = DeviceArray(memory, shape, r.dtype, self._gpu, r.name)
+            made.append((r.name, shape, r.dtype))
+            if r.argument is None:
+                values.append(array)
+            else:
+                self._arguments.write_back(bound, r.argument, array)
+        return tuple(values)
+
+    def _record_reads(self) -> None:
+        count, size, spent = self._table.words[Table.READS : Table.READS + 3]
+        name = "element" if count == 1 else f"{count} elements"
+        LEDGER.record(name, size, TO_HOST, spent * 1e-6, "the host part needs the value, and waits for it", self.device)
 
     # -- called by compiled code
 
-    def _read(self, target: int, source: int, size: int) -> int:
+    def _dot(self, number: int, out: int, a: int, b: int, extents: Any) -> int:
+        multiply = self._multipliers[number]
         try:
-            milliseconds = self._gpu.read(source, target, size)
+            multiply(self._gpu, out, a, b, extents[: sum(multiply.product.ranks)])
         except Exception:  # nothing may pass through compiled code; the fault says that the device failed
             return 1
-        LEDGER.record("element", size, TO_HOST, milliseconds, "the host part needs its value", self.device)
         return 0
 
-    def _copy(self, target: int, source: int, size: int) -> None:
-        self._gpu.copy(source, target, size)
-
-    def _dot(self, number: int, out: int, a: int, b: int, extents: Any) -> int:
-        op = self.program.dots[number]
-        a_rank, b_rank = (v.type.rank for v in op.operands[1:])
-        dtype = op.result.type.dtype.numpy
+    def _poll(self) -> int:
+        """Whether the user wants to stop: what a handler of signals raises is raised when compiled code has returned."""
         try:
-            left = self._gpu.array(a, tuple(extents[:a_rank]), dtype)
-            right = self._gpu.array(b, tuple(extents[a_rank : a_rank + b_rank]), dtype)
-            multiply_into(self._gpu, out, left, right, op.attrs["contract"], op.attrs["batch"])
-        except Exception:  # as above
+            ctypes.pythonapi.PyErr_CheckSignals()
+        except BaseException as stopped:
+            self._stopped = stopped
             return 1
         return 0
 
     # -- faults
 
-    def _host_fault(self) -> WengertError:
-        number, a, b = (int(n) for n in self._frame[:3])
-        fault = self.program.host_faults[number - 1]
-        return fault_error(fault.kind, fault.op, a, b, self.device)
-
-    def _check_errors(self) -> None:
-        """Raise the first fault of the kernels; the device and its context live on."""
+    def _fault(self, status: int) -> BaseException:
+        """What to raise; kernels' faults come first, as they happened first."""
+        if status == _INTERRUPTED:
+            stopped, self._stopped = self._stopped, None
+            return stopped or KeyboardInterrupt()
         record = np.zeros(ERROR_WORDS, np.int64)
-        self._gpu.read(self._errors.pointer, record.ctypes.data, record.nbytes)
-        if record[0] == 0:
-            return
-        self._gpu.upload(np.zeros(ERROR_WORDS, np.int64), self._errors.pointer)
-        kernel, number = int(record[0]) >> 32, int(record[0]) & 0xFFFFFFFF
-        fault = self.program.image.faults[kernel][number - 1]
-        raise fault_error(fault.kind, fault.op, int(record[1]), int(record[2]), self.device)
+        if any(self.program.kernel_faults):
+            with contextlib.suppress(Exception):  # a broken device: its own fault is reported
+                self._gpu.read(self._errors.pointer, record.ctypes.data, record.nbytes)
+        if record[0]:
+            self._gpu.upload(np.zeros(ERROR_WORDS, np.int64), self._errors.pointer)
+            kernel, number = int(record[0]) >> 32, int(record[0]) & 0xFFFFFFFF
+            return self._error(self.program.kernel_faults[kernel][number - 1], int(record[1]), int(record[2]))
+        number, a, b = self._frame.words[:3]
+        return self._error(self.program.host_faults[number - 1], a, b)
 
-
-def multiply_into(gpu: Accelerator, out: int, a: Any, b: Any, contract: Any, batch: Any) -> None:
-    """`dot_general` by matmul: batch axes first, the free ones of each and the contracted ones each as one axis."""
-    (ca, cb), (ba, bb) = contract, batch
-    fa, fb = free_axes(a.ndim, ca, ba), free_axes(b.ndim, cb, bb)
-    size = [int(np.prod([array.shape[k] for k in axes])) for array, axes in ((a, ba), (a, fa), (a, ca), (b, fb))]
-    left = a.transpose(*ba, *fa, *ca).reshape(size[0], size[1], size[2])
-    right = b.transpose(*bb, *cb, *fb).reshape(size[0], size[2], size[3])
-    target = gpu.array(out, (size[0], size[1], size[3]), a.dtype)
-    if target.size == 0:
-        return
-    if size[2] == 0:
-        target[...] = 0
-    elif size[0] == 1:
-        gpu.library.matmul(left[0], right[0], out=target[0])
-    else:
-        gpu.library.matmul(left, right, out=target)
-
-
-def fault_error(kind: str, op: Op | None, a: int, b: int, device: str) -> WengertError:
-    """The exception for a fault, with the words that the reference interpreter uses."""
-    span = op.span if op is not None else None
-    if kind == "memory":
-        return MemoryFault(f"{device} has no memory left for an array", span)
-    if kind == "device":
-        return DeviceError(f"{device} failed to run a kernel (CUDA error {a})", span)
-    evaluate: Callable[..., Any] | None = REGISTRY[op.name].evaluate if op is not None else None
-    assert evaluate is not None and op is not None
-    try:
-        if op.name == "check":
-            evaluate(False, **op.attrs)
-        else:
-            evaluate(a, b, **op.attrs)
-    except Trap as trap:
-        return FAULTS[trap.fault](trap.message, span)
-    raise AssertionError(f"{op!r} did not fail for {a} and {b}")
+    def _error(self, site: Site, a: int, b: int) -> WengertError:
+        if site.kind == "memory":
+            return MemoryFault(f"{self.device} has no memory left for an array", site.span)
+        if site.kind == "device":
+            return DeviceError(f"{self.device} failed to run a kernel (CUDA error {a})", site.span)
+        return site.error(a, b)
 
 
 def ptx_of(program: DeviceProgram, sm: int) -> str:
-    """The PTX of a program's kernels for a compute capability."""
-    from wengert.compiler.backend.device_text import kernels_for_nvptx
+    """The PTX of a program compiled for "cuda", for a compute capability."""
     from wengert.compiler.backend.nvptx import compile_ptx
 
-    image = kernels_for_nvptx(program.kernels)
-    return compile_ptx(image.text, image.names, sm) if image.names else ""
+    return compile_ptx(program.image, program.names, sm) if program.names else ""

@@ -19,6 +19,7 @@ from llvmlite import binding as llvm
 
 from wengert.compiler.backend.simulator import DEVICE_BIT, LAUNCHER
 from wengert.compiler.diag.errors import MemoryFault
+from wengert.compiler.runtime.accelerator import DriverCalls, Gemm
 
 _POISON = 0xFF  # NaN in every floating-point type, -1 in every integer
 
@@ -74,6 +75,14 @@ class SimulatedAccelerator:
 
     library = np
 
+    def gemm(self, gemm: Gemm, out: int, a: int, b: int) -> bool:
+        g = gemm
+        x = self.array(a, (g.batch, *((g.k, g.m) if g.a_turned else (g.m, g.k))), g.dtype)
+        y = self.array(b, (g.batch, *((g.n, g.k) if g.b_turned else (g.k, g.n))), g.dtype)
+        left, right = x.swapaxes(1, 2) if g.a_turned else x, y.swapaxes(1, 2) if g.b_turned else y
+        np.matmul(left, right, out=self.array(out, (g.batch, g.m, g.n), g.dtype))
+        return True
+
     def array(self, pointer: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         size = int(np.prod(shape)) * dtype.itemsize
         if size == 0:
@@ -91,8 +100,8 @@ class SimulatedAccelerator:
         return (end - start) * 1e3
 
     @property
-    def launch_address(self) -> int:
-        return int(_launcher()["launch"])
+    def calls(self) -> DriverCalls:
+        return DriverCalls(*(int(_launcher()[name]) for name in DriverCalls._fields))
 
 
 def _move(target: int, source: int, size: int) -> float:
@@ -110,7 +119,7 @@ def _jit() -> llvm.LLJIT:
 
 @cache
 def _launcher() -> llvm.ResourceTracker:
-    return _link(LAUNCHER, ["launch"])
+    return _link(LAUNCHER, DriverCalls._fields)
 
 
 _serial = iter(range(1 << 62))

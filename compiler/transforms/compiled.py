@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from wengert.compiler.diag.errors import CallError, OptionError, TypeMismatch
+from wengert.compiler.diag.span import Source
 from wengert.compiler.frontend.signature import Leaf, Signature, declared_dtypes, declared_signature, signature_of
 from wengert.compiler.frontend.trace import Traced, trace
 from wengert.compiler.frontend.tracer import Reads
+from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.ir.types import DType
 from wengert.compiler.passes.autodiff import Plan
@@ -103,12 +105,12 @@ class Compiled:
         """The IR for arguments of `signature`."""
         return trace_for(self.__wrapped__, signature, recorder)
 
-    def load(self, traced: Traced) -> Any:
-        """What runs the IR: a transform of an offloaded function runs on that function's device."""
+    def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
+        """What runs the IR: a transform of an offloaded function runs on that function's device. See `cpu.load`."""
         inner = self.__wrapped__
         if isinstance(inner, Compiled):
-            return inner.load(traced)
-        return cpu.load(traced.function, source=traced.source, python=traced.weak)
+            return inner.load(function, source, python, kept)
+        return cpu.load(function, source=source, python=python, kept=kept)
 
     declared: Signature | None = None
     dtypes: Mapping[int, DType] = MappingProxyType({})
@@ -182,14 +184,13 @@ class Compiled:
         place = place_of(self, signature, lambda: stages().loaded)
         if place is not None and place.entry is not None:
             self._reads.update(place.reads)
-            executable = cpu.load(place.interface(), kept=place, python=place.entry.python)
+            executable = self.load(place.interface(), None, place.entry.python, place)
             return Program(executable, place.entry.out, place.captures(), stages)
         traced = stages().loaded
         self._reads.update(traced.reads)
-        if place is None:
-            return Program(self.load(traced), traced.out, traced.captures, stages)
-        executable = cpu.load(traced.function, source=traced.source, kept=place, python=traced.weak)
-        place.save(traced)
+        executable = self.load(traced.function, traced.source, traced.weak, place)
+        if place is not None:
+            place.save(traced)
         return Program(executable, traced.out, traced.captures, stages)
 
     def _refresh(self) -> None:

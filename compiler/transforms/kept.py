@@ -8,7 +8,7 @@ kept: who asks for it (a transform, `lower`) has the function traced.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,6 @@ from wengert.compiler.ir.core import Block, Function, Value
 from wengert.compiler.ir.tree import Tree
 from wengert.compiler.ir.types import DTYPES, Type
 from wengert.compiler.runtime import store
-from wengert.compiler.runtime.cpu import Image
 from wengert.compiler.transforms.fingerprint import Fingerprint, Uncertain
 
 _Typed = tuple[str, tuple[int | None, ...], str]
@@ -57,18 +56,18 @@ class KeptProgram:
 
     # -- for the executable
 
-    def find(self, layouts: tuple[bool, ...]) -> Image | None:
-        found = store.load(self._image_key(layouts))
-        return found if isinstance(found, Image) else None
+    def find(self, variant: Hashable) -> Any:
+        """The machine code kept for a combination of layouts of the arguments, or for a kind of device; None without."""
+        return store.load(self._image_key(variant))
 
-    def keep(self, layouts: tuple[bool, ...], image: Image) -> None:
-        store.save(self._image_key(layouts), image)
+    def keep(self, variant: Hashable, image: Any) -> None:
+        store.save(self._image_key(variant), image)
 
     def function(self) -> Function:
         return self.traced().function
 
-    def _image_key(self, layouts: tuple[bool, ...]) -> str:
-        return hashlib.sha256(f"{self.key} {layouts}".encode()).hexdigest()
+    def _image_key(self, variant: Hashable) -> str:
+        return hashlib.sha256(f"{self.key} {variant}".encode()).hexdigest()
 
     # -- for the program
 

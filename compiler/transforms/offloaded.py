@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from wengert.compiler.diag.errors import DeviceError, OptionError
-from wengert.compiler.frontend.trace import Traced
-from wengert.compiler.runtime import devices, offload
+from wengert.compiler.diag.span import Source
+from wengert.compiler.ir.core import Function
+from wengert.compiler.runtime import cpu, devices, offload
 from wengert.compiler.transforms.compiled import Compiled
 
 
@@ -38,8 +39,8 @@ class Offload(Compiled):
         label = device.replace(":", "")  # the device that was asked for: a notebook's names are the same everywhere
         super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
 
-    def load(self, traced: Traced) -> Any:
-        return offload.load(traced.function, self.device, source=traced.source)
+    def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
+        return offload.load(function, self.device, source, python, kept)
 
 
 def placed(function: Any) -> Offload | None:

@@ -295,9 +295,9 @@ def test_a_written_array_may_not_overlap_itself() -> None:
     for x in (np.zeros(9)[::-2], np.zeros((5, 3))[:, 1], np.zeros((1, 5)).T[:, 0]):
         executable.call(x, np.ones(5))
     for shape, strides in (((2, 3, 4), (8, 16, 48)), ((2, 0), (0, 8)), ((1, 4), (0, -8)), ((3, 3), (8, 24))):
-        assert cpu._elements_apart(np.lib.stride_tricks.as_strided(np.zeros(99)[50:], shape, strides))
+        assert cpu.elements_apart(np.lib.stride_tricks.as_strided(np.zeros(99)[50:], shape, strides))
     for shape, strides in (((4, 2), (8, 8)), ((3, 3), (16, 8)), ((2, 2), (4, 100)), ((2, 3), (0, 8))):
-        assert not cpu._elements_apart(np.lib.stride_tricks.as_strided(np.zeros(99), shape, strides))
+        assert not cpu.elements_apart(np.lib.stride_tricks.as_strided(np.zeros(99), shape, strides))
 
 
 def test_a_number_too_large_is_refused() -> None:
