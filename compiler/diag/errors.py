@@ -132,6 +132,10 @@ class ValueFault(RuntimeFault, ValueError):
     """A value outside what the operation takes, e.g. a step of zero or NaN cast to an integer."""
 
 
+class UnboundFault(RuntimeFault, UnboundLocalError):
+    """A name that only a loop binds, read after the loop did not run."""
+
+
 class LinAlgFault(RuntimeFault, np.linalg.LinAlgError):
     """A matrix that is singular, not positive definite, or whose iteration did not converge."""
 
@@ -148,5 +152,6 @@ FAULTS: dict[str, type[RuntimeFault]] = {
     "assertion": AssertionFault,
     "value": ValueFault,
     "linalg": LinAlgFault,
+    "unbound": UnboundFault,
 }
 """The fault kinds that the trapping ops (`index`, `same_extent`, `check`) name in their `fault` attribute."""

@@ -19,6 +19,7 @@ from wengert.compiler.frontend.index import Affine, Term, atom, number
 from wengert.compiler.frontend.merge import describe, scalar_type, to_value
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple, is_list, is_number
 from wengert.compiler.frontend.tracer import SERVICES, WEAK_DTYPES, Tracer
+from wengert.compiler.frontend.written_grids import integer_power as integer_power_by_squaring
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.opdef import InferenceError
 from wengert.compiler.ir.types import BOOL, F64, I64, DType, dtype_of
@@ -336,10 +337,24 @@ def power(tracer: Tracer, a: Object, b: Object) -> Object:
         elif exponent in (0, 1, 2, 3, 0.5, -1):
             return small_power(tracer, a, exponent)
     if other.kind in "iub" and dtype.kind in "iub":
-        tracer.refuse(
-            "call", name="integer ** integer", help="Convert the base: `float(x) ** n`, or use a constant exponent."
-        )
+        return power_of_integers(tracer, a, b, weak and dtype_and_weakness(b)[1])  # type: ignore[index]
     return apply(tracer, "power", (a, b))
+
+
+def power_of_integers(tracer: Tracer, a: Object, b: Object, weak: bool) -> Object:
+    """By squaring, in a loop; a negative exponent raises, as NumPy does (Python gives a float)."""
+    (first, second), _ = promoted(tracer, "power", (a, b))
+    if BOOL in (first, second):
+        tracer.refuse("operand", name="**", types="bools")
+    (x, y), extents = spread(tracer, (a, b), (first, second))
+    if second.kind == "i":
+        natural = tracer.builder.emit("greater_equal", y, tracer.constant(0, second))
+        if y.type.is_array:
+            natural = emit(tracer, "all", [natural], axes=tuple(range(len(extents))))
+        tracer.check(natural, "value", "integers to negative integer powers are not allowed")
+    operands = [wrap(tracer, v, extents if v.type.is_array else (), False) for v in (x, y)]
+    made: Object = SERVICES["inline"](tracer, integer_power_by_squaring, operands)
+    return Scalar(made.value, weak) if isinstance(made, Scalar) else made
 
 
 def small_power(tracer: Tracer, a: Object, exponent: float) -> Object:

@@ -37,7 +37,8 @@ def item(tracer: Tracer, a: Object, *index: Object) -> Object:
 
 
 ARRAY_METHODS: dict[str, Any] = {
-    **reductions.METHODS, **shapes.METHODS, **masks.METHODS, "copy": creation.copy, "astype": astype, "fill": fill, "item": item,
+    **reductions.METHODS, **shapes.METHODS, **masks.METHODS, "copy": creation.copied, "astype": astype, "fill": fill,
+    "item": item,
     "dot": functions.FUNCTIONS[np.dot], "clip": lambda t, a, min=NONE, max=NONE: functions.clip(t, a, min, max),
     "round": functions.rounded, **complexes.METHODS,
 }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend import attributes
+from wengert.compiler.frontend import attributes, written_grids
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP, RANDOM, scipy_function
@@ -37,6 +37,7 @@ from wengert.compiler.frontend.objects import (
 from wengert.compiler.frontend.signature import Leaf, Signature
 from wengert.compiler.frontend.source import Parsed, parameters, parse, unwrap
 from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, Frame, Tracer, handles, provides
+from wengert.compiler.frontend.ufuncs import with_out
 from wengert.compiler.frontend.written import WRITTEN, Written
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.rewrite import copy_ops
@@ -63,13 +64,14 @@ def call_expression(tracer: Tracer, node: ast.Call) -> Object:
         item = tracer.evaluate(k.value)
         if k.arg is not None:
             keywords[k.arg] = item
-        elif isinstance(item, Tuple) and item.names:
+        elif isinstance(item, Tuple) and item.kind is dict:
             keywords |= dict(zip(item.names, item.items, strict=True))
         else:
             tracer.refuse("starred", node)
     return call(tracer, callee, args, keywords)
 
 
+@provides("call")
 def call(tracer: Tracer, callee: Object, args: Sequence[Object], keywords: Keywords) -> Object:
     """The result of calling an object."""
     if isinstance(callee, Closure):
@@ -104,10 +106,24 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
         builder = FUNCTIONS.get(value) or scipy_function(value)
     except TypeError:
         builder = None
+    if isinstance(value, np.ufunc) and len(args) == value.nin + 1:
+        args, keywords = args[:-1], keywords | {"out": args[-1]}
+    if builder is not None and isinstance(value, np.ufunc) and keywords.get("where", NONE) not in (NONE, Static(True)):
+        if keywords.get("out", NONE) == NONE:
+            tracer.refuse("where_argument")
+        rest = {k: v for k, v in keywords.items() if k not in ("out", "where")}
+        compute = functools.partial(build, tracer, builder, readable(value), keywords=rest)
+        return with_out(tracer, readable(value), lambda a: compute(args=a), args, keywords["out"], keywords["where"])
     if builder is not None:
         return build(tracer, builder, readable(value), args, keywords)
     if isinstance(value, Hashable) and value in WRITTEN:
         return inline_written(tracer, WRITTEN[value], readable(value), args, keywords)
+    if isinstance(value, np.vectorize):
+        return vectorized(tracer, value, args, keywords)
+    if value is np.vectorize:
+        if keywords or len(args) != 1:
+            tracer.refuse("call_argument", name="np.vectorize", problem="only the function itself")
+        return Partial(Static(written_grids.vectorized), (args[0],), {})
     if hasattr(value, "__wengert_trace__"):
         return inline_transform(tracer, value, args, keywords)
     if isinstance(value, functools.partial):
@@ -151,6 +167,19 @@ def readable(value: Any) -> str:
     return f"math.{name}" if module == "math" else name
 
 
+def vectorized(tracer: Tracer, made: Any, args: Sequence[Object], keywords: Keywords) -> Object:
+    """A call of what np.vectorize made outside."""
+    if keywords or made.signature is not None or made.excluded or made.otypes is not None:
+        tracer.refuse("call", name="np.vectorize with options", help="Write a loop over the elements.")
+    return inline_helper(tracer, written_grids.vectorized, [tracer.lift(made.pyfunc), *args])
+
+
+@provides("inline")
+def inline_helper(tracer: Tracer, function: Any, args: Sequence[Object]) -> Object:
+    """Inline a function of ours that is written in the language; its ops have the span of the call."""
+    return inline_written(tracer, Written(function, (), True), function.__name__, args, {})
+
+
 @functools.lru_cache(maxsize=1024)
 def _signature(builder: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(builder)
@@ -158,8 +187,10 @@ def _signature(builder: Callable[..., Any]) -> inspect.Signature:
 
 def build(tracer: Tracer, builder: Callable[..., Any], name: str, args: Sequence[Object], keywords: Keywords) -> Object:
     """Call a builder of the table, whose parameters are named as the function's own."""
-    if "out" in keywords:
-        tracer.refuse("out_argument")
+    if keywords.get("out", NONE) != NONE:
+        rest = {k: v for k, v in keywords.items() if k != "out"}
+        return with_out(tracer, name, lambda a: build(tracer, builder, name, a, rest), args, keywords["out"])
+    keywords = {k: v for k, v in keywords.items() if k != "out"}
     try:
         bound = _signature(builder).bind(tracer, *args, **keywords)
     except TypeError as error:

@@ -11,6 +11,7 @@ from wengert.compiler.frontend.objects import (
     Array,
     ArrayValue,
     Cell,
+    Guarded,
     Object,
     Poison,
     Tuple,
@@ -82,7 +83,8 @@ class BodyEnd:
     """Compares the end of one traced body with its head.
 
     names: those the loop may bind and that are live; live: all that may be read at the head or after the loop.
-    before: the state before the loop; start: the state at the top of the body. runs: the body runs at least once.
+    before: the state before the loop; start: the state at the top of the body. runs: what the body binds may be used
+    after the loop, because it runs at least once or what it binds will be guarded.
     """
 
     tracer: Tracer
@@ -210,11 +212,11 @@ class BodyEnd:
         self.tracer.refuse("loop_type", self.node, name=name, before=describe(first), after=describe(item))
 
     def leave_born(self, name: str, item: Any, attempt: Attempt, yields: list[Any]) -> None:
-        """A name first bound in the body: carried only if the loop surely runs and it is used after."""
+        """A name first bound in the body: carried if it is used after the loop."""
         guess = self.guess
         if (
             item is None
-            or isinstance(item, Unset)
+            or isinstance(item, Unset | Guarded)
             or name not in self.loop.after | {RESULT}
             or not (self.runs or name == RESULT)
         ):

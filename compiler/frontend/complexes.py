@@ -61,7 +61,7 @@ def conjugate(tracer: Tracer, x: Object) -> Object:
     item = operand(tracer, x)
     if is_complex(item):
         return _made(tracer, "conjugate", item)
-    return creation.copy(tracer, item)
+    return creation.copied(tracer, item)
 
 
 def absolute(tracer: Tracer, x: Object) -> Object:

@@ -334,7 +334,17 @@ def counted_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop,
             check_parallel(tracer, made, node)
         return made.results
 
-    run_loop(tracer, node, names, loop, Form(body, emit, index=index), runs_once(tracer, low, high, step))
+    form = Form(body, emit, index=index, ran=lambda: in_range(tracer, ends[0], ends[1], by, step))
+    run_loop(tracer, node, names, loop, form, runs_once(tracer, low, high, step))
+
+
+def in_range(tracer: Tracer, low: Value, high: Value, by: Value, step: int | None) -> Value:
+    """Whether range(low, high, by) has a first item; step: `by` where it is constant."""
+    builder = tracer.builder
+    if step is not None:
+        return builder.emit("less" if step > 0 else "greater", low, high)
+    up = builder.emit("greater", by, builder.integer(0))
+    return builder.emit("where", up, builder.emit("less", low, high), builder.emit("greater", low, high))
 
 
 def list_for(tracer: Tracer, node: ast.For, source: Tuple, loop: Loop, names: frozenset[str]) -> None:
@@ -420,13 +430,6 @@ def early_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop, n
         item: Any = tracer.names[counter]
         return item.value
 
-    def test() -> Value:
-        builder = tracer.builder
-        if step is not None:
-            return builder.emit("less" if step > 0 else "greater", here(), last)
-        up = builder.emit("greater", by, builder.integer(0))
-        return builder.emit("where", up, builder.emit("less", here(), last), builder.emit("greater", here(), last))
-
     def body() -> None:
         start = here()
         bind_bounds(tracer, start, low, high, step)
@@ -437,8 +440,9 @@ def early_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop, n
 
     form = Form(
         body=body,
-        condition=lambda: unless_exited(tracer, test),
+        condition=lambda: unless_exited(tracer, lambda: in_range(tracer, here(), last, by, step)),
         emit=lambda inits, blocks, types, hints: emit_while(tracer, inits, blocks, types, hints),
+        ran=lambda: in_range(tracer, tracer.index.value(low), last, by, step),
     )
     run_loop(tracer, node, names | {counter}, loop, form, runs_once(tracer, low, high, step))
     tracer.names.pop(counter, None)

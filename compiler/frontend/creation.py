@@ -127,19 +127,30 @@ def as_array(tracer: Tracer, item: Object, dtype: Object = NONE) -> Object:
     return made
 
 
-def new_array(tracer: Tracer, item: Object, dtype: Object = NONE) -> Object:
-    """np.array: as `as_array`, but always new storage."""
-    made = as_array(tracer, item, dtype)
-    return copy(tracer, made) if made is item else made
+def strong(tracer: Tracer, item: Object) -> Object:
+    """A number as NumPy's functions return it: no longer a Python number."""
+    known = scalar_type(item)
+    return item if known is None else Scalar(scalar_value(tracer, item, known[0]), False)
 
 
-def copy(tracer: Tracer, a: Object) -> Object:
+def any_array(tracer: Tracer, a: Object, dtype: Object = NONE) -> Object:
+    """np.asarray."""
+    return strong(tracer, as_array(tracer, a, dtype))
+
+
+def new_array(tracer: Tracer, object: Object, dtype: Object = NONE, copy: Object = Static(True)) -> Object:
+    """np.array: as `any_array`, but new storage."""
+    made = any_array(tracer, object, dtype)
+    return copied(tracer, made) if made is object and copy == Static(True) else made
+
+
+def copied(tracer: Tracer, a: Object) -> Object:
     a = arithmetic.operand(tracer, a)
     if isinstance(a, Array):
         return tracer.fresh(tracer.read(a))
     if isinstance(a, Scalar):
         return Scalar(a.value, False)
-    return a
+    return strong(tracer, a)
 
 
 def leaves_of(tracer: Tracer, item: Object) -> tuple[list[Object], tuple[int, ...]]:
@@ -255,6 +266,7 @@ def linspace(
     stop: Object,
     num: Object = Static(50),
     endpoint: Object = Static(True),
+    retstep: Object = Static(False),
     dtype: Object = NONE,
 ) -> Object:
     builder, index = tracer.builder, tracer.index
@@ -273,7 +285,8 @@ def linspace(
             last = builder.emit("equal", builder.emit("iota", index.value(size)), index.value(size - 1))
             many = builder.emit("greater", index.value(size), builder.integer(1))
             made = builder.emit("where", builder.emit("bitwise_and", last, many), high, made)
-    return tracer.fresh(ArrayValue(arithmetic.cast(tracer, made, dtype_from(tracer, dtype)), (size,)))
+    points = tracer.fresh(ArrayValue(arithmetic.cast(tracer, made, dtype_from(tracer, dtype)), (size,)))
+    return Tuple(tuple, (points, Scalar(step, False))) if retstep == Static(True) else points
 
 
 def eye(tracer: Tracer, N: Object, M: Object = NONE, k: Object = Static(0), dtype: Object = NONE) -> Object:
@@ -391,8 +404,8 @@ def broadcast_array(tracer: Tracer, array: Object, shape: Object) -> Object:
 
 CREATION: dict[Any, Any] = {
     np.zeros: zeros, np.empty: zeros, np.ones: ones, np.full: full, np.zeros_like: zeros_like, np.empty_like: zeros_like,
-    np.ones_like: ones_like, np.full_like: full_like, np.array: new_array, np.asarray: as_array, np.copy: copy,
+    np.ones_like: ones_like, np.full_like: full_like, np.array: new_array, np.asarray: any_array, np.copy: copied,
     np.arange: arange, np.linspace: linspace, np.eye: eye, np.identity: lambda t, n, dtype=NONE: eye(t, n, dtype=dtype),
     np.stack: stack, np.concatenate: concatenate, np.vstack: vstack, np.hstack: hstack, np.broadcast_to: broadcast_array,
-    np.asanyarray: as_array,
+    np.asanyarray: any_array, np.ndarray: zeros,
 }  # fmt: skip

@@ -136,7 +136,33 @@ def compare_two(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object, node:
         return found if kind is ast.In else Scalar(tracer.builder.emit("invert", found.value), True)
     if kind in (ast.Eq, ast.NotEq) and (a == Static(None) or b == Static(None)):
         return Static((a == b) == (kind is ast.Eq))
+    if isinstance(a, Tuple) and isinstance(b, Tuple) and kind in ORDERS:
+        return compare_sequences(tracer, kind, a, b, node)
     return binary(tracer, kind, a, b)
+
+
+ORDERS = {ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE}
+
+
+def compare_sequences(tracer: Tracer, kind: type[ast.AST], a: Tuple, b: Tuple, node: ast.AST) -> Object:
+    """Tuples by their items, the first that differ deciding."""
+    strict = ast.Lt if kind is ast.LtE else ast.Gt if kind is ast.GtE else kind
+    if kind in (ast.Eq, ast.NotEq) and (a.kind is not b.kind or len(a.items) != len(b.items)):
+        return Static(kind is ast.NotEq)
+    common = min(len(a.items), len(b.items))
+    result: Object = Static(OPERATORS[kind][2](len(a.items), len(b.items)))
+    for p, q in reversed(list(zip(a.items[:common], b.items[:common], strict=True))):
+        same = truth(tracer, compare_two(tracer, ast.Eq, p, q, node), node)
+        if same is True:
+            continue
+        one: Object = Static(kind is ast.NotEq) if kind in (ast.Eq, ast.NotEq) else compare_two(tracer, strict, p, q, node)
+        if same is False:
+            result = one
+            continue
+        result = Scalar(
+            tracer.builder.emit("where", same, to_value(tracer, result, BOOL), to_value(tracer, one, BOOL)), True
+        )
+    return result
 
 
 def identical(tracer: Tracer, a: Object, b: Object, node: ast.AST) -> bool:

@@ -16,7 +16,20 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler import ops as rows
-from wengert.compiler.frontend import complexes, creation, einsum, linalg, lists, masks, products, reductions, shapes
+from wengert.compiler.frontend import (
+    complexes,
+    creation,
+    einsum,
+    functional,
+    linalg,
+    lists,
+    masks,
+    products,
+    reductions,
+    shapes,
+    ufuncs,
+    written_grids,
+)
 from wengert.compiler.frontend.arithmetic import (
     apply,
     binary,
@@ -30,13 +43,25 @@ from wengert.compiler.frontend.arithmetic import (
     wrap,
 )
 from wengert.compiler.frontend.creation import array_only, as_array
+from wengert.compiler.frontend.creation import strong as _strong
 from wengert.compiler.frontend.gather import arrays_for_lists, scatter
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 from wengert.compiler.frontend.iteration import enumerate_of, items_of, range_of, reversed_of, zip_of
-from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, scalar_type, to_value
-from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Static, Tuple, is_list, is_number
+from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, to_value
+from wengert.compiler.frontend.objects import (
+    NONE,
+    Array,
+    ArrayValue,
+    Iteration,
+    Object,
+    Scalar,
+    Static,
+    Tuple,
+    is_list,
+    is_number,
+)
 from wengert.compiler.frontend.targets import parts_of
-from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.truth import truth
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import BOOL, F64, I64
@@ -55,16 +80,6 @@ _BINARY: dict[str, type[ast.AST]] = {
 }  # fmt: skip
 
 
-def _strong(tracer: Tracer, item: Object) -> Object:
-    """A number as NumPy's functions return it: no longer a Python number."""
-    if isinstance(item, Scalar):
-        return Scalar(item.value, False)
-    if is_number(item):
-        dtype, _ = scalar_type(item)  # type: ignore[misc]
-        return Scalar(to_value(tracer, item, dtype), False)
-    return item
-
-
 def _elementwise(row: str, name: str) -> Builder:
     if row in _BINARY:
         return lambda t, x1, x2: _strong(t, binary(t, _BINARY[row], operand(t, x1), operand(t, x2)))
@@ -77,7 +92,7 @@ def _rounded(tracer: Tracer, row: str, x: Object) -> Object:
     """Rounding leaves integers as they are."""
     item = operand(tracer, x)
     if dtype_and_weakness(item)[0].kind in "biu":  # type: ignore[index]
-        return _strong(tracer, creation.copy(tracer, item))
+        return _strong(tracer, creation.copied(tracer, item))
     return _strong(tracer, apply(tracer, row, (item,)))
 
 
@@ -149,7 +164,7 @@ def reciprocal(tracer: Tracer, x: Object) -> Object:
 
 
 def positive(tracer: Tracer, x: Object) -> Object:
-    return _strong(tracer, creation.copy(tracer, operand(tracer, x)))
+    return _strong(tracer, creation.copied(tracer, operand(tracer, x)))
 
 
 def scaled(factor: float) -> Builder:
@@ -387,6 +402,8 @@ def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object
             tracer.refuse("call", name="sum() of an array of several dimensions", help="Use `np.sum(x, axis=0)`.")
         made = reductions.SUM(tracer, iterable)
         return made if start == Static(0) else binary(tracer, ast.Add, start, made)
+    if isinstance(iterable, Iteration) and iterable.items is None:
+        return SERVICES["inline"](tracer, written_grids.sum_of, [iterable, start])  # type: ignore[no-any-return]
     result = start
     for item in items_of(tracer, iterable):
         result = binary(tracer, ast.Add, result, item)
@@ -487,25 +504,24 @@ FUNCTIONS |= {
     float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
     all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: no_print,
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
-    stop_gradient: constant_of_derivatives, deque: queue, **complexes.COMPLEX,
+    stop_gradient: constant_of_derivatives, deque: queue, **complexes.COMPLEX, **functional.FUNCTIONAL,
 }  # fmt: skip
+FUNCTIONS |= ufuncs.methods(FUNCTIONS)
 
 RANDOM = "Draw the numbers before the call and pass the array."
 
 HELP: dict[str, str] = {
-    "meshgrid": "Use broadcasting: `x[None, :]` and `y[:, None]`.",
     "unique": "Sort, then take `x[np.flatnonzero(np.diff(x)) + 1]`, or count in a loop.",
-    "append": "Allocate an array with np.zeros and fill it.",
     "fft": "Transform outside of the compiled function.",
     "cov": "Write it with `@` and np.mean.",
     "pad": "Allocate with np.zeros and assign the interior.", "tile": "Use np.broadcast_to or a loop.",
     "repeat": "Use broadcasting or a loop.", "tril": "Loop over `j in range(i + 1)`.", "triu": "Loop over `j in range(i, n)`.",
     "vectorize": "Call the function in a loop; it is inlined.", "histogram": "Write a loop that counts.",
-    "open": "Read files before the compiled function.", "isinstance": "Types are known at compile time; write two functions.",
+    "open": "Read files before the compiled function.",
     "unwrap": "Write a loop that adds the multiples of the period.",
-    "accumulate": "Write a loop, or use np.cumsum or np.cumprod.", "reduceat": "Write a loop.",
-    "reduce": "Use np.sum, np.prod, np.max or np.min.", "lstsq": "Solve outside, or write the elimination as loops.",
+    "accumulate": "Write a loop.", "reduceat": "Write a loop.", "reduce": "Write a loop.",
+    "lstsq": "Solve outside, or write the elimination as loops.",
     "qr": "Factorise outside of the compiled function.", "svd": "Factorise outside of the compiled function.",
     "eigh": "Factorise outside of the compiled function.", "eig": "Factorise outside of the compiled function.",
-    "sorted": "Sort before the compiled function.", "map": "Write a list comprehension.", "input": "Pass it as an argument.",
+    "input": "Pass it as an argument.",
 }  # fmt: skip

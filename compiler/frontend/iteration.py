@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from wengert.compiler.frontend import lists
+from wengert.compiler.frontend.arithmetic import require_same
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.merge import describe
 from wengert.compiler.frontend.objects import Array, Iteration, Object, Scalar, Static, Tuple, is_list
@@ -68,8 +69,11 @@ def enumerate_of(tracer: Tracer, item: Object, start: Object = Static(0)) -> Ite
     )
 
 
-def zip_of(tracer: Tracer, *items: Object) -> Iteration:
+def zip_of(tracer: Tracer, *items: Object, strict: Object = Static(False)) -> Iteration:
     parts = [indexed_by_position(tracer, iterate(tracer, i)) for i in items]
+    if strict == Static(True):
+        for p in parts[1:]:
+            require_same(tracer, parts[0].length, p.length, "zip() arguments differ in length")  # type: ignore[arg-type]
     if any(p.items is not None for p in parts):
         known = min(len(p.items) for p in parts if p.items is not None)
         rows = [row_of(tracer, p, known) for p in parts]

@@ -30,6 +30,7 @@ from wengert.compiler.frontend.objects import (
     Array,
     ArrayValue,
     Cell,
+    Guarded,
     Object,
     Scalar,
     Static,
@@ -47,13 +48,14 @@ class Form:
     """How a particular loop is made from its carried values.
 
     body: traces one iteration. condition: for a `while`, traces the test. index: the loop variable of a `for`.
-    emit: (inits, blocks, types, hints) -> results.
+    emit: (inits, blocks, types, hints) -> results. ran: after the loop, whether its body was run at all.
     """
 
     body: Callable[[], None]
     emit: Callable[..., Any]
     condition: Callable[[], Value] | None = None
     index: Callable[[], Value] | None = None
+    ran: Callable[[], Value] | None = None
 
 
 class LoopTracer:
@@ -81,8 +83,9 @@ class LoopTracer:
             attempt, head = self.enter(before)
             blocks, scopes, ends = self.trace(attempt, head)
             end = BodyEnd(
-                tracer, self.node, self.guess, attempt, self.names, self.live, self.loop, self.runs, before, self.start
-            )
+                tracer, self.node, self.guess, attempt, self.names, self.live, self.loop,
+                self.runs or self.form.ran is not None, before, self.start,
+            )  # fmt: skip
             yields = end.leave(ends, blocks[-1], scopes[-1])
             if not self.guess.changed:
                 break
@@ -137,7 +140,7 @@ class LoopTracer:
                 names[name] = Unset("it is set only in the body of the loop", tracer.builder.span)
         for name in self.names:
             item = names.get(name)
-            if item is None or isinstance(item, Unset):
+            if item is None or isinstance(item, Unset | Guarded):
                 names[name] = Unset("it is set only in the body of the loop, which may not run", tracer.builder.span)
             else:
                 names[name] = self.general(attempt, (name,), item)
@@ -302,8 +305,10 @@ class LoopTracer:
             assert isinstance(held, ArrayValue)
             tracer.state.cells[cell] = self.array_of(cell, results[at], held.extents, outside=True)
         names = tracer.names
+        ran = self.form.ran() if self.guess.born and not self.runs and self.form.ran is not None else None
         for name, item in self.guess.born.items():
-            names[name] = self.born_object((name,), item, attempt, results)
+            made = self.born_object((name,), item, attempt, results)
+            names[name] = made if ran is None or name == RESULT else Guarded(made, ran)
 
     def born_object(self, path: Path, item: Object, attempt: Attempt, results: list[Value]) -> Object:
         if isinstance(item, Tuple):

@@ -23,6 +23,7 @@ from wengert.compiler.frontend.objects import (
     Array,
     ArrayValue,
     Cell,
+    Guarded,
     Object,
     Poison,
     Scalar,
@@ -451,6 +452,8 @@ def _merge_name(merger: Merger, name: str, pair: Any, needs: Any, span: Span | N
     a, b = (default if item is None else item for item in pair)
     if a is b and a is not None:
         return lambda results: a
+    if isinstance(a, Guarded) or isinstance(b, Guarded):
+        return lambda results: Unset("it is set only in a loop that may not run", span)
     need = [name in needs[0], name in needs[1]]
     unset = [item is None or isinstance(item, Unset) for item in (a, b)]
     for side in (0, 1):

@@ -65,7 +65,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "attribute": (_U, "{what} has no attribute `{name}` in compiled code", "{help}"),
     "shape_store": (_U, "`{name}.shape` cannot be assigned: other names or the caller see the same array", "Write `{name} = {name}.reshape(...)`."),
     "attribute_store": (_U, "fields cannot be assigned in compiled code", "Make a new object with `dataclasses.replace(...)`, or write the field's array with `[...] =`."),
-    "out_argument": (_U, "`out=` cannot be compiled", "Assign the result: `x[...] = f(...)`; it is done in place."),
+    "where_argument": (_U, "`where=` without `out=` leaves elements without a value and cannot be compiled", "Add `out=`, or use `np.where(condition, a, b)`."),
     "static_needed": (_U, "{what} must be known at compile time", "Write it as a constant."),
     "list_item": (_U, "{what} cannot be put into a list", "Put in numbers, arrays, or tuples of them."),
     "list_items_differ": (_U, "the items of this list are of different kinds", "Use one list for each kind."),

@@ -5,6 +5,7 @@
              | Array(cell, view, part)    a reference to (part of) an array's storage; aliases share the cell
              | Tuple(kind, items)         tuple, list, NamedTuple or dataclass of fixed length
              | Closure | Method | Partial callables of the program
+             | Guarded(item, bound)       may be unbound here; reading it is checked while running
              | Unset(reason)              may be unbound here; reading it is an error that gives the reason
 
 The storage itself is a `Cell`; what it holds at a point of the program is in `State.cells`, an `ArrayValue`
@@ -213,6 +214,14 @@ class Iteration:
     parallel: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Guarded:
+    """What a loop that may not run has bound. bound: whether it ran."""
+
+    item: Object
+    bound: Value
+
+
 @dataclass(frozen=True, slots=True)
 class Unset:
     """key: the message of the catalogue for reading it."""
@@ -222,7 +231,7 @@ class Unset:
     key: str = "unset"
 
 
-Object = Static | Scalar | Array | Tuple | Closure | Method | Partial | Slice | Iteration | Unset
+Object = Static | Scalar | Array | Tuple | Closure | Method | Partial | Slice | Iteration | Guarded | Unset
 
 NONE, TRUE, FALSE = Static(None), Static(True), Static(False)
 
@@ -266,6 +275,8 @@ def arrays_in(item: Object) -> list[Array]:
         return [a for part in (item.function, *item.args, *item.keywords.values()) for a in arrays_in(part)]
     if isinstance(item, Method):
         return arrays_in(item.owner)
+    if isinstance(item, Guarded):
+        return arrays_in(item.item)
     if isinstance(item, Closure):
         return [a for part in (*item.defaults, *item.keyword_defaults.values()) for a in arrays_in(part)]
     return []

@@ -235,11 +235,13 @@ class _Layers:
 def cumulative(verb: str) -> Callable[..., Object]:
     def build(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE) -> Object:
         content, along = along_axis(tracer, a, axis)
-        kind = dtype_from(tracer, dtype, accumulator(content.dtype))
+        extreme = verb in ("maximum", "minimum")
+        kind = dtype_from(tracer, dtype, content.dtype if extreme else accumulator(content.dtype))
         value, builder = cast(tracer, content.value, kind), tracer.builder
         layers = _Layers(tracer, content, along)
-        start = layers.filled(builder.constant(0 if verb == "sum" else 1, kind))
-        row = "add" if verb == "sum" else "multiply"
+        unit = _least(kind, verb) if extreme else 0 if verb == "sum" else 1
+        start = layers.filled(builder.constant(unit, kind))
+        row = {"sum": "add", "prod": "multiply"}.get(verb, verb)
 
         def body(k: Value, carried: list[Value]) -> list[Value]:
             total = builder.emit(row, carried[0], layers.load(value, k))
@@ -249,6 +251,15 @@ def cumulative(verb: str) -> Callable[..., Object]:
         return tracer.fresh(ArrayValue(made, content.extents))
 
     return build
+
+
+def _least(kind: DType, verb: str) -> Any:
+    """What the cumulative maximum (minimum) begins with."""
+    if kind == BOOL:
+        return verb == "minimum"
+    if kind.is_integer:
+        return np.iinfo(kind.numpy).min if verb == "maximum" else np.iinfo(kind.numpy).max
+    return -np.inf if verb == "maximum" else np.inf
 
 
 def search(row: str) -> Callable[..., Object]:

@@ -6,6 +6,7 @@ import ast
 
 from wengert.compiler.frontend import gather, lists
 from wengert.compiler.frontend.arithmetic import scalar_value
+from wengert.compiler.frontend.grids import GRIDS, as_view, has_open_step, stepped
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.masks import picked
 from wengert.compiler.frontend.merge import describe, scalar_type
@@ -38,6 +39,9 @@ def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
         return lists.item_at(tracer, base, items[0])
     if isinstance(base, Tuple):
         return tuple_item(tracer, base, items, node)
+    if isinstance(base, Static) and id(base.value) in GRIDS:
+        made: Object = GRIDS[id(base.value)](tracer, items)
+        return made
     if not isinstance(base, Array):
         tracer.refuse(
             "number_expected" if scalar_type(base) is None else "too_many_indices",
@@ -51,6 +55,8 @@ def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
 
 def array_item(tracer: Tracer, base: Array, items: list[Object]) -> Object:
     items = gather.arrays_for_lists(tracer, items)
+    if has_open_step(items):
+        return as_view(gather.take(tracer, *stepped(tracer, base, items)), base)
     if any(gather.is_mask(i) or gather.is_indices(i) for i in items):
         return gather.take(tracer, base, picked(tracer, base, items))
     part = indexed(tracer, base, items)

@@ -18,6 +18,7 @@ from wengert.compiler.frontend.gather import (
     store_masked_part,
     take,
 )
+from wengert.compiler.frontend.grids import has_open_step, stepped
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.masks import picked
 from wengert.compiler.frontend.merge import describe, root, to_value
@@ -131,6 +132,8 @@ def store_subscript(tracer: Tracer, target: ast.Subscript, item: Object) -> None
         tracer.refuse("iterate", target, what=describe(base))
     items = arrays_for_lists(tracer, subscript_items(tracer, target.slice))
     before, tracer.builder.span = tracer.builder.span, tracer.span(target)
+    if has_open_step(items):
+        base, items = stepped(tracer, base, items)
     if len(items) == 1 and is_mask(items[0]):
         assert isinstance(items[0], Array)
         if isinstance(item, Tuple) and item.kind is Masked:
@@ -230,6 +233,8 @@ def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AS
     if not isinstance(base, Array):
         tracer.refuse("iterate", target, what=describe(base))
     items = arrays_for_lists(tracer, subscript_items(tracer, target.slice))
+    if has_open_step(items):
+        base, items = stepped(tracer, base, items)
     if any(is_indices(i) or is_mask(i) for i in items):
         item = tracer.evaluate(node.value)
         if len(items) == 1 and is_mask(items[0]) and (isinstance(item, Scalar) or is_number(item)):

@@ -27,6 +27,7 @@ from wengert.compiler.frontend.objects import (
     ArrayValue,
     Cell,
     Closure,
+    Guarded,
     Object,
     Poison,
     Reshaped,
@@ -199,6 +200,9 @@ class Tracer:
         frame: Frame | None = self.frame
         while frame is not None:
             found = self.state.frames[frame.index].get(name)
+            if isinstance(found, Guarded):
+                self.check(found.bound, "unbound", f"`{name}` is set only in a loop, which did not run")
+                return found.item
             if found is not None and not isinstance(found, Unset):
                 return found
             if found is not None:

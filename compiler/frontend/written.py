@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.compiler.frontend import written_grids
 from wengert.compiler.frontend.intrinsics import stop_gradient
 
 # ruff: noqa: A002, E501, SIM102, SIM108, SIM114  # the language has no short-circuit; parameters are named as NumPy's
@@ -344,5 +345,9 @@ WRITTEN: dict[Any, Written] = {
     np.gradient: Written(gradient, ("f",), True), np.nansum: Written(nansum, (), True), np.nanprod: Written(nanprod, (), True),
     np.nanmean: Written(nanmean, (), True), np.nanvar: Written(nanvar), np.nanstd: Written(nanstd), np.argsort: Written(argsort),
     np.sort: Written(sort), np.quantile: Written(quantile), np.percentile: Written(percentile),
-    np.median: Written(median),
+    np.median: Written(median), np.meshgrid: Written(written_grids.meshgrid), np.indices: Written(written_grids.indices),
+    np.logspace: Written(written_grids.logspace), np.append: Written(written_grids.append, (), True),
+    np.select: Written(written_grids.select, (), True), np.choose: Written(written_grids.choose, (), True),
+    np.piecewise: Written(written_grids.piecewise, (), True),
+    np.apply_along_axis: Written(written_grids.apply_along_axis, (), True),
 }  # fmt: skip

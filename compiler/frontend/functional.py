@@ -1,0 +1,178 @@
+"""Functions of functions and of types: map, filter, sorted, isinstance, callable, itertools.product, np.ndindex."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.frontend.arithmetic import PYTHON
+from wengert.compiler.frontend.index import Affine, number
+from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate, range_of, zip_of
+from wengert.compiler.frontend.merge import describe, scalar_type
+from wengert.compiler.frontend.objects import (
+    NONE,
+    Array,
+    Closure,
+    Iteration,
+    Method,
+    Object,
+    Partial,
+    Scalar,
+    Static,
+    Tuple,
+    is_number,
+)
+from wengert.compiler.frontend.subscripts import array_item
+from wengert.compiler.frontend.tracer import SERVICES, Tracer
+from wengert.compiler.frontend.truth import truth
+
+
+def called(tracer: Tracer, function: Object, *args: Object) -> Object:
+    made: Object = SERVICES["call"](tracer, function, args, {})
+    return made
+
+
+def map_of(tracer: Tracer, func: Object, *iterables: Object) -> Object:
+    parts = [indexed_by_position(tracer, iterate(tracer, i)) for i in iterables]
+    if all(p.items is not None for p in parts):
+        rows = zip(*(p.items or () for p in parts), strict=False)
+        return Tuple(list, tuple(called(tracer, func, *row) for row in rows))
+    joined = zip_of(tracer, *iterables)
+
+    def item(i: Scalar) -> Object:
+        row = joined.item(i)
+        assert isinstance(row, Tuple)
+        return called(tracer, func, *row.items)
+
+    return Iteration(joined.length, item)
+
+
+def filter_of(tracer: Tracer, function: Object, iterable: Object) -> Object:
+    kept = []
+    for item in items_of(tracer, iterable):
+        on = truth(tracer, item if function == NONE else called(tracer, function, item))
+        if not isinstance(on, bool):
+            tracer.refuse("static_needed", what="what filter() keeps")
+        if on:
+            kept.append(item)
+    return Tuple(list, tuple(kept))
+
+
+def sorted_of(tracer: Tracer, iterable: Object, key: Object = NONE, reverse: Object = Static(False)) -> Object:
+    """Of numbers known at compile time, or of as many numbers as are known; else by np.sort."""
+    if not isinstance(reverse, Static):
+        tracer.refuse("static_needed", what="`reverse` of sorted()")
+    items = items_of(tracer, iterable)
+    keys = items if key == NONE else tuple(called(tracer, key, i) for i in items)
+    known: list[Any] = [k.value for k in keys if isinstance(k, Static)]
+    if len(known) == len(keys):
+        order = sorted(range(len(items)), key=known.__getitem__, reverse=bool(reverse.value))
+        return Tuple(list, tuple(items[k] for k in order))
+    if key != NONE or any(scalar_type(i) is None for i in items) or len({scalar_type(i) for i in items}) > 1:
+        tracer.refuse("call", name="sorted() of these", help="Use `np.argsort` of an array of the keys.")
+    dtype, weak = scalar_type(items[0])  # type: ignore[misc]
+    made = called(tracer, Static(np.sort), Tuple(list, items))
+    found = [Scalar(i.value, weak) for i in items_of(tracer, made) if isinstance(i, Scalar)]
+    return Tuple(list, tuple(found[::-1] if reverse.value else found))
+
+
+# -- types
+
+
+def type_of(tracer: Tracer, item: Object) -> type:
+    """The class an object has in Python."""
+    if isinstance(item, Array):
+        return np.ndarray
+    known = scalar_type(item)
+    if known is not None:
+        return PYTHON[known[0].kind] if known[1] else known[0].numpy.type
+    if isinstance(item, Tuple):
+        return item.kind
+    if isinstance(item, Static):
+        return type(item.value)
+    if isinstance(item, Closure):
+        return type(type_of)
+    tracer.refuse("number_expected", what=describe(item))
+
+
+def is_instance(tracer: Tracer, obj: Object, class_or_tuple: Object) -> Object:
+    """Known at compile time: the code for other types is not compiled."""
+    options = class_or_tuple.items if isinstance(class_or_tuple, Tuple) else (class_or_tuple,)
+    classes = [o.value for o in options if isinstance(o, Static)]
+    return Static(len(classes) == len(options) and issubclass(type_of(tracer, obj), tuple(classes)))
+
+
+def is_callable(tracer: Tracer, obj: Object) -> Object:
+    if isinstance(obj, Static) and not is_number(obj):
+        return Static(callable(obj.value))
+    return Static(isinstance(obj, Closure | Method | Partial))
+
+
+# -- products of ranges
+
+
+def product_of(tracer: Tracer, *iterables: Object, repeat: Object = Static(1)) -> Object:
+    """itertools.product: the last runs fastest."""
+    if not isinstance(repeat, Static):
+        tracer.refuse("static_needed", what="`repeat` of itertools.product")
+    parts = [indexed_by_position(tracer, iterate(tracer, i)) for i in iterables] * repeat.value
+    if all(p.items is not None for p in parts):
+        rows = itertools.product(*(p.items or () for p in parts))
+        return Tuple(list, tuple(Tuple(tuple, row) for row in rows))
+    for p in parts:
+        if p.items is not None:
+            tracer.refuse("call", name="itertools.product of a tuple and something longer", help="Write nested loops.")
+
+    def item(places: list[Scalar]) -> Object:
+        return Tuple(tuple, tuple(p.item(k) for p, k in zip(parts, places, strict=True)))
+
+    return nested(tracer, [p.length for p in parts if p.length is not None], item)
+
+
+def nested(tracer: Tracer, lengths: Sequence[Affine], item: Callable[[list[Scalar]], Object]) -> Iteration:
+    """One loop for several nested ones: the indices are quotients and rests of its counter."""
+    builder, index = tracer.builder, tracer.index
+    total = builder.integer(1)
+    for n in lengths:
+        total = builder.emit("multiply", total, index.value(n))
+    index.suppose_natural(total)
+
+    def at(i: Scalar) -> Object:
+        places: list[Scalar] = []
+        rest = i.value
+        for n in reversed(lengths):
+            size = index.value(n)
+            safe = tracer.builder.emit("maximum", size, tracer.builder.integer(1))
+            place = tracer.builder.emit("remainder", rest, safe)
+            rest = tracer.builder.emit("floor_divide", rest, safe)
+            index.suppose_natural(place)
+            index.bounds[place] = (number(0), n - 1)
+            places.insert(0, Scalar(place, True))
+        return item(places)
+
+    return Iteration(index.of(total), at)
+
+
+def ndindex_of(tracer: Tracer, *shape: Object) -> Object:
+    parts = shape[0].items if len(shape) == 1 and isinstance(shape[0], Tuple) else shape
+    ranges = [range_of(tracer, p) for p in parts]
+    return product_of(tracer, *ranges)
+
+
+def ndenumerate_of(tracer: Tracer, arr: Object) -> Object:
+    assert isinstance(arr, Array)
+    extents = tracer.extents(arr)
+
+    def item(places: list[Scalar]) -> Object:
+        return Tuple(tuple, (Tuple(tuple, tuple(places)), array_item(tracer, arr, list(places))))
+
+    return nested(tracer, extents, item)
+
+
+FUNCTIONAL: dict[Any, Any] = {
+    map: map_of, filter: filter_of, sorted: sorted_of, isinstance: is_instance, callable: is_callable,
+    itertools.product: product_of, np.ndindex: ndindex_of, np.ndenumerate: ndenumerate_of,
+}  # fmt: skip
