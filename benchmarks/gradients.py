@@ -100,7 +100,7 @@ def compiled(problem: Problem) -> tuple[Call, Call]:
     args, wrt = problem.args, problem.wrt
     if problem.kind == "batched jacobian":
         primal = wg.batch(problem.function)
-        derivative = wg.batch(wg.jacobian(problem.function, wrt, mode="forward"))
+        derivative = wg.batch(wg.jacobian(problem.function, wrt, mode="reverse"))
         return lambda: primal(*args), lambda: derivative(*args)
     primal = wg.jit(problem.function)
     if problem.kind == "jacobian":

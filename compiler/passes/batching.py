@@ -14,20 +14,23 @@ Loops, branches and in-place updates inside need no rule of their own: each lane
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Block, Function, Value
+from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.rewrite import copy_ops
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.passes.outside import OutsideScalars
 
 
-def batch(function: Function, in_axes: Sequence[int | None], out_axes: Sequence[int]) -> Function:
+def batch(
+    function: Function, in_axes: Sequence[int | None], out_axes: Sequence[int], shared: bool = False
+) -> Function:
     """`function` for many lanes at once.
 
     in_axes: for each parameter the axis that counts lanes (0 <= axis <= its rank), None where all lanes share it;
-    at least one is not None. out_axes: for each result the axis to put the lanes on.
+    at least one is not None. out_axes: for each result the axis to put the lanes on. shared: what is the same for all
+    lanes is done once, in front of their loop, loops and checks included (which then run and trap for no lanes, too).
     Written parameters become ordinary results. Traps if the extents of the lane axes differ.
     Raises UnsupportedError where a result's shape depends on what differs between lanes.
     """
@@ -51,11 +54,19 @@ def batch(function: Function, in_axes: Sequence[int | None], out_axes: Sequence[
         zero = builder.constant(0, result.type.dtype)
         outputs.append(builder.emit("broadcast", zero, *extents, axes=(), hint=result.hint))
 
+    done: dict[Value, Value] = {}
+    rest = function.body.ops
+    if shared:
+        once, rest = _shared(function, [p for p, a in axis_of.items() if a is not None])
+        done = {p: outer[p] for p, a in axis_of.items() if a is None}
+        copy_ops(builder, once, done)
+
     lane = Value(Type(I64), "lane")
     loop = Block([lane, *(Value(o.type, o.hint) for o in outputs)])
     with builder.inside(loop):
         mapping = {p: _lane_of(builder, outer[p], axis_of[p], lane, p) for p in function.params}
-        copy_ops(builder, function.body.ops, mapping)
+        mapping.update((old, new) for old, new in done.items() if old not in mapping)
+        copy_ops(builder, rest, mapping)
         for carried, result, written in zip(loop.params[1:], function.results, function.written, strict=True):
             value = mapping.get(result, result)
             if written is not None:
@@ -64,6 +75,33 @@ def batch(function: Function, in_axes: Sequence[int | None], out_axes: Sequence[
     op = builder.for_(builder.integer(0), lanes, builder.integer(1), outputs, loop, parallel=True)
     body.results = [_move_first_axis(builder, v, axis) for v, axis in zip(op.results, out_axes, strict=True)]
     return Function(f"batch_{function.name}", body)
+
+
+FRESH = {"broadcast", "iota"}
+"""What each lane makes anew rather than copy what was made in front of the loop, to write into it or to fuse it."""
+
+
+def _shared(function: Function, lanes: Sequence[Value]) -> tuple[list[Op], list[Op]]:
+    """The ops of the body that are the same for all lanes, and those that are done for each lane."""
+    varying, once, rest = set(lanes), list[Op](), list[Op]()
+    for op in function.body.ops:
+        if any(v in varying for v in _read(op)):
+            varying.update(op.results)
+            rest.append(op)
+            continue
+        once.append(op)
+        if op.name in FRESH:
+            rest.append(op)
+    return once, rest
+
+
+def _read(op: Op) -> Iterator[Value]:
+    """The values that an op and its regions read, those of the regions themselves included."""
+    yield from op.operands
+    for region in op.regions:
+        yield from region.results
+        for inner in region.ops:
+            yield from _read(inner)
 
 
 def _param(param: Value, axis: int | None) -> Value:

@@ -11,16 +11,13 @@ from wengert.compiler.diag.errors import DifferentiationError, OptionError
 from wengert.compiler.frontend.signature import Signature
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Block, Function, Value
+from wengert.compiler.ir.core import Block, Function
 from wengert.compiler.ir.rewrite import clone_value
 from wengert.compiler.ir.tree import Tree, flatten, tuple_of
-from wengert.compiler.passes.autodiff import forward
-from wengert.compiler.passes.batching import batch
-from wengert.compiler.passes.outside import OutsideScalars
 from wengert.compiler.passes.pipeline import Recorder, optimise
-from wengert.compiler.transforms.assemble import inline, unit_arrays, with_results
 from wengert.compiler.transforms.compiled import Compiled, Program, trace_for
-from wengert.compiler.transforms.derivatives import Grad, differentiable, pullback
+from wengert.compiler.transforms.derivatives import Grad, differentiable
+from wengert.compiler.transforms.jacobian_blocks import Write, forward_blocks, reverse_blocks
 from wengert.compiler.transforms.settle import replace_function
 from wengert.compiler.transforms.structure import Wrt, full_out, leaf_ranges, mask_tree, positional, positions
 
@@ -81,7 +78,7 @@ class Jacobian(Compiled):
         if not columns:
             raise DifferentiationError(f"no argument of {inner.function.name} chosen by wrt={self.wrt!r} is floating point")
         rows = [k for k, v in enumerate(inner.function.results) if v.type.dtype.is_differentiable]
-        write = _reverse_blocks if self.mode == "reverse" else _forward_blocks
+        write: Write = reverse_blocks if self.mode == "reverse" else forward_blocks
         body = Block([clone_value(p) for p in inner.function.params])
         builder = Builder(body, role="adjoint" if self.mode == "reverse" else "tangent")
         blocks = write(builder, inner.function, body.params, rows, columns, recorder)
@@ -92,66 +89,6 @@ class Jacobian(Compiled):
         flags = [v.type.dtype.is_differentiable for v in inner.function.results]
         function = recorder.stage("jacobian", lambda: Function(self.__name__, body))
         return replace_function(inner, optimise(function, recorder), _substitute(mask_tree(out, flags), cell))
-
-
-Blocks = dict[tuple[int, int], Value]
-
-
-def _forward_blocks(
-    builder: Builder, function: Function, params: list[Value], rows: list[int], columns: list[int], recorder: Recorder
-) -> Blocks:
-    """One batch of tangents per argument leaf."""
-    blocks: Blocks = {}
-    count, results = len(function.params), len(function.results)
-    for c in columns:
-        active = [k == c for k in range(count)]
-        tangent = with_results(forward(function, active), range(results, results + len(rows)))
-        type_ = params[c].type
-        if type_.is_scalar:
-            values = inline(builder, tangent, [*params, builder.constant(1, type_.dtype)])
-            blocks.update({(r, c): v for r, v in zip(rows, values, strict=True)})
-            continue
-        extents = builder.extents(params[c])
-        lanes = batch(optimise(tangent, recorder, "tangent"), [*[None] * count, 0], [0] * len(rows))
-        values = inline(builder, lanes, [*params, unit_arrays(builder, type_, extents)])
-        for r, v in zip(rows, values, strict=True):
-            if v.type.rank > 1:
-                v = builder.emit("transpose", v, axes=(*range(1, v.type.rank), 0))
-            shape = [*builder.extents(v)[:-1], *extents]
-            blocks[r, c] = builder.emit("reshape", v, *shape) if len(extents) > 1 else v
-    return blocks
-
-
-def _reverse_blocks(
-    builder: Builder, function: Function, params: list[Value], rows: list[int], columns: list[int], recorder: Recorder
-) -> Blocks:
-    """One batch of cotangents per result."""
-    blocks: Blocks = {}
-    count, results = len(function.params), len(function.results)
-    outside = OutsideScalars(
-        builder,
-        function,
-        lambda p: params[function.params.index(p)],
-        lambda p, axis: builder.extent(params[function.params.index(p)], axis),
-        "jacobian in reverse mode",
-    )
-    for r in rows:
-        active, seeded = [k in columns for k in range(count)], [k == r for k in range(results)]
-        swept = pullback(function, active, seeded, recorder)
-        gradient = with_results(swept, range(results, results + len(columns)))
-        type_ = function.results[r].type
-        order = sorted(columns)
-        if type_.is_scalar:
-            values = inline(builder, gradient, [*params, builder.constant(1, type_.dtype)])
-            blocks.update({(r, c): v for c, v in zip(order, values, strict=True)})
-            continue
-        extents = [outside.extent(function.results[r], k) for k in range(type_.rank)]
-        lanes = batch(optimise(gradient, recorder, "cotangent"), [*[None] * count, 0], [0] * len(columns))
-        values = inline(builder, lanes, [*params, unit_arrays(builder, type_, extents)])
-        for c, v in zip(order, values, strict=True):
-            shape = [*extents, *builder.extents(v)[1:]]
-            blocks[r, c] = builder.emit("reshape", v, *shape) if len(extents) > 1 else v
-    return blocks
 
 
 def _substitute(tree: Tree, cell: Tree) -> Tree:

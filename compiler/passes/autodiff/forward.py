@@ -13,7 +13,9 @@ and becomes an array of zeros only where a loop, a branch or the caller needs on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder
@@ -39,25 +41,46 @@ def forward(function: Function, active: Sequence[bool]) -> Function:
     the same type) for each active one. Results: the original ones, then one tangent for each of floating-point type.
     Nothing is written back. Raises DifferentiationError.
     """
-    return _Forward(function, active).function()
+    return _Forward(function, [active]).function()
+
+
+def vector_forward(function: Function, directions: Sequence[Sequence[bool]]) -> Function:
+    """The function with several Jacobian-vector products in one sweep: they share its own work and its partials.
+
+    directions: for each of them, as `active` of `forward`. Parameters: the original ones, then direction by direction
+    one tangent for each active one. Results: the original ones, then direction by direction one tangent for each of
+    floating-point type. Raises DifferentiationError.
+    """
+    return _Forward(function, directions).function()
 
 
 def forward_with_maps(
     function: Function, active: Sequence[bool]
 ) -> tuple[Function, dict[Value, Value], dict[Value, Value]]:
     """As `forward`, with its maps: value of the input -> its copy, and -> its tangent, absent where that is zero."""
-    state = _Forward(function, active)
-    return state.function(), state.mapping, state.tangents
+    state = _Forward(function, [active])
+    return state.function(), state.mapping, state.directions[0].tangents
+
+
+@dataclass(slots=True)
+class _Direction:
+    """One tangent of each active value. marked: the active parameters; tangents: value of the input -> its tangent,
+    absent where that is zero."""
+
+    marked: Sequence[bool]
+    active: set[Value]
+    tangents: dict[Value, Value] = field(default_factory=dict)
 
 
 class _Forward:
-    """`mapping`: value of the input -> its copy; `tangents`: value of the input -> its tangent, absent where zero."""
+    """`mapping`: value of the input -> its copy."""
 
-    def __init__(self, function: Function, active: Sequence[bool]):
-        self.input, self.marked = function, active
-        self.active = analyse(Structure(function), active).active
+    def __init__(self, function: Function, directions: Sequence[Sequence[bool]]):
+        self.input = function
+        structure = Structure(function)
+        reached = {mask: analyse(structure, mask).active for mask in dict.fromkeys(map(tuple, directions))}
+        self.directions = [_Direction(mask, reached[tuple(mask)]) for mask in directions]
         self.mapping: dict[Value, Value] = {}
-        self.tangents: dict[Value, Value] = {}
         self.builder = Builder(Block())
 
     def function(self) -> Function:
@@ -65,14 +88,16 @@ class _Forward:
         for p in self.input.params:
             self.mapping[p] = clone_value(p)
             body.params.append(self.mapping[p])
-        for p, marked in zip(self.input.params, self.marked, strict=True):
-            if marked:
-                self.tangents[p] = _dotted(p)
-                body.params.append(self.tangents[p])
+        for direction in self.directions:
+            for p, marked in zip(self.input.params, direction.marked, strict=True):
+                if marked:
+                    direction.tangents[p] = _dotted(p)
+                    body.params.append(direction.tangents[p])
         self._ops(self.input.body)
         body.results = [self._of(v) for v in self.input.results]
+        floating = [v for v in self.input.results if v.type.dtype.is_differentiable]
         with self.builder.at(role="tangent"):
-            body.results += [self._tangent(v) for v in self.input.results if v.type.dtype.is_differentiable]
+            body.results += [self._tangent(v, d) for d in self.directions for v in floating]
         drop_dead(body, ("tangent",))
         return Function(f"jvp_{self.input.name}", body)
 
@@ -83,30 +108,31 @@ class _Forward:
     def _of(self, value: Value) -> Value:
         return self.mapping.get(value, value)
 
-    def _tangent(self, value: Value) -> Value:
+    def _tangent(self, value: Value, direction: _Direction) -> Value:
         """The tangent of a value, zeros where it has none."""
-        found = self.tangents.get(value)
+        found = direction.tangents.get(value)
         if found is None:
             return self.builder.zeros_like(self._of(value))
         return fit(self.builder, found, value.type)
 
-    def _ops(self, block: Block) -> None:
+    def _ops(self, block: Block, differentiated: bool = True) -> None:
         for op in block.ops:
             if op.name in LOOPS:
-                self._loop(op)
+                self._loop(op, differentiated)
             elif op.name == "if":
-                self._if(op)
+                self._if(op, differentiated)
             else:
                 made = copy_op(self.builder, op, [self._of(v) for v in op.operands])
                 self.mapping.update(zip(op.results, made.results, strict=True))
-                if any(r in self.active for r in op.results):
-                    self._differentiate(op)
+                for direction in self.directions if differentiated else ():
+                    if any(r in direction.active for r in op.results):
+                        self._differentiate(op, direction)
 
     # -- ops without regions
 
-    def _differentiate(self, op: Op) -> None:
+    def _differentiate(self, op: Op, direction: _Direction) -> None:
         through = differentiable_operands(op)
-        seeds = [self.tangents.get(v) if v in through else None for v in op.operands]
+        seeds = [direction.tangents.get(v) if v in through else None for v in op.operands]
         if all(seed is None for seed in seeds):
             return
         with self.builder.at(op.span, "tangent"):
@@ -127,7 +153,7 @@ class _Forward:
                 if tangent.type.is_scalar and result.type.is_array:  # only scalars among the operands were active
                     tangent = self.builder.broadcast(tangent, self.builder.extents(self._of(result)))
                 tangent.hint = tangent.hint or (result.hint and f"{result.hint}_dot")
-                self.tangents[result] = tangent
+                direction.tangents[result] = tangent
 
     def _by_partials(self, op: Op, seeds: list[Value | None]) -> Value:
         partials = partials_of(self.builder, op, self._of(op.result), [self._of(v) for v in op.operands])
@@ -158,62 +184,71 @@ class _Forward:
 
     # -- loops and branches
 
-    def _loop(self, op: Op) -> None:
+    def _loop(self, op: Op, differentiated: bool) -> None:
         params, inits = carried_params(op), carried_inits(op)
-        carried = [k for k, p in enumerate(params) if p in self.active or op.results[k] in self.active]
+        carried = [
+            (k, d)
+            for d in (self.directions if differentiated else ())
+            for k, p in enumerate(params)
+            if p in d.active or op.results[k] in d.active
+        ]
         with self.builder.at(op.span, "tangent"):
-            starts = [self._tangent(inits[k]) for k in carried]
+            starts = [self._tangent(inits[k], d) for k, d in carried]
         regions = []
         for region in op.regions:
             new = Block([clone_value(p) for p in region.params])
             self.mapping.update(zip(region.params, new.params, strict=True))
-            dots = [_dotted(params[k]) for k in carried]
+            dots = [_dotted(params[k]) for k, _ in carried]
             new.params += dots
             with self.builder.inside(new):
                 if region is not body_of(op):  # the condition of a `while`: the tangents pass it by
-                    self._condition(region)
+                    self._ops(region, differentiated=False)
                     new.results = [self._of(v) for v in region.results]
                 else:
-                    self.tangents.update(zip((params[k] for k in carried), dots, strict=True))
-                    self._ops(region)
+                    for (k, d), dot in zip(carried, dots, strict=True):
+                        d.tangents[params[k]] = dot
+                    self._ops(region, differentiated)
                     new.results = [self._of(v) for v in region.results]
                     with self.builder.at(op.span, "tangent"):
-                        ends = [self._tangent(region.results[k]) for k in carried]
+                        ends = [self._tangent(region.results[k], d) for k, d in carried]
                     new.results += ends
             regions.append(new)
         attrs = dict(op.attrs)
         if attrs.get("parallel") and not are_sums(dots, ends):
             attrs["parallel"] = False  # the tangent of a running maximum or product needs its trips in order
         operands = [self._of(v) for v in op.operands] + starts
-        types = [v.type for v in op.results] + [op.results[k].type for k in carried]
-        hints = [v.hint for v in op.results] + [_dotted(op.results[k]).hint for k in carried]
-        with self.builder.at(op.span, op.role):
-            made = self.builder.op(op.name, operands, regions, hints, types, **attrs)
-        self.mapping.update(zip(op.results, made.results, strict=False))
-        self.tangents.update(zip((op.results[k] for k in carried), made.results[len(op.results) :], strict=True))
+        self._made(op, carried, operands, regions, attrs)
 
-    def _condition(self, region: Block) -> None:
-        active, self.active = self.active, set()
-        self._ops(region)
-        self.active = active
-
-    def _if(self, op: Op) -> None:
-        carried = [k for k, r in enumerate(op.results) if r in self.active]
+    def _if(self, op: Op, differentiated: bool) -> None:
+        directions = self.directions if differentiated else ()
+        carried = [(k, d) for d in directions for k, r in enumerate(op.results) if r in d.active]
         regions = []
         for region in op.regions:
             new = Block()
             with self.builder.inside(new):
-                self._ops(region)
+                self._ops(region, differentiated)
                 new.results = [self._of(v) for v in region.results]
                 with self.builder.at(op.span, "tangent"):
-                    new.results += [self._tangent(region.results[k]) for k in carried]
+                    new.results += [self._tangent(region.results[k], d) for k, d in carried]
             regions.append(new)
-        types = [v.type for v in op.results] + [op.results[k].type for k in carried]
-        hints = [v.hint for v in op.results] + [_dotted(op.results[k]).hint for k in carried]
+        self._made(op, carried, [self._of(op.operands[0])], regions, op.attrs)
+
+    def _made(
+        self,
+        op: Op,
+        carried: list[tuple[int, _Direction]],
+        operands: list[Value],
+        regions: list[Block],
+        attrs: Mapping[str, Any],
+    ) -> None:
+        """The loop or branch with its tangents, and what its results stand for."""
+        types = [v.type for v in op.results] + [op.results[k].type for k, _ in carried]
+        hints = [v.hint for v in op.results] + [_dotted(op.results[k]).hint for k, _ in carried]
         with self.builder.at(op.span, op.role):
-            made = self.builder.op("if", [self._of(op.operands[0])], regions, hints, types, **op.attrs)
+            made = self.builder.op(op.name, operands, regions, hints, types, **attrs)
         self.mapping.update(zip(op.results, made.results, strict=False))
-        self.tangents.update(zip((op.results[k] for k in carried), made.results[len(op.results) :], strict=True))
+        for (k, d), dot in zip(carried, made.results[len(op.results) :], strict=True):
+            d.tangents[op.results[k]] = dot
 
 
 def _dotted(value: Value) -> Value:
