@@ -96,7 +96,7 @@ def test_chunks_end_where_the_argument_does(n: int) -> None:
 def test_of_matrices() -> None:
     def f(a, b):
         c = a.copy()
-        for k in range(3):
+        for _ in range(3):
             c = c @ b
         return c
 
