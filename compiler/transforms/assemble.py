@@ -10,6 +10,7 @@ from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Value
 from wengert.compiler.ir.rewrite import clone_value, copy_block, copy_ops
 from wengert.compiler.ir.types import Type
+from wengert.compiler.passes.autodiff.rules import fit
 
 Maker = Callable[[Builder], Value]
 
@@ -85,7 +86,12 @@ def coerce(function: Function, position: int, given: Leaf, wanted: Type, what: s
     body.params[position] = Value(have, function.params[position].hint)
     builder = Builder(body)
     mapping = dict(zip(function.params, body.params, strict=True))
-    mapping[function.params[position]] = builder.cast(body.params[position], wanted.dtype)
+    for axis, (known, here) in enumerate(zip(wanted.shape, have.shape, strict=True)):
+        if known is not None and here is None:  # checked before it is taken for granted
+            sizes = builder.integer(known), builder.extent(body.params[position], axis)
+            builder.emit("same_extent", *sizes, message=f"{what} of other extents than what it belongs to")
+    taken = fit(builder, builder.cast(body.params[position], wanted.dtype), wanted)
+    mapping[function.params[position]] = taken
     copy_ops(builder, function.body.ops, mapping)
     body.results = [mapping.get(v, v) for v in function.results]
     return Function(function.name, body, function.written)

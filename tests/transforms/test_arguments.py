@@ -100,3 +100,21 @@ def test_a_cotangent_has_the_extents_of_its_result() -> None:
     vjp((x,), ((x, np.ones((3, 3))), x))
     with pytest.raises(ValueError, match="cotangent differ"):
         wg.vjp(lambda x: x)((x,), np.ones(4))
+
+
+def test_cotangent_of_a_result_of_which_an_extent_is_known() -> None:
+    """The rows have 3 elements whatever the arguments; a cotangent's extents are known only when it is given."""
+
+    def history(rate, n):
+        rows, state = np.zeros((n, 3)), 1.0
+        for k in range(n):
+            state = state * rate
+            rows[k] = state, state * state, k
+        return rows
+
+    f = wg.vjp(history)
+    difference = sum(k * 0.9 ** (k - 1) + 2 * k * 0.9 ** (2 * k - 1) for k in range(1, 6))
+    assert f((0.9, 5), np.ones((5, 3)))[1][0] == pytest.approx(difference, rel=1e-12)
+    for shape in [(5, 2), (5, 4), (4, 3)]:
+        with pytest.raises(ValueError, match="extents"):
+            f((0.9, 5), np.ones(shape))
