@@ -53,7 +53,7 @@ def test_complex_arithmetic_keeps_its_precision_and_its_zeros() -> None:
             np.testing.assert_array_equal(got, wanted)
 
 
-@pytest.mark.parametrize("work", [np.argmax, np.argmin, np.var, np.std])
+@pytest.mark.parametrize("work", [np.argmax, np.argmin, np.max, np.sort])
 def test_what_complex_arrays_are_not_compiled_for(work: Callable[..., Any]) -> None:
     with pytest.raises(CompileError):
         wg.jit(lambda x: work(x))(np.array([1j, 2.0]))
