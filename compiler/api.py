@@ -29,6 +29,7 @@ from wengert.compiler.transforms.offloaded import Offload, placed
 from wengert.compiler.transforms.record import Recording, record
 from wengert.compiler.transforms.split import Split
 from wengert.compiler.transforms.structure import Wrt
+from wengert.compiler.transforms.values import Values, watch_values
 
 __all__ = [
     "Agreement",
@@ -46,6 +47,7 @@ __all__ = [
     "Split",
     "Timing",
     "Timings",
+    "Values",
     "batch",
     "benchmark",
     "check",
@@ -74,6 +76,7 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "vmap",
+    "watch_values",
 ]
 
 Maker = TypeVar("Maker", bound=Callable[..., Any])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from wengert.compiler.api import (
@@ -13,30 +13,46 @@ from wengert.compiler.api import (
     Lowered,
     Timing,
     Timings,
+    Values,
     devices,
     placed,
     transfers,
 )
+from wengert.magics import paths
 from wengert.widgets import models
 
 
-def graph_model(graph: Graph) -> models.GraphModel:
-    """The derivative graph. A primal value that the adjoint half reads is marked as stored."""
+def graph_model(graph: Graph, primal: Graph | None = None, devices: Mapping[int, str] | None = None) -> models.GraphModel:
+    """The derivative graph. A primal value that the adjoint half reads is marked as stored.
+
+    primal: of the function itself, whose arguments and results are the ends of the paths that can be asked for.
+    devices: source line -> the device on which its kernels run; other lines run on the host.
+    """
     half = {n.id: n.half for n in graph.nodes}
     parameters = {n.id for n in graph.nodes if n.line is None}
     stored = {a for a, b in graph.edges if half[a] == "primal" and half[b] == "adjoint"} - parameters
+    starts, ends = paths.ends(primal or graph)
     return models.GraphModel(
         graph.title,
         graph.source,
         1,
-        tuple(_node(n, n.id in stored) for n in graph.nodes),
+        tuple(_node(n, n.id in stored, devices) for n in graph.nodes),
         tuple(_region(r) for r in graph.regions),
         tuple(models.Edge(a, b) for a, b in graph.edges),
         graph.has_adjoint,
+        starts,
+        ends,
     )
 
 
-def _node(node: GraphNode, stored: bool) -> models.Node:
+IN_PLACE = "the reverse sweep reads it, and at the level of the function it is still there"
+
+
+def _node(node: GraphNode, stored: bool, devices: Mapping[int, str] | None) -> models.Node:
+    sweep, reason = node.sweep, node.reason
+    if stored and sweep in ("", "linear"):
+        sweep, reason = "stored", IN_PLACE
+    on = "" if devices is None or node.line is None else devices.get(node.line, "cpu")
     return models.Node(
         node.id,
         node.label,
@@ -47,12 +63,38 @@ def _node(node: GraphNode, stored: bool) -> models.Node:
         node.column,
         node.ir,
         node.type,
-        # By its type alone: the view says of an inactive node that no derivative flows through it, which integers
-        # and truth values make sure of.
-        active=node.type.startswith(("f", "c")),
-        stored=stored,
+        active=node.active,
+        stored=stored or sweep == "stored",
         note="" if node.role in ("primal", "adjoint") else node.role,
+        sweep=sweep,
+        reason=reason,
+        device=on,
     )
+
+
+def graph_values(graph: models.GraphModel, values: Values) -> models.GraphValues:
+    """What a watched run showed, in words; a primal node's size is that of its largest adjoint."""
+    by_node = values.by_node
+    adjoints = [n for n in graph.nodes if n.half == "adjoint" and "∂" in n.label]  # others only prepare for them
+    sizes = {n.id: by_node[n.id].largest for n in adjoints if n.id in by_node}
+    for n in graph.nodes:
+        if n.mirror is not None and n.id in sizes:
+            sizes[n.mirror] = max(sizes.get(n.mirror, 0.0), sizes[n.id])
+    return models.GraphValues({name: _watched(w) for name, w in by_node.items()}, sizes, values.ended)
+
+
+def _watched(value: Any) -> str:
+    """One watched value in words: "0.765, the last of 4 (0 to 1)", "100×100, from −1 to 3"."""
+    last, runs = value.last, value.runs
+    many = f" of {runs} runs" if runs > 1 else ""
+    span = f"from {value.least:.4g} to {value.most:.4g}" if value.least <= value.most else ""
+    bad = f", {value.bad} not finite" if value.bad else ""
+    if last.ndim:
+        shape = "×".join(map(str, last.shape))
+        return ", ".join(filter(None, [f"array {shape}", f"{span}{many}".strip()])) + bad
+    number = last[()]
+    shown = f"{number:.6g}" if last.dtype.kind in "fc" else str(number)
+    return shown + (f", the last{many} ({span})" if many and span else f", the last{many}" if many else "") + bad
 
 
 def _region(region: GraphRegion) -> models.Region:

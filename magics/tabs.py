@@ -7,14 +7,34 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from wengert.compiler.api import Compiled, Grad, Lowered, benchmark, check, grad, placed, record, transfers
-from wengert.magics import present, present_tabs
+from wengert.compiler.api import (
+    Compiled,
+    Grad,
+    Lowered,
+    benchmark,
+    check,
+    flatten,
+    grad,
+    placed,
+    record,
+    transfers,
+    watch_values,
+)
+from wengert.magics import paths, present, present_tabs
 from wengert.magics.explore import Explorer
 from wengert.magics.inputs import last_arguments
 from wengert.magics.layers import Made
 
 if TYPE_CHECKING:
-    from wengert.widgets import FindingsModel, MemoryModel, PlacementModel, TimingModel, TransfersModel
+    from wengert.widgets import (
+        FindingsModel,
+        GraphPath,
+        GraphValues,
+        MemoryModel,
+        PlacementModel,
+        TimingModel,
+        TransfersModel,
+    )
     from wengert.widgets.base import View
 
 Chain = Sequence[Made]
@@ -68,8 +88,31 @@ def arguments(chain: Chain, compiled: Compiled, purpose: str) -> tuple[Any, ...]
     return found
 
 
-def graph(chain: Chain) -> Any:
-    return present.graph_model(lowered(shown(chain)).graph)
+def graph(chain: Chain) -> View:
+    from wengert.widgets import GraphView  # widgets are imported when one is shown: a terminal has none
+
+    compiled, primal = shown(chain), chain[0].compiled
+    program = lowered(compiled)
+    drawn = program.graph
+    own = lowered(primal).graph if primal.last is not None else None
+    model = present.graph_model(drawn, own, devices_of(compiled))
+
+    def values() -> GraphValues:
+        found = flatten(compiled.convert(arguments(chain, compiled, "The values are those")))[0]
+        return present.graph_values(model, watch_values(program, [*found, *program.program.captures]))
+
+    def path(source: str, target: str) -> GraphPath:
+        return paths.path(own if own is not None else drawn, drawn, source, target)
+
+    return GraphView(model, answers={"values": values, "path": path, "ir": program.ir})
+
+
+def devices_of(compiled: Compiled) -> dict[int, str] | None:
+    """Source line -> the device of its kernels; None where nothing is offloaded, or was called yet."""
+    found = getattr(compiled.last.executable, "placement", None) if compiled.last is not None else None
+    if found is None:
+        return None
+    return {k.line: k.device for k in found().kernels if k.line is not None}
 
 
 def placement(chain: Chain) -> PlacementModel:
@@ -81,7 +124,7 @@ def timings(compiled: Compiled) -> TimingModel:
 
 
 def stages(compiled: Compiled) -> View:
-    from wengert.widgets import StagesView  # widgets are imported when one is shown: a terminal has none
+    from wengert.widgets import StagesView
 
     program = lowered(compiled)
     return StagesView(present_tabs.stage_list(program), lambda number: present_tabs.stage_text(program, number))

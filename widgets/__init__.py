@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .answers import TransfersView as TransfersView
     from .fallback import png as png
     from .fallback import text as text
+    from .graph_view import GraphView as GraphView
     from .panel import Panel as Panel
-    from .views import GraphView as GraphView
     from .views import PlacementView as PlacementView
     from .views import PlotView as PlotView
     from .views import TimingView as TimingView
@@ -39,7 +39,7 @@ _LAZY = {
     "MemoryView": ".answers",
     "StagesView": ".answers",
     "TransfersView": ".answers",
-    "GraphView": ".views",
+    "GraphView": ".graph_view",
     "PlacementView": ".views",
     "PlotView": ".views",
     "TimingView": ".views",

@@ -37,11 +37,14 @@ class AskingView(View):
             return
         error = ""
         try:
-            self.model = self._answer(asked)
-            self.data = self.model.to_dict()
+            self._take(self._answer(asked), asked)
         except Exception as caught:  # said where the answer was expected; a comm handler's traceback is seen by nobody
             error = in_words(caught)
         self.answered = {"serial": asked.get("serial", 0), "error": error}
+
+    def _take(self, answer: Any, asked: Question) -> None:
+        self.model = answer
+        self.data = self.model.to_dict()
 
 
 def in_words(error: BaseException) -> str:

@@ -10,35 +10,8 @@ import traitlets
 
 from . import answers, models
 from .base import View
+from .graph_view import GraphView
 from .models import Control, GraphModel, Model, PlacementModel, PlotModel, TimingModel
-
-
-class GraphView(View):
-    """The derivative graph of a `GraphModel`.
-
-    `selected` is the id of the chosen node ("" for none), `detail` what Python has to say about it as
-    `{"node": id, "text": text}`, `opened` the expanded regions in the order in which they were opened.
-    `explain` gives the text for a node id; without it the model's own `detail` does.
-    """
-
-    kind = "graph"
-
-    selected = traitlets.Unicode().tag(sync=True)
-    detail = traitlets.Dict().tag(sync=True)
-    opened = traitlets.List(traitlets.Unicode()).tag(sync=True)
-
-    def __init__(self, model: GraphModel, explain: Callable[[str], str] | None = None) -> None:
-        self._explain = explain or model.detail
-        super().__init__(model)
-
-    @traitlets.observe("selected")
-    def _fill_detail(self, change: traitlets.Bunch) -> None:
-        node = change["new"]
-        try:
-            text = self._explain(node) if node else ""
-        except Exception as error:  # shown where the answer was expected; a comm handler's traceback is seen by nobody
-            text = f"no details: {type(error).__name__}: {error}"
-        self.detail = {"node": node, "text": text}
 
 
 class PlacementView(View):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from wengert.compiler.diag.span import Source
 from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.printer import print_lines
+from wengert.compiler.passes.autodiff import Plan
+from wengert.compiler.transforms.carried import Carried
 
 HIDDEN = {"constant", "dim", "index", "wrap_index", "same_extent", "check"}
 """Bookkeeping that a reader of derivatives does not look for; edges pass through it."""
 LONGEST_LABEL = 24
 FORMULAS = {"add": "{} + {}", "subtract": "{} − {}", "multiply": "{} · {}", "divide": "{} / {}", "negative": "−{}"}
 """How the arithmetic of adjoints reads; other ops are labelled by their names."""
+LINEAR = {"add", "subtract", "negative"}
+"""Elementwise ops whose partial derivatives are constants."""
 KEPT = {"update": "keep", "update_slice": "keep", "load": "kept", "slice": "kept", "broadcast": "room to keep"}
 """What the ops on the tape do."""
 BAR, TAPE = "_bar", "_tape"
@@ -22,7 +27,12 @@ BAR, TAPE = "_bar", "_tape"
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """One op. half: "primal" or "adjoint" (tangents count as adjoint); mirror: the primal node it comes from."""
+    """One op. half: "primal" or "adjoint" (tangents count as adjoint); mirror: the primal node it comes from.
+
+    active: whether a derivative flows through it, by reverse mode's own analysis; where nothing was differentiated in
+    reverse, whether its type can carry one. sweep: what the reverse sweep does about its value ("stored",
+    "recomputed", "linear": its derivative needs no value; "" for what has no part in it), reason: why.
+    """
 
     id: str
     label: str
@@ -34,6 +44,9 @@ class GraphNode:
     ir: str
     type: str
     role: str
+    active: bool = False
+    sweep: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +63,18 @@ class GraphRegion:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
+    """edges: (maker, reader) within one pass through the program; carried: those from one trip of a loop to the next.
+
+    values: the IR value behind each node that has one.
+    """
+
     title: str
     source: tuple[str, ...]
     nodes: tuple[GraphNode, ...]
     regions: tuple[GraphRegion, ...]
     edges: tuple[tuple[str, str], ...]
+    carried: tuple[tuple[str, str], ...] = ()
+    values: Mapping[str, Value] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def has_adjoint(self) -> bool:
@@ -120,6 +140,11 @@ def _is_adjoint(value: Value, depth: int = 8) -> bool:
     return depth == 0 or any(_is_adjoint(v, depth - 1) for v in owner.operands)
 
 
+def _asked(name: str, results: Sequence[str]) -> bool:
+    """Whether one of the results is the derivative by argument `name` ("∂p.mass" is that by p_mass)."""
+    return any(r.startswith("∂") and re.sub(r"\W", "_", r[1:]) == re.sub(r"\W", "_", name) for r in results)
+
+
 def _part(op: Op) -> str:
     """The element or slice that the user wrote at the op's place ("q[0]"), "" where something else stands there."""
     text = _source_text(op)
@@ -134,17 +159,23 @@ def _source_text(op: Op) -> str:
     return span.source.line(span.line)[span.column : span.end_column]
 
 
-def graph_of(function: Function, source: Source, title: str, results: Sequence[str] = ()) -> Graph:
+def graph_of(
+    function: Function, source: Source, title: str, results: Sequence[str] = (), plan: Plan | None = None
+) -> Graph:
     """The graph of a function; ops keep the span of the user's line they come from, which links the halves.
 
-    results: what the first results are called ("∂p"), where that is known.
+    results: what the first results are called ("∂p"), where that is known. plan: of the reverse sweep, where there is one.
     """
-    return _Grapher(function).graph(source, title, results)
+    return _Grapher(function, plan).graph(source, title, results)
 
 
 class _Grapher:
-    def __init__(self, function: Function):
-        self.function = function
+    def __init__(self, function: Function, plan: Plan | None):
+        self.function, self.plan = function, plan
+        self.stored = {(k.name, k.span): k for k in plan.kept} if plan is not None else {}
+        self.again = {(r.op, r.span) for r in plan.recomputed} if plan is not None else set()
+        self.carried = Carried()
+        self.values: dict[str, Value] = {}
         self.text: dict[int, str] = {}
         for line, op in print_lines(function):
             if op is not None:
@@ -160,25 +191,33 @@ class _Grapher:
     def graph(self, source: Source, title: str, results: Sequence[str] = ()) -> Graph:
         for p in self.function.params:
             adjoint = p.hint.startswith(("d_", "ct_"))
-            self.made_by[p] = frozenset([self._node(p.hint or "argument", "adjoint" if adjoint else "primal", None, p)])
+            flows = p.type.dtype.is_differentiable and (self.plan is None or not results or _asked(p.hint, results))
+            half = "adjoint" if adjoint else "primal"
+            self.made_by[p] = frozenset([self._node(p.hint or "argument", half, None, p, flows)])
         self._block(self.function.body, None)
         for k, v in enumerate(self.function.results):
             half = self._half_of(v)
             end = self._id()
             numbered = f"result {k}" if len(self.function.results) > 1 else "result"
             label = results[k] if k < len(results) else numbered
-            self.nodes.append(GraphNode(end, label, half, None, None, None, None, "return", str(v.type), half))
+            flows = v.type.dtype.is_differentiable
+            self.nodes.append(GraphNode(end, label, half, None, None, None, None, "return", str(v.type), half, flows))
+            self.values[end] = v
             self._connect(v, end)
         lines = tuple(source.text.splitlines())
-        return Graph(title, lines, tuple(self.nodes), tuple(self.regions), tuple(self.edges))
+        carried = tuple(e for e in self.carried.edges() if e not in self.edges)
+        return Graph(title, lines, tuple(self.nodes), tuple(self.regions), tuple(self.edges), carried, self.values)
 
     def _id(self) -> str:
         self.count += 1
         return f"n{self.count}"
 
-    def _node(self, label: str, half: str, parent: str | None, value: Value) -> str:
+    def _node(self, label: str, half: str, parent: str | None, value: Value, flows: bool) -> str:
         name = self._id()
-        self.nodes.append(GraphNode(name, label, half, parent, None, None, None, f"%{value.hint}", str(value.type), half))
+        self.nodes.append(
+            GraphNode(name, label, half, parent, None, None, None, f"%{value.hint}", str(value.type), half, flows)
+        )
+        self.values[name] = value
         return name
 
     def _half_of(self, v: Value) -> str:
@@ -186,6 +225,7 @@ class _Grapher:
         return "primal" if owner is None or owner.role == "primal" else "adjoint"
 
     def _connect(self, value: Value, target: str) -> None:
+        self.carried.read(value, target)
         for start in self.made_by.get(value, ()):
             if start != target:
                 self.edges[start, target] = None
@@ -197,6 +237,8 @@ class _Grapher:
             elif op.name in HIDDEN:
                 sources = frozenset().union(*(self.made_by.get(v, frozenset()) for v in op.operands))
                 self.made_by.update((r, sources) for r in op.results)
+                for r in op.results:
+                    self.carried.passes(r, op.operands)
             else:
                 self._op(op, parent)
 
@@ -214,10 +256,30 @@ class _Grapher:
         types = ", ".join(str(r.type) for r in op.results)
         text = self.text.get(id(op), op.name)
         label = self._written(op) if half == "primal" else _adjoint_label(op)
-        self.nodes.append(GraphNode(name, label, half, parent, mirror, line, column, text, types, op.role))
+        active, sweep, reason = self._sweep(op) if half == "primal" else (True, "", "")
+        node = GraphNode(name, label, half, parent, mirror, line, column, text, types, op.role, active, sweep, reason)
+        self.nodes.append(node)
+        if op.results:
+            self.values[name] = op.results[0]
         for v in op.operands:
             self._connect(v, name)
         self.made_by.update((r, frozenset([name])) for r in op.results)
+
+    def _sweep(self, op: Op) -> tuple[bool, str, str]:
+        """Whether a derivative flows through a primal op, what becomes of its value for the reverse sweep, and why."""
+        if self.plan is None:
+            return any(r.type.dtype.is_differentiable for r in op.results), "", ""
+        active = (op.name, op.span) in self.plan.active
+        hint = op.results[0].hint if op.results else ""
+        kept = self.stored.get((hint, op.span)) or self.stored.get((op.name, op.span))
+        if kept is not None:
+            return active, "stored", f"{kept.scheme}: {kept.reason}"
+        if (op.name, op.span) in self.again:
+            return active, "recomputed", "the reverse sweep computes it again: that is cheaper than to keep it"
+        row = REGISTRY[op.name]
+        if active and (row.linear_in or op.name in LINEAR):
+            return active, "linear", "its derivative needs none of its operands' values"
+        return active, "", ""
 
     def _written(self, op: Op) -> str:
         """What the user wrote for it where that is short and the op is the whole of it, else the op's name."""
@@ -241,8 +303,18 @@ class _Grapher:
                 self.made_by[region.params[0]] = frozenset()
             for p, init in zip(carried, op.operands[first:], strict=False):
                 self.made_by[p] = self.made_by.get(init, frozenset())
+                self.carried.passes(p, [init])
+            if op.name != "if":
+                self.carried.enter(carried)
             self._block(region, name)
         body = op.regions[-1]
         for k, r in enumerate(op.results):
             ends = [region.results[k] for region in op.regions] if op.name == "if" else [body.results[k]]
             self.made_by[r] = frozenset().union(*(self.made_by.get(v, frozenset()) for v in ends))
+            self.carried.passes(r, ends)
+        if op.name == "if":
+            return
+        for region in op.regions:
+            carried = region.params[1:] if op.name == "for" else region.params
+            for p, v in zip(carried, body.results, strict=False):
+                self.carried.next_trip(p, v, self.made_by.get(v, frozenset()))

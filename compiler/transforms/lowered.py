@@ -81,7 +81,8 @@ class Lowered:
     @property
     def graph(self) -> Graph:
         traced = self.program.traced
-        return graph_of(self.function(), traced.source, self.name, self.compiled.result_labels(traced))
+        labels, plan = self.compiled.result_labels(traced), self.program.recorder.plan
+        return graph_of(self.function(), traced.source, self.name, labels, plan)
 
     @property
     def plan(self) -> Plan:

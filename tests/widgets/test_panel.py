@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("anywidget")
-from wengert.widgets import GraphView, Panel, view
+from wengert.widgets import GraphPath, GraphValues, GraphView, Panel, view
 from wengert.widgets.engine import STATIC
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -75,3 +75,16 @@ def test_a_tab_that_fails_says_so_and_can_be_tried_again():
 def test_other_objects_have_no_view():
     with pytest.raises(TypeError, match="no view for dict"):
         view({})
+
+
+def test_graph_answers_go_to_their_own_traits():
+    values = GraphValues({"flux": "2.5"}, {"flux": 2.5})
+    path = GraphPath("u", "result", (("u", None), ("flux", 5)), 1, ("flux",))
+    answers = {"values": lambda: values, "path": lambda source, target: path, "ir": lambda: 1 / 0}
+    graph = GraphView(samples.graph(), answers=answers)
+    graph.question = {"what": "values", "serial": 1}
+    assert graph.values["sizes"] == {"flux": 2.5} and graph.answered == {"serial": 1, "error": ""}
+    graph.question = {"what": "path", "source": "u", "target": "result", "serial": 2}
+    assert list(graph.path["nodes"]) == ["flux"] and graph.offers == ["values", "path", "ir"]
+    graph.question = {"what": "ir", "serial": 3}
+    assert "ZeroDivisionError" in graph.answered["error"]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from .explore import ExploreModel
 from .findings import Finding, FindingsModel
-from .graph import Edge, GraphModel, Node, Region
+from .graph import Edge, GraphModel, GraphPath, GraphValues, Node, Region
 from .memory import KeptValue, MemoryModel
 from .placement import ArrayPlace, Device, KernelPlace, PlacementModel, Transfer
 from .plot import Control, PlotModel, Series
@@ -40,6 +40,8 @@ __all__ = [
     "Finding",
     "FindingsModel",
     "GraphModel",
+    "GraphPath",
+    "GraphValues",
     "KeptValue",
     "KernelPlace",
     "MemoryModel",

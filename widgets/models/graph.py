@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -16,7 +16,8 @@ class Node:
     """One operation. `line` is 1-based in the cell or file, `parent` the id of the region that holds it.
 
     `mirror` names the primal node that an adjoint node is derived from; `stored` says that the value is
-    kept from the forward for the reverse sweep.
+    kept from the forward for the reverse sweep. `sweep` is what the reverse sweep does about it ("stored",
+    "recomputed", "linear", "" for nothing) and `reason` why; `device` where it runs ("" where nothing is offloaded).
     """
 
     id: str
@@ -31,6 +32,9 @@ class Node:
     active: bool = False
     stored: bool = False
     note: str = ""
+    sweep: str = ""
+    reason: str = ""
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,40 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class GraphValues:
+    """What one watched run showed: `texts` and the largest magnitude `sizes` by node id; `ended`: why it stopped early."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    ended: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able dictionaries."""
+        return {"texts": dict(self.texts), "sizes": dict(self.sizes), "ended": self.ended}
+
+
+@dataclass(frozen=True)
+class GraphPath:
+    """How `source` reaches `target`: one shortest chain of (operation, line) in `steps` (empty: it does not), `count`
+    operations on all chains, and `nodes`, the ids of those of them that the graph shows."""
+
+    source: str
+    target: str
+    steps: tuple[tuple[str, int | None], ...] = ()
+    count: int = 0
+    nodes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able dictionaries."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class GraphModel:
-    """What the graph view shows: `source` lines starting at line number `first_line`, and the two halves."""
+    """What the graph view shows: `source` lines starting at line number `first_line`, and the two halves.
+
+    `starts` and `ends` are the arguments and results between which paths can be asked for.
+    """
 
     kind: ClassVar[str] = "graph"
 
@@ -66,9 +102,11 @@ class GraphModel:
     regions: tuple[Region, ...] = ()
     edges: tuple[Edge, ...] = ()
     has_adjoint: bool = field(default=False)
+    starts: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("source", "nodes", "regions", "edges"):
+        for name in ("source", "nodes", "regions", "edges", "starts", "ends"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check()
 
@@ -118,8 +156,12 @@ class GraphModel:
             lines.append("inside   " + " < ".join(f"{region.kind} {region.label}".strip() for region in regions))
         if node.half == "primal" and self.has_adjoint and not node.active:
             lines.append("inactive: no derivative flows through it")
-        if node.stored:
+        if node.sweep:
+            lines.append(f"{node.sweep}: {node.reason}")
+        elif node.stored:
             lines.append("stored: kept for the reverse sweep")
+        if node.device:
+            lines.append(f"runs on {node.device}")
         return "\n".join(lines)
 
     def _check(self) -> None:

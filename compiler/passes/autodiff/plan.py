@@ -75,6 +75,7 @@ class Plan:
 
     checkpoints: loops that are run again from snapshots. memory: the budget that was asked for, in bytes (None: none).
     extra_time: predicted cost of what is run again, as a fraction of the primal's; None where trip counts are unknown.
+    active: names and places of the ops through whose results a derivative flows.
     """
 
     kept: tuple[Kept, ...] = field(default=())
@@ -83,6 +84,7 @@ class Plan:
     memory: int | None = None
     extra_time: float | None = 0.0
     parameters: tuple[Value, ...] = field(default=(), repr=False)
+    active: frozenset[tuple[str, Span]] = field(default=frozenset(), repr=False)
 
     @property
     def bytes(self) -> int | None:

@@ -21,6 +21,7 @@ tangent)) without conjugation, so rows need one rule for real and complex operan
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder, Sym
@@ -79,7 +80,9 @@ def reverse_with_plan(function: Function, active: Sequence[bool], memory: int | 
     backward = state.blocks[function.body]
     body.ops += backward.ops
     body.results += backward.results
-    return Function(f"vjp_{function.name}", body), store.plan()
+    flows = state.activity.active
+    through = {(op.name, op.span) for op in function.walk() if op.span and any(r in flows for r in op.results)}
+    return Function(f"vjp_{function.name}", body), replace(store.plan(), active=frozenset(through))
 
 
 class _Reverse:

@@ -29,3 +29,6 @@ export function formatCount(count: number): string {
 }
 
 export const plural = (count: number, noun: string): string => `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+
+/** Three digits, with a power of ten where many zeros would stand: 0.000012 -> "1.2e-5". */
+export const formatNumber = (value: number): string => String(Number(value.toPrecision(3)));

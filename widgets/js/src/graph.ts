@@ -1,14 +1,18 @@
 // The derivative graph: primal and adjoint halves mirrored, beside the source and the selected operation.
 import { select } from "d3-selection";
 import { zoom, zoomIdentity, type D3ZoomEvent } from "d3-zoom";
+import { channel, hearingLine, type Channel } from "./channel";
 import { html, svg } from "./dom";
 import { plural } from "./format";
 import { detailPane } from "./graph_detail";
 import { drawGraph, type GraphDrawing } from "./graph_draw";
+import { download, pngOf, svgText } from "./graph_export";
 import { layoutGraph, type Layout } from "./graph_layout";
+import { legendOf, modesOf, painter, type Mode } from "./graph_modes";
+import { pathBar } from "./graph_paths";
 import { openRegion, slotPath } from "./graph_tree";
 import { sourcePane, type SourcePane } from "./source_pane";
-import type { Cleanup, GraphData, RenderContext } from "./types";
+import type { Cleanup, GraphData, GraphPathData, GraphValuesData, RenderContext } from "./types";
 
 const LIMIT = 200; // nodes and regions drawn at most
 const SMALLEST_FIT = 0.93; // below this a 13 px label would fall under 12 px
@@ -37,12 +41,22 @@ class GraphView {
   private readonly search = html("input", { type: "search", class: "wgt-search", placeholder: "Find an operation", "aria-label": "find an operation" });
   private readonly side = html("div", { class: "wgt-side" });
   private readonly legend = html("div", { class: "wgt-legend" });
+  private readonly mode = html("select", { class: "wgt-select", "aria-label": "colour by" });
+  private readonly measure = html("button", { class: "wgt-button", type: "button", title: "run it once, operation by operation, at the arguments of the last call", onclick: () => this.asked.ask({ what: "values" }) }, "Values at the last call");
+  private readonly exports = html("span", { class: "wgt-buttons", role: "group", "aria-label": "save as" });
+  private readonly paths = pathBar(
+    (source, target) => this.asked.ask({ what: "path", source, target }),
+    () => this.setPath({}),
+    (line) => this.chooseLine(line),
+  );
+  private readonly line = hearingLine();
+  private readonly asked: Channel;
   private readonly zoom = zoom<SVGSVGElement, unknown>();
   private readonly observer = new ResizeObserver(() => this.resized());
   private touched = false;
   private matches: string[] = [];
   private match = -1;
-  private readonly listeners: [string, () => void][];
+  private readonly listeners: [string, (content?: unknown) => void][];
 
   constructor(
     private readonly model: RenderContext["model"],
@@ -54,9 +68,11 @@ class GraphView {
       "div",
       { class: "wgt-bar" },
       this.search,
+      html("label", { class: "wgt-label" }, "Colour by ", this.mode),
       this.legend,
       html("span", { class: "wgt-space" }),
       this.count,
+      this.exports,
       html(
         "span",
         { class: "wgt-buttons", role: "group", "aria-label": "zoom" },
@@ -65,8 +81,11 @@ class GraphView {
         button("show all", "Fit", () => this.fit(true)),
       ),
     );
+    const second = html("div", { class: "wgt-bar wgt-bar-second" }, this.measure, this.paths.element, html("span", { class: "wgt-space" }), this.line.element);
+    this.asked = channel(model, this.line.hear);
+    this.mode.addEventListener("change", () => this.setMode(this.mode.value as Mode));
     this.canvas.append(this.stage);
-    el.append(html("div", { class: "wgt wgt-graph", "data-view": "graph" }, tools, html("div", { class: "wgt-split" }, html("div", { class: "wgt-main" }, this.canvas), this.side)));
+    el.append(html("div", { class: "wgt wgt-graph", "data-view": "graph" }, tools, second, html("div", { class: "wgt-split" }, html("div", { class: "wgt-main" }, this.canvas), this.side)));
     this.prepareZoom();
     this.search.addEventListener("input", () => this.find(this.search.value));
     this.search.addEventListener("keydown", (event) => {
@@ -78,6 +97,10 @@ class GraphView {
       ["change:opened", () => this.draw()],
       ["change:selected", () => this.showSelection()],
       ["change:detail", () => this.showSelection()],
+      ["change:colour", () => this.paint()],
+      ["change:values", () => (this.paint(), this.showSelection())],
+      ["change:path", () => this.showPath()],
+      ["msg:custom", (content) => this.save((content as { ir?: string } | undefined)?.ir)],
     ];
     for (const [name, listener] of this.listeners) model.on(name, listener);
     this.load();
@@ -86,6 +109,7 @@ class GraphView {
 
   unmount(): void {
     this.observer.disconnect();
+    this.asked.close();
     for (const [name, listener] of this.listeners) this.model.off(name, listener);
   }
 
@@ -93,11 +117,15 @@ class GraphView {
     this.data = this.model.get<GraphData>("data");
     const lines = new Set(this.data.nodes.flatMap((node) => (node.line === null ? [] : [node.line])));
     this.source = sourcePane(this.data.source, this.data.first_line, lines, (line) => this.chooseLine(line));
-    const stored = this.data.nodes.some((node) => node.stored);
-    this.legend.replaceChildren(
-      key("primal", "primal"),
-      ...(this.data.has_adjoint ? [key("adjoint", "adjoint")] : []),
-      ...(stored ? [key("stored", "stored for the reverse sweep")] : []),
+    const offers = this.model.get<string[]>("offers");
+    this.mode.replaceChildren(...modesOf(this.data, offers.includes("values")).map(([mode, title]) => html("option", { value: mode }, title)));
+    this.measure.hidden = !offers.includes("values");
+    this.paths.load(this.data, offers.includes("path"));
+    const save = (text: string, title: string, act: () => void): HTMLElement => html("button", { class: "wgt-button", type: "button", title, "aria-label": title, onclick: act }, text);
+    this.exports.replaceChildren(
+      save("SVG", "save the picture as SVG", () => download(this.picture(), `${this.data.title}.svg`, "image/svg+xml")),
+      save("PNG", "save the picture as PNG", () => void pngOf(this.picture()).then((blob) => download(blob, `${this.data.title}.png`))),
+      ...(offers.includes("ir") ? [save("IR", "save the program as text", () => this.asked.ask({ what: "ir" }))] : []),
     );
     this.side.replaceChildren(...(this.data.source.length > 0 ? [this.source.element] : []), this.detail.element);
     this.touched = false;
@@ -118,8 +146,48 @@ class GraphView {
     const omitted = this.layout.omitted > 0 ? `, ${this.layout.omitted} too many to draw: use the search` : "";
     this.count.textContent = shown === total ? plural(total, "operation") : `${shown} of ${plural(total, "operation")} shown${omitted}`;
     this.find(this.search.value, false);
+    this.paint();
+    this.showPath();
     this.showSelection();
     this.fit();
+  }
+
+  private values(): GraphValuesData {
+    return this.model.get<GraphValuesData>("values");
+  }
+
+  private setMode(mode: Mode): void {
+    this.model.set("colour", mode);
+    this.model.save_changes();
+    if (mode === "size" && !this.values().sizes) this.asked.ask({ what: "values" });
+  }
+
+  private paint(): void {
+    const mode = this.model.get<Mode>("colour");
+    this.mode.value = mode;
+    this.drawing?.paint(painter(mode, this.data, this.values()));
+    const ended = this.values().ended;
+    this.legend.replaceChildren(...legendOf(mode, this.data, this.values()), ...(ended ? [html("span", {}, ended)] : []));
+  }
+
+  private setPath(path: GraphPathData | Record<string, never>): void {
+    this.model.set("path", path);
+    this.model.save_changes();
+  }
+
+  private showPath(): void {
+    const path = this.model.get<Partial<GraphPathData>>("path");
+    const shown = path.source === undefined ? null : (path as GraphPathData);
+    this.drawing?.trace(shown && shown.steps.length > 0 ? new Set(shown.nodes) : null);
+    this.paths.show(shown);
+  }
+
+  private picture(): string {
+    return svgText(this.stage, this.layout.width, this.layout.height, getComputedStyle(this.canvas).backgroundColor, this.data.title);
+  }
+
+  private save(text: string | undefined): void {
+    if (text !== undefined) download(text, `${this.data.title}.ir.txt`);
   }
 
   private choose(id: string): void {
@@ -163,7 +231,7 @@ class GraphView {
     const detail = this.model.get<Detail>("detail");
     this.drawing?.select(node?.id ?? null);
     this.source.light(node?.line ?? null);
-    this.detail.show(node, this.data, node && detail.node === node.id ? (detail.text ?? "") : "");
+    this.detail.show(node, this.data, node && detail.node === node.id ? (detail.text ?? "") : "", (node && this.values().texts?.[node.id]) || "");
   }
 
   private find(text: string, jump = true): void {
@@ -233,4 +301,3 @@ class GraphView {
   }
 }
 
-const key = (name: string, text: string): HTMLElement => html("span", { class: `wgt-key wgt-key-${name}` }, text);

@@ -4,14 +4,15 @@ import type { GraphData, GraphNode } from "./types";
 
 export interface DetailPane {
   element: HTMLElement;
-  show(node: GraphNode | undefined, data: GraphData, text: string): void;
+  /** value: what the node was in the last watched run, "" where that is not known */
+  show(node: GraphNode | undefined, data: GraphData, text: string, value: string): void;
 }
 
 export function detailPane(choose: (id: string) => void): DetailPane {
   const element = html("div", { class: "wgt-detail", "data-testid": "detail", "aria-live": "polite" });
   return {
     element,
-    show(node, data, text) {
+    show(node, data, text, value) {
       if (!node) {
         element.replaceChildren(html("p", { class: "wgt-muted" }, "Select an operation to see its line, its IR and its type."));
         return;
@@ -34,6 +35,7 @@ export function detailPane(choose: (id: string) => void): DetailPane {
         heading,
         ...(node.ir ? [html("pre", { class: "wgt-ir" }, node.ir)] : []),
         ...(node.type ? [html("div", { class: "wgt-type" }, html("span", { class: "wgt-muted" }, "type "), html("code", {}, node.type))] : []),
+        ...(value ? [html("div", { class: "wgt-type", "data-testid": "value" }, html("span", { class: "wgt-muted" }, "value "), html("code", {}, value))] : []),
         ...(node.note ? [html("p", { class: "wgt-note" }, node.note)] : []),
         ...(links.length > 0 ? [html("div", { class: "wgt-links" }, html("span", { class: "wgt-muted" }, node.mirror === null ? "adjoint " : "derived from "), ...links)] : []),
         ...(text ? [html("pre", { class: "wgt-kernel", "data-testid": "kernel-detail" }, text)] : []),

@@ -3,11 +3,15 @@ import { curveMonotoneY, curveMonotoneX, line as lineOf } from "d3-shape";
 import { shorten, svg, uniqueId } from "./dom";
 import { plural } from "./format";
 import { LABEL_LENGTH, regionTitle, type Layout, type PlacedEdge, type PlacedItem } from "./graph_layout";
+import type { Paint } from "./graph_modes";
 import type { GraphData, GraphNode } from "./types";
 
 export interface GraphDrawing {
   select(id: string | null): void;
   mark(ids: ReadonlySet<string> | null): void;
+  /** Show only what is on a path strongly, or everything. */
+  trace(ids: ReadonlySet<string> | null): void;
+  paint(paint: (node: GraphNode) => Paint): void;
   focus(id: string): void;
 }
 interface Actions {
@@ -78,8 +82,39 @@ export function drawGraph(stage: SVGGElement, data: GraphData, layout: Layout, a
       stage.classList.toggle("wgt-searching", ids !== null);
       for (const [key, element] of elements) element.classList.toggle("wgt-match", ids !== null && holds(key, ids, layout));
     },
+    trace(ids) {
+      stage.classList.toggle("wgt-tracing", ids !== null);
+      for (const [key, element] of elements) element.classList.toggle("wgt-on-path", ids !== null && (holds(key, ids, layout) || layout.items.get(key)!.open));
+      for (const { edge, path } of edges) path.classList.toggle("wgt-edge-traced", ids !== null && [edge.source, edge.target].every((end) => elements.get(end)?.classList.contains("wgt-on-path")));
+    },
+    paint(paint) {
+      for (const [key, element] of elements) {
+        const item = layout.items.get(key)!;
+        const painted = item.region ? strongest(inside(key, data, layout).map(paint)) : paint(layout.tree.nodes.get(key)!);
+        if (painted.own && !item.region) element.style.setProperty("--wgt-own", painted.own);
+        else element.style.removeProperty("--wgt-own");
+        element.classList.toggle("wgt-heated", typeof painted.heat === "number" && !item.open);
+        element.classList.toggle("wgt-unheated", painted.heat === null && !item.region);
+        if (typeof painted.heat === "number") element.style.setProperty("--wgt-heat", `${Math.round(8 + 84 * painted.heat)}%`);
+        element.classList.toggle("wgt-hot", (painted.heat ?? 0) > 0.55 && !item.open);
+      }
+    },
     focus: (id) => focus(id, true),
   };
+}
+
+/** The heat of a closed region: that of the hottest operation in it. */
+function strongest(paints: Paint[]): Paint {
+  const heats = paints.map((paint) => paint.heat).filter((heat) => typeof heat === "number");
+  return heats.length > 0 ? { heat: Math.max(...heats) } : {};
+}
+
+function inside(region: string, data: GraphData, layout: Layout): GraphNode[] {
+  return data.nodes.filter((node) => {
+    let parent = node.parent;
+    while (parent !== null && parent !== region) parent = layout.tree.regions.get(parent)?.parent ?? null;
+    return parent === region;
+  });
 }
 
 /** The adjoints of a primal node, or the primal node of an adjoint one. */
@@ -164,11 +199,7 @@ function describe(node: GraphNode): string {
 
 function drawRegion(item: PlacedItem, data: GraphData, layout: Layout, actions: Actions): SVGGElement {
   const region = layout.tree.regions.get(item.id)!;
-  const inside = data.nodes.filter((node) => {
-    let parent = node.parent;
-    while (parent !== null && parent !== item.id) parent = layout.tree.regions.get(parent)?.parent ?? null;
-    return parent === item.id;
-  }).length;
+  const count = inside(item.id, data, layout).length;
   const toggle = (): void => actions.toggle(item.id);
   const element = svg("g", {
     class: `wgt-region wgt-${item.half}${item.open ? "" : " wgt-closed"}`,
@@ -177,7 +208,7 @@ function drawRegion(item: PlacedItem, data: GraphData, layout: Layout, actions: 
     role: "button",
     tabindex: -1,
     "aria-expanded": String(item.open),
-    "aria-label": `${region.kind} ${region.label}, ${plural(inside, "operation")}, ${item.half}`,
+    "aria-label": `${region.kind} ${region.label}, ${plural(count, "operation")}, ${item.half}`,
     transform: `translate(${item.x},${item.y})`,
   });
   if (item.open) {
@@ -191,7 +222,7 @@ function drawRegion(item: PlacedItem, data: GraphData, layout: Layout, actions: 
     svg("rect", { class: "wgt-region-back", x: 4, y: 4, width: item.width, height: item.height, rx: 7 }),
     svg("rect", { class: "wgt-region-box", width: item.width, height: item.height, rx: 7 }),
     svg("text", { x: 12, y: 17 }, `▸ ${regionTitle(region)}`),
-    svg("text", { x: 27, y: 33, class: "wgt-small" }, plural(inside, "operation")),
+    svg("text", { x: 27, y: 33, class: "wgt-small" }, plural(count, "operation")),
     svg("title", {}, "open"),
   );
   return element;

@@ -4,8 +4,8 @@ export interface WidgetModel {
   get<T = unknown>(name: string): T;
   set(name: string, value: unknown): void;
   save_changes(): void;
-  on(name: string, callback: () => void): void;
-  off(name: string, callback: () => void): void;
+  on(name: string, callback: (content?: unknown) => void): void;
+  off(name: string, callback: (content?: unknown) => void): void;
   widget_manager?: { get_model(id: string): Promise<WidgetModel> };
 }
 
@@ -30,6 +30,9 @@ export interface GraphNode {
   active: boolean;
   stored: boolean;
   note: string;
+  sweep: string;
+  reason: string;
+  device: string;
 }
 export interface GraphRegion {
   id: string;
@@ -51,6 +54,20 @@ export interface GraphData {
   regions: GraphRegion[];
   edges: GraphEdge[];
   has_adjoint: boolean;
+  starts: string[];
+  ends: string[];
+}
+export interface GraphValuesData {
+  texts?: Record<string, string>;
+  sizes?: Record<string, number>;
+  ended?: string;
+}
+export interface GraphPathData {
+  source: string;
+  target: string;
+  steps: [string, number | null][];
+  count: number;
+  nodes: string[];
 }
 
 export interface DeviceData {

@@ -7,7 +7,7 @@ import { formatBytes, formatSeconds } from "../src/format";
 import type { GraphData, GraphNode, GraphRegion, Half } from "../src/types";
 
 const node = (id: string, half: Half, parent: string | null, mirror: string | null = null): GraphNode => ({
-  id, label: id, half, parent, mirror, line: null, column: null, ir: "", type: "", active: true, stored: false, note: "",
+  id, label: id, half, parent, mirror, line: null, column: null, ir: "", type: "", active: true, stored: false, note: "", sweep: "", reason: "", device: "",
 });
 const region = (id: string, half: Half, parent: string | null = null): GraphRegion => ({ id, kind: "for", label: id, parent, half, line: null });
 
@@ -16,6 +16,8 @@ const graph: GraphData = {
   source: [],
   first_line: 1,
   has_adjoint: true,
+  starts: [],
+  ends: [],
   nodes: [
     node("x", "primal", null), node("a", "primal", "loop"), node("b", "primal", "loop"), node("y", "primal", null),
     node("seed", "adjoint", null), node("dy", "adjoint", null, "y"), node("db", "adjoint", "back", "b"),

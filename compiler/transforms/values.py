@@ -1,0 +1,82 @@
+"""The values that the nodes of a derivative graph take at given arguments: one run of the IR that is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.diag.errors import RuntimeFault
+from wengert.compiler.ir.core import Op, Value
+from wengert.compiler.ir.interpret import interpret
+from wengert.compiler.transforms.lowered import Lowered
+
+
+@dataclass(slots=True)
+class Watched:
+    """One value over a run. runs: how often it was made; last: what it was in the end (of an array: a copy);
+    least, most: over all elements of all runs, without NaN; largest: the largest magnitude; bad: how many were not finite."""
+
+    runs: int = 0
+    last: Any = None
+    least: float = np.inf
+    most: float = -np.inf
+    largest: float = 0.0
+    bad: int = 0
+
+    def see(self, value: Any) -> None:
+        self.runs += 1
+        self.last = value
+        if value.dtype.kind not in "fciub" or value.size == 0:
+            return
+        size = np.abs(value) if value.dtype.kind in "fc" else value
+        fine = np.isfinite(size)
+        self.bad += int(value.size - np.count_nonzero(fine))
+        sizes = size[fine] if value.ndim else size.reshape(1)[fine.reshape(1)]
+        if sizes.size:
+            plain = value[fine] if value.ndim else value.reshape(1)[fine.reshape(1)]
+            real = plain.real if value.dtype.kind == "c" else plain
+            self.least, self.most = min(self.least, float(real.min())), max(self.most, float(real.max()))
+            self.largest = max(self.largest, float(np.max(np.abs(sizes))))
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a run showed. by_node: of each node of the graph that was reached. ended: "" where the run came to its end,
+    else why it did not; what was seen until then stands."""
+
+    by_node: Mapping[str, Watched]
+    ended: str = ""
+
+
+class _TimeIsUp(Exception):
+    pass
+
+
+def watch_values(lowered: Lowered, arguments: Sequence[Any], seconds: float = 2.0) -> Values:
+    """Run the program that `lowered.graph` shows at `arguments` (the leaves of a call, captured values after them).
+
+    The run is NumPy's, op by op, and ends after `seconds`.
+    """
+    seen: dict[Value, Watched] = {}
+    end = perf_counter() + seconds
+
+    def observe(op: Op, results: Sequence[Any]) -> None:
+        if perf_counter() > end:
+            raise _TimeIsUp
+        for value, result in zip(op.results, results, strict=True):
+            seen.setdefault(value, Watched()).see(result)
+
+    function, ended = lowered.function(), ""
+    for p, a in zip(function.params, arguments, strict=True):
+        seen.setdefault(p, Watched()).see(np.asarray(a, dtype=p.type.dtype.numpy))
+    try:
+        interpret(function, arguments, observe)
+    except _TimeIsUp:
+        ended = f"stopped after {seconds:g} s: values so far"
+    except RuntimeFault as fault:
+        ended = f"{type(fault).__name__}: {fault}"
+    return Values({n: seen[v] for n, v in lowered.graph.values.items() if v in seen}, ended)
