@@ -162,6 +162,7 @@ def server_environment(folder: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "IPYTHONDIR": str(folder / "ipython"),
+        "WENGERT_PROGRESS": str(folder / "progress.json"),
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
     }

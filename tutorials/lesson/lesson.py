@@ -44,7 +44,8 @@ class Lesson:
         label = ipywidgets.HTML(f"<b>Predict first.</b> {escape(question)}")
         entry: Any
         if options:
-            entry = ipywidgets.ToggleButtons(options=list(options), value=stored if stored in options else None)
+            entry = ipywidgets.ToggleButtons(options=list(options), value=stored if stored in options else None,
+                                             style={"button_width": "initial"})  # fmt: skip
         else:
             entry = ipywidgets.Text(value="" if stored is None else f"{stored:g}", placeholder="a number, then Enter",
                                     continuous_update=False)  # fmt: skip
