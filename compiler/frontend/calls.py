@@ -46,7 +46,9 @@ from wengert.compiler.ir.tree import NONE as NONE_TREE
 from wengert.compiler.ir.types import Type
 
 Keywords = dict[str, Object]
-DEEPEST = 2
+DEEPEST, DEEPEST_KNOWN, MOST_CALLS = 2, 30, 3000
+"""How deep a function may be inlined in itself: with arguments known at run time, and where numbers among them are known at
+compile time, so that the recursion may end; and how many calls may be inlined in all then."""
 """How often a function may be inside itself: `apply(apply, f)` may, recursion may not."""
 
 
@@ -301,7 +303,9 @@ def inline(
 ) -> Object:
     """Run a function's body in a frame of its own and give what it returns."""
     span = tracer.builder.span
-    if sum(f.node is parsed.node for f in tracer.frames) > DEEPEST:
+    depth = sum(f.node is parsed.node for f in tracer.frames)
+    known = any(is_number(a) for a in (*args, *keywords.values())) and tracer.count < MOST_CALLS
+    if depth > (DEEPEST_KNOWN if known else DEEPEST):
         tracer.refuse("recursion", name=name)
     try:
         bound = parameters(parsed.node).bind(*args, **keywords)

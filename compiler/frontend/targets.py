@@ -89,7 +89,13 @@ def name_it(tracer: Tracer, name: str, item: Object) -> None:
 def unpack(tracer: Tracer, target: ast.Tuple | ast.List, item: Object) -> None:
     wanted = target.elts
     starred = [k for k, e in enumerate(wanted) if isinstance(e, ast.Starred)]
-    items = parts_of(tracer, item, len(wanted), target)
+    if starred and isinstance(item, Array):
+        known = tracer.extents(item)[0].known
+        if known is None:
+            tracer.refuse("static_needed", target, what="how many elements `*` stands for")
+        items = parts_of(tracer, item, known, target)
+    else:
+        items = parts_of(tracer, item, len(wanted), target)
     if starred:
         first, rest = starred[0], len(wanted) - starred[0] - 1
         if len(items) < len(wanted) - 1:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from wengert.compiler.diag.errors import CompileError
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 
 HERE = pathlib.Path(__file__).parent
@@ -999,3 +1000,27 @@ def test_else_of_a_loop_left_by_break(limit):
 
     check(counted, X, limit)
     check(conditional, X, limit)
+
+
+def test_recursion_that_ends_at_compile_time():
+    def factorial(n):
+        return 1 if n <= 1 else n * factorial(n - 1)
+
+    def horner(c, x, i):
+        return c[i] if i == len(c) - 1 else c[i] + x * horner(c, x, i + 1)
+
+    check(lambda x: factorial(5) * x + horner((1.0, 2.0, 3.0), x, 0), 0.5)
+
+
+def test_starred_elements_of_an_array_need_a_known_extent():
+    def f(x):
+        first, *rest = np.array([x, x * 2, x * 3])
+        return first + rest[1]
+
+    check(f, 0.5)
+    def unknown(x):
+        first, *rest = x
+        return first
+
+    with pytest.raises(CompileError, match="how many elements"):
+        check(unknown, np.ones(3))
