@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from wengert.compiler.detect.catalogue import KINDS as PITFALLS
 from wengert.compiler.detect.check import check, suppress
@@ -27,6 +27,7 @@ from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.measure import Timing, Timings, benchmark
 from wengert.compiler.transforms.offloaded import Offload, placed
 from wengert.compiler.transforms.record import Recording, record
+from wengert.compiler.transforms.sparse import Coo, SparseJacobian, Sparsity
 from wengert.compiler.transforms.split import Split
 from wengert.compiler.transforms.structure import Wrt
 from wengert.compiler.transforms.values import Values, watch_values
@@ -34,6 +35,7 @@ from wengert.compiler.transforms.values import Values, watch_values
 __all__ = [
     "Agreement",
     "Compiled",
+    "Coo",
     "Difference",
     "Finding",
     "Grad",
@@ -44,6 +46,7 @@ __all__ = [
     "PITFALLS",
     "Recording",
     "Report",
+    "SparseJacobian",
     "Split",
     "Timing",
     "Timings",
@@ -141,14 +144,23 @@ def vjp(f: Callable[..., Any], memory: int | str | None = None) -> Compiled:
     return Vjp(f, f"vjp_{getattr(f, '__name__', 'f')}", memory)
 
 
+@overload
+def jacobian(f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto", sparsity: None = None) -> Compiled: ...
+@overload
+def jacobian(f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto", *, sparsity: Sparsity) -> SparseJacobian: ...
 @_transform
-def jacobian(f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto") -> Compiled:
+def jacobian(
+    f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto", sparsity: Sparsity = None
+) -> Compiled | SparseJacobian:
     """All partial derivatives, of shape out.shape + in.shape.
 
-    mode: "forward" (one sweep per input element), "reverse" (one per output element), or "auto": the smaller number
-    at each call; `.chosen_mode` says which it was.
+    mode: "forward" (a direction per input element), "reverse" (one per output element), or "auto": the smaller number
+    at each call; `.chosen_mode` says which it was. sparsity: for one array argument and one array result, a matrix of
+    shape (out.size, in.size) that is not zero where the Jacobian may not be, or "detect". The result is then a SciPy CSR
+    array of that shape (`Coo` without SciPy), from one sweep per colour of the pattern; `.colours` says how many, and
+    `.pattern(*args)` is the pattern found. Raises OptionError where a given pattern leaves out entries.
     """
-    return Jacobian(f, wrt, mode)
+    return Jacobian(f, wrt, mode) if sparsity is None else SparseJacobian(f, wrt, mode, sparsity)
 
 
 @_transform

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from wengert.compiler.api import Coo as Coo
     from wengert.compiler.api import batch as batch
     from wengert.compiler.api import benchmark as benchmark
     from wengert.compiler.api import check as check
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from wengert.compiler.api import vmap as vmap
 
 _PUBLIC = [
+    "Coo",
     "batch",
     "benchmark",
     "check",

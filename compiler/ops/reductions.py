@@ -115,5 +115,5 @@ _row("sum", "iufc", np.sum, "add", linear_in=(0,), pullback=_pullback_sum, doc="
 _row("prod", "iufc", np.prod, "multiply", pullback=_pullback_prod, pushforward=_pushforward_prod, doc="product over axes; 1 of nothing")  # fmt: skip
 _row("max", "biuf", np.max, "maximum", pullback=_pullback_extremum, pushforward=_pushforward_extremum, kinks="ties share equally", doc="largest over axes that are not empty; NaN if any is")  # fmt: skip
 _row("min", "biuf", np.min, "minimum", pullback=_pullback_extremum, pushforward=_pushforward_extremum, kinks="ties share equally", doc="smallest over axes that are not empty; NaN if any is")  # fmt: skip
-_row("any", "b", np.any, "bitwise_or", doc="whether any element is True")
+_row("any", "bi", np.bitwise_or.reduce, "bitwise_or", doc="whether any element is True; of integers, which bits any has")
 _row("all", "b", np.all, "bitwise_and", doc="whether every element is True")

@@ -220,7 +220,7 @@ def identity_of(combine: str, dtype: DType) -> str:
     if combine == "multiply":
         return constant_text(1, dtype)
     if combine in ("bitwise_or", "bitwise_and"):
-        return "false" if combine == "bitwise_or" else "true"
+        return constant_text(combine == "bitwise_and", dtype) if dtype.kind == "b" else str(-(combine == "bitwise_and"))
     low = combine == "maximum"
     if dtype.kind == "f":
         return constant_text(float("-inf") if low else float("inf"), dtype)

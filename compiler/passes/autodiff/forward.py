@@ -22,6 +22,7 @@ from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import clone_value, copy_op
+from wengert.compiler.ir.types import Type
 from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
 from wengert.compiler.passes.autodiff.parallel import are_sums
 from wengert.compiler.passes.autodiff.rules import drop_dead, fit, partials_of, scaled
@@ -41,7 +42,7 @@ def forward(function: Function, active: Sequence[bool]) -> Function:
     the same type) for each active one. Results: the original ones, then one tangent for each of floating-point type.
     Nothing is written back. Raises DifferentiationError.
     """
-    return _Forward(function, [active]).function()
+    return Forward(function, [active]).function()
 
 
 def vector_forward(function: Function, directions: Sequence[Sequence[bool]]) -> Function:
@@ -51,19 +52,19 @@ def vector_forward(function: Function, directions: Sequence[Sequence[bool]]) -> 
     one tangent for each active one. Results: the original ones, then direction by direction one tangent for each of
     floating-point type. Raises DifferentiationError.
     """
-    return _Forward(function, directions).function()
+    return Forward(function, directions).function()
 
 
 def forward_with_maps(
     function: Function, active: Sequence[bool]
 ) -> tuple[Function, dict[Value, Value], dict[Value, Value]]:
     """As `forward`, with its maps: value of the input -> its copy, and -> its tangent, absent where that is zero."""
-    state = _Forward(function, [active])
+    state = Forward(function, [active])
     return state.function(), state.mapping, state.directions[0].tangents
 
 
 @dataclass(slots=True)
-class _Direction:
+class Direction:
     """One tangent of each active value. marked: the active parameters; tangents: value of the input -> its tangent,
     absent where that is zero."""
 
@@ -72,14 +73,17 @@ class _Direction:
     tangents: dict[Value, Value] = field(default_factory=dict)
 
 
-class _Forward:
-    """`mapping`: value of the input -> its copy."""
+class Forward:
+    """`mapping`: value of the input -> its copy. Subclasses may carry something else than tangents (dependence.py)."""
+
+    def tangent_type(self, type_: Type) -> Type:
+        return type_
 
     def __init__(self, function: Function, directions: Sequence[Sequence[bool]]):
         self.input = function
         structure = Structure(function)
         reached = {mask: analyse(structure, mask).active for mask in dict.fromkeys(map(tuple, directions))}
-        self.directions = [_Direction(mask, reached[tuple(mask)]) for mask in directions]
+        self.directions = [Direction(mask, reached[tuple(mask)]) for mask in directions]
         self.mapping: dict[Value, Value] = {}
         self.builder = Builder(Block())
 
@@ -91,7 +95,7 @@ class _Forward:
         for direction in self.directions:
             for p, marked in zip(self.input.params, direction.marked, strict=True):
                 if marked:
-                    direction.tangents[p] = _dotted(p)
+                    direction.tangents[p] = self._dotted(p)
                     body.params.append(direction.tangents[p])
         self._ops(self.input.body)
         body.results = [self._of(v) for v in self.input.results]
@@ -108,12 +112,19 @@ class _Forward:
     def _of(self, value: Value) -> Value:
         return self.mapping.get(value, value)
 
-    def _tangent(self, value: Value, direction: _Direction) -> Value:
+    def _tangent(self, value: Value, direction: Direction) -> Value:
         """The tangent of a value, zeros where it has none."""
-        found = direction.tangents.get(value)
+        return self._tangent_of(value, direction.tangents.get(value))
+
+    def _tangent_of(self, value: Value, found: Value | None) -> Value:
+        type_ = self.tangent_type(value.type)
         if found is None:
-            return self.builder.zeros_like(self._of(value))
-        return fit(self.builder, found, value.type)
+            zero = self.builder.constant(0, type_.dtype)
+            return zero if type_.is_scalar else self.builder.broadcast(zero, self.builder.extents(self._of(value)))
+        return fit(self.builder, found, type_)
+
+    def _dotted(self, value: Value) -> Value:
+        return Value(self.tangent_type(value.type), f"{value.hint}_dot" if value.hint else "")
 
     def _ops(self, block: Block, differentiated: bool = True) -> None:
         for op in block.ops:
@@ -130,30 +141,33 @@ class _Forward:
 
     # -- ops without regions
 
-    def _differentiate(self, op: Op, direction: _Direction) -> None:
+    def _differentiate(self, op: Op, direction: Direction) -> None:
         through = differentiable_operands(op)
         seeds = [direction.tangents.get(v) if v in through else None for v in op.operands]
         if all(seed is None for seed in seeds):
             return
         with self.builder.at(op.span, "tangent"):
-            row = REGISTRY[op.name]
-            if row.partials is not None:
-                made: Sequence[Value] = [self._by_partials(op, seeds)]
-            elif row.linear_in:
-                made = self._linear(op, seeds)
-            elif row.pushforward is not None:
-                made = row.pushforward(self, op, *seeds)
-            else:
-                raise DifferentiationError(
-                    f"`{op.name}` has a rule for reverse mode only",
-                    op.span,
-                    "use reverse mode, or give the function around it a forward rule with `def_jvp`",
-                )
+            made = self.rule(op, seeds)
             for result, tangent in zip(op.results, made, strict=True):
                 if tangent.type.is_scalar and result.type.is_array:  # only scalars among the operands were active
                     tangent = self.builder.broadcast(tangent, self.builder.extents(self._of(result)))
                 tangent.hint = tangent.hint or (result.hint and f"{result.hint}_dot")
                 direction.tangents[result] = tangent
+
+    def rule(self, op: Op, seeds: list[Value | None]) -> Sequence[Value]:
+        """The tangents of the results, given those of the operands, one of which is there."""
+        row = REGISTRY[op.name]
+        if row.partials is not None:
+            return [self._by_partials(op, seeds)]
+        if row.linear_in:
+            return self._linear(op, seeds)
+        if row.pushforward is not None:
+            return row.pushforward(self, op, *seeds)
+        raise DifferentiationError(
+            f"`{op.name}` has a rule for reverse mode only",
+            op.span,
+            "use reverse mode, or give the function around it a forward rule with `def_jvp`",
+        )
 
     def _by_partials(self, op: Op, seeds: list[Value | None]) -> Value:
         partials = partials_of(self.builder, op, self._of(op.result), [self._of(v) for v in op.operands])
@@ -174,12 +188,10 @@ class _Forward:
             copy = self._of(v)
             if k not in row.linear_in:
                 operands.append(copy)
-            elif seed is not None:
-                operands.append(fit(self.builder, seed, copy.type))
-            elif row.kind == "elementwise":
+            elif seed is None and row.kind == "elementwise":
                 operands.append(self.builder.constant(0, copy.type.dtype))
             else:
-                operands.append(self.builder.zeros_like(copy))
+                operands.append(self._tangent_of(v, seed))
         return self.builder.op(op.name, operands, **op.attrs).results
 
     # -- loops and branches
@@ -198,7 +210,7 @@ class _Forward:
         for region in op.regions:
             new = Block([clone_value(p) for p in region.params])
             self.mapping.update(zip(region.params, new.params, strict=True))
-            dots = [_dotted(params[k]) for k, _ in carried]
+            dots = [self._dotted(params[k]) for k, _ in carried]
             new.params += dots
             with self.builder.inside(new):
                 if region is not body_of(op):  # the condition of a `while`: the tangents pass it by
@@ -236,20 +248,16 @@ class _Forward:
     def _made(
         self,
         op: Op,
-        carried: list[tuple[int, _Direction]],
+        carried: list[tuple[int, Direction]],
         operands: list[Value],
         regions: list[Block],
         attrs: Mapping[str, Any],
     ) -> None:
         """The loop or branch with its tangents, and what its results stand for."""
-        types = [v.type for v in op.results] + [op.results[k].type for k, _ in carried]
-        hints = [v.hint for v in op.results] + [_dotted(op.results[k]).hint for k, _ in carried]
+        dots = [self._dotted(op.results[k]) for k, _ in carried]
+        types, hints = [v.type for v in (*op.results, *dots)], [v.hint for v in (*op.results, *dots)]
         with self.builder.at(op.span, op.role):
             made = self.builder.op(op.name, operands, regions, hints, types, **attrs)
         self.mapping.update(zip(op.results, made.results, strict=False))
         for (k, d), dot in zip(carried, made.results[len(op.results) :], strict=True):
             d.tangents[op.results[k]] = dot
-
-
-def _dotted(value: Value) -> Value:
-    return Value(value.type, f"{value.hint}_dot" if value.hint else "")
