@@ -136,6 +136,34 @@ class UnboundFault(RuntimeFault, UnboundLocalError):
     """A name that only a loop binds, read after the loop did not run."""
 
 
+class RuntimeErrorFault(RuntimeFault, RuntimeError):
+    """The user's `raise RuntimeError(...)`; those below likewise."""
+
+
+class NotImplementedFault(RuntimeFault, NotImplementedError): ...
+
+
+class OverflowFault(RuntimeFault, OverflowError): ...
+
+
+class ArithmeticFault(RuntimeFault, ArithmeticError): ...
+
+
+class FloatingPointFault(RuntimeFault, FloatingPointError): ...
+
+
+class TypeFault(RuntimeFault, TypeError): ...
+
+
+class KeyFault(RuntimeFault, KeyError): ...
+
+
+class ExceptionFault(RuntimeFault, Exception):
+    @property
+    def kind(self) -> str:
+        return "Exception"
+
+
 class LinAlgFault(RuntimeFault, np.linalg.LinAlgError):
     """A matrix that is singular, not positive definite, or whose iteration did not converge."""
 
@@ -152,6 +180,14 @@ FAULTS: dict[str, type[RuntimeFault]] = {
     "assertion": AssertionFault,
     "value": ValueFault,
     "linalg": LinAlgFault,
+    "runtime": RuntimeErrorFault,
+    "not_implemented": NotImplementedFault,
+    "overflow": OverflowFault,
+    "arithmetic": ArithmeticFault,
+    "floating_point": FloatingPointFault,
+    "type": TypeFault,
+    "key": KeyFault,
+    "exception": ExceptionFault,
     "unbound": UnboundFault,
 }
 """The fault kinds that the trapping ops (`index`, `same_extent`, `check`) name in their `fault` attribute."""

@@ -22,6 +22,7 @@ from wengert.compiler.frontend.merge import branch
 from wengert.compiler.frontend.objects import FALSE, TRUE, Iteration, Object, Scalar, Static, Tuple, arrays_in, is_list
 from wengert.compiler.frontend.races import check_parallel
 from wengert.compiler.frontend.targets import assign
+from wengert.compiler.frontend.texts import fault_for, text_of
 from wengert.compiler.frontend.tracer import (
     BREAK,
     CONTINUE,
@@ -160,21 +161,17 @@ def raises_only(body: Body) -> bool:
     return len(body) == 1 and isinstance(body[0], ast.Raise)
 
 
-_FAULTS = {"AssertionError": "assertion", "IndexError": "index", "ZeroDivisionError": "zero_division"}
-
-
 def fault_of(tracer: Tracer, node: ast.Raise) -> tuple[str, str]:
     """Fault kind and text of `raise SomeError("text")`."""
     raised = node.exc
-    name = raised.func if isinstance(raised, ast.Call) else raised
-    if not isinstance(name, ast.Name) or node.cause is not None:
+    if raised is None or node.cause is not None:
         tracer.refuse("raise", node)
-    text = name.id
-    if isinstance(raised, ast.Call):
-        if len(raised.args) > 1 or raised.keywords or not all(isinstance(a, ast.Constant) for a in raised.args):
-            tracer.refuse("raise", node)
-        text = str(raised.args[0].value) if raised.args else name.id  # type: ignore[attr-defined]
-    return _FAULTS.get(name.id, "value"), text
+    if not isinstance(raised, ast.Call):
+        return fault_for(tracer, raised), ast.unparse(raised)
+    if raised.keywords or any(isinstance(a, ast.Starred) for a in raised.args):
+        tracer.refuse("raise", node)
+    texts = [text_of(tracer, a) for a in raised.args]
+    return fault_for(tracer, raised.func), ", ".join(texts) or ast.unparse(raised.func)
 
 
 @handles(STATEMENTS, ast.Raise)
@@ -187,7 +184,7 @@ def raise_statement(tracer: Tracer, node: ast.Raise) -> None:
 @handles(STATEMENTS, ast.Assert)
 def assert_statement(tracer: Tracer, node: ast.Assert) -> None:
     condition = condition_of(tracer, node.test)
-    text = str(node.msg.value) if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
+    text = text_of(tracer, node.msg) if node.msg is not None else ast.unparse(node.test)
     if condition is not True:
         value = tracer.builder.boolean(condition) if isinstance(condition, bool) else condition
         tracer.check(value, "assertion", text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from wengert.compiler.frontend import written_numbers
 from wengert.compiler.frontend.arithmetic import PYTHON
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate, range_of, zip_of
@@ -172,7 +174,37 @@ def ndenumerate_of(tracer: Tracer, arr: Object) -> Object:
     return nested(tracer, extents, item)
 
 
+def combinations_of(tracer: Tracer, iterable: Object, r: Object) -> Object:
+    """Of items known at compile time; pairs of anything."""
+    if not isinstance(r, Static):
+        tracer.refuse("static_needed", what="`r` of itertools.combinations")
+    base = indexed_by_position(tracer, iterate(tracer, iterable))
+    if base.items is not None:
+        return Tuple(list, tuple(Tuple(tuple, row) for row in itertools.combinations(base.items, r.value)))
+    if r.value != 2:
+        tracer.refuse("call", name="itertools.combinations of more than two", help="Write nested loops.")
+    made: Object = SERVICES["inline"](tracer, written_numbers.pairs, [iterable, r])
+    return made
+
+
+def reduce_of(tracer: Tracer, function: Object, iterable: Object, initial: Object | None = None) -> Object:
+    base = indexed_by_position(tracer, iterate(tracer, iterable))
+    if base.items is None:
+        if initial is None:
+            tracer.refuse("call", name="functools.reduce without a first value", help="Pass one as third argument.")
+        made: Object = SERVICES["inline"](tracer, written_numbers.reduced, [function, base, initial])
+        return made
+    items = base.items if initial is None else (initial, *base.items)
+    if not items:
+        tracer.refuse("binding", name="functools.reduce", problem="an empty sequence without a first value")
+    result = items[0]
+    for item in items[1:]:
+        result = called(tracer, function, result, item)
+    return result
+
+
 FUNCTIONAL: dict[Any, Any] = {
     map: map_of, filter: filter_of, sorted: sorted_of, isinstance: is_instance, callable: is_callable,
-    itertools.product: product_of, np.ndindex: ndindex_of, np.ndenumerate: ndenumerate_of,
+    functools.reduce: reduce_of, itertools.combinations: combinations_of, itertools.product: product_of,
+    np.ndindex: ndindex_of, np.ndenumerate: ndenumerate_of,
 }  # fmt: skip

@@ -28,7 +28,7 @@ from wengert.compiler.frontend import (
     reductions,
     shapes,
     ufuncs,
-    written_grids,
+    written_numbers,
 )
 from wengert.compiler.frontend.arithmetic import (
     apply,
@@ -403,7 +403,7 @@ def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object
         made = reductions.SUM(tracer, iterable)
         return made if start == Static(0) else binary(tracer, ast.Add, start, made)
     if isinstance(iterable, Iteration) and iterable.items is None:
-        return SERVICES["inline"](tracer, written_grids.sum_of, [iterable, start])  # type: ignore[no-any-return]
+        return SERVICES["inline"](tracer, written_numbers.sum_of, [iterable, start])  # type: ignore[no-any-return]
     result = start
     for item in items_of(tracer, iterable):
         result = binary(tracer, ast.Add, result, item)

@@ -129,12 +129,13 @@ def flatten(tracer: Tracer, a: Object) -> Object:
     return tracer.fresh(tracer.read(made))
 
 
-def transpose(tracer: Tracer, a: Object, *axes: Object) -> Object:
+def transpose(tracer: Tracer, a: Object, *given: Object, axes: Object = NONE) -> Object:
     """With its axes reversed, or in the order given: a view."""
     item = array_only(tracer, a)
-    chosen: tuple[Object, ...] = axes
-    if len(axes) == 1:
-        chosen = axes[0].items if isinstance(axes[0], Tuple) else () if axes[0] == NONE else axes
+    given = given or (axes,)
+    chosen: tuple[Object, ...] = given
+    if len(given) == 1:
+        chosen = given[0].items if isinstance(given[0], Tuple) else () if given[0] == NONE else given
     order = [axis_within(tracer, k, item.rank) for k in chosen] or list(range(item.rank))[::-1]
     if sorted(order) != list(range(item.rank)):
         tracer.refuse("binding", name="transpose", problem="axes do not match the array")

@@ -66,8 +66,8 @@ def store_attribute(tracer: Tracer, target: ast.Attribute, item: Object) -> None
             store(tracer, held, item)
             return
     if isinstance(owner, Array) and target.attr == "shape" and isinstance(target.value, ast.Name):
-        same = [n for n, other in tracer.names.items() if any(root(a.cell) is root(owner.cell) for a in arrays_in(other))]
-        if owner.is_whole and not root(owner.cell).pinned and same == [target.value.id]:
+        same = [n for n, other in tracer.names.items() if owner in arrays_in(other)]
+        if same == [target.value.id] and not (owner.is_whole and root(owner.cell).pinned):
             tracer.names[target.value.id] = reshape(tracer, owner, item)
             return
         tracer.refuse("shape_store", target, name=target.value.id)

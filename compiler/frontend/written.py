@@ -7,12 +7,13 @@ Sorting is a merge sort of positions, stable, with NaN last; what is sorted is t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.compiler.frontend import written_grids
+from wengert.compiler.frontend import written_grids, written_numbers
 from wengert.compiler.frontend.intrinsics import stop_gradient
 
 # ruff: noqa: A002, E501, SIM102, SIM108, SIM114  # the language has no short-circuit; parameters are named as NumPy's
@@ -349,5 +350,9 @@ WRITTEN: dict[Any, Written] = {
     np.logspace: Written(written_grids.logspace), np.append: Written(written_grids.append, (), True),
     np.select: Written(written_grids.select, (), True), np.choose: Written(written_grids.choose, (), True),
     np.piecewise: Written(written_grids.piecewise, (), True),
+    math.gcd: Written(written_numbers.gcd), math.lcm: Written(written_numbers.lcm), math.dist: Written(written_numbers.dist),
+    math.factorial: Written(written_numbers.factorial), math.comb: Written(written_numbers.comb),
+    math.perm: Written(written_numbers.perm), math.isqrt: Written(written_numbers.isqrt),
+    math.prod: Written(written_numbers.prod), math.isclose: Written(written_numbers.isclose),
     np.apply_along_axis: Written(written_grids.apply_along_axis, (), True),
 }  # fmt: skip

@@ -164,13 +164,6 @@ def integer_power(base, exponent):
     return made
 
 
-def sum_of(items, start):
-    made = start
-    for item in items:
-        made = made + item
-    return made
-
-
 def slice_places(n, start, stop, step):
     """The indices that start:stop:step picks of n, by Python's rules."""
     if step == 0:

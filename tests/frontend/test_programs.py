@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+import wengert as wg
 from wengert.compiler.diag.errors import CompileError
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 
@@ -1024,3 +1025,46 @@ def test_starred_elements_of_an_array_need_a_known_extent():
 
     with pytest.raises(CompileError, match="how many elements"):
         check(unknown, np.ones(3))
+
+
+@pytest.mark.parametrize("n, kind, text", [
+    (0, AssertionError, "positive, got {n}"), (2, RuntimeError, "no convergence after {n} steps, tol={x:.2e}"),
+    (3, np.linalg.LinAlgError, "singular 3x3"), (4, KeyError, "k{n}"), (5, NotImplementedError, "NotImplementedError"),
+    (8, Exception, "seven, {i}"), (9, OverflowError, "too much"),
+])  # fmt: skip
+def test_raised_errors_are_pythons(n, kind, text):
+    size = 3
+
+    def f(n, x):
+        assert n > 0, f"positive, got {n}"
+        if n == 2:
+            raise RuntimeError(f"no convergence after {n} steps, tol={x:.2e}")
+        if n == 3:
+            raise np.linalg.LinAlgError(f"singular {size}x{size}")
+        if n == 4:
+            raise KeyError("k" + str(n))
+        if n == 5:
+            raise NotImplementedError
+        if n == 9:
+            raise OverflowError("too" + " much")
+        for i in range(n):
+            if i == 7:
+                raise Exception("seven", i)
+        return x
+
+    assert wg.jit(f)(1, 0.5) == 0.5
+    with pytest.raises(kind) as caught:
+        wg.jit(f)(n, 0.5)
+    assert str(caught.value).endswith(f": {text}")
+
+
+def test_a_name_that_no_trip_bound():
+    def f(x, n):
+        for i in range(n):
+            y = x * i
+        return y
+
+    assert wg.jit(f)(2.0, 3) == 4.0
+    with pytest.raises(UnboundLocalError, match="`y` is set only in a loop, which did not run"):
+        wg.jit(f)(2.0, 0)
+    assert wg.grad(f)(2.0, 3) == 2.0

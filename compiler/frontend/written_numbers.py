@@ -1,0 +1,116 @@
+"""Functions of whole numbers, of `math` and `itertools`, written in the language like `written`.
+
+What Python's unbounded integers can hold and 64 bits cannot raises instead of wrapping.
+"""
+
+from __future__ import annotations
+
+import math
+
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
+
+LARGEST = 9.2e18
+
+
+def gcd(*integers):
+    made = 0
+    for n in integers:
+        a, b = abs(n), made
+        while b:
+            a, b = b, a % b
+        made = a
+    return made
+
+
+def lcm(*integers):
+    made = 1
+    for n in integers:
+        common = gcd(made, n)
+        made = 0 if common == 0 else abs(made // common * n)
+    return made
+
+
+def factorial(n):
+    if n < 0:
+        raise ValueError("factorial() not defined for negative values")
+    if n > 20:
+        raise OverflowError("a factorial of more than 20 does not fit into 64 bits")
+    made = 1
+    for k in range(2, n + 1):
+        made *= k
+    return made
+
+
+def perm(n, k):
+    if n < 0 or k < 0:
+        raise ValueError("n and k must be non-negative integers")
+    made = 1
+    for i in range(k):
+        if float(abs(made)) * (n - i) > LARGEST:
+            raise OverflowError("the number of permutations does not fit into 64 bits")
+        made *= n - i
+    return made
+
+
+def comb(n, k):
+    if n < 0 or k < 0:
+        raise ValueError("n and k must be non-negative integers")
+    made = 0 if k > n else 1
+    for i in range(min(k, n - k)):
+        if float(made) * (n - i) > LARGEST:
+            raise OverflowError("the number of combinations does not fit into 64 bits")
+        made = made * (n - i) // (i + 1)
+    return made
+
+
+def isqrt(n):
+    if n < 0:
+        raise ValueError("isqrt() argument must be nonnegative")
+    root = int(math.sqrt(n))
+    while root > 3037000499 or root * root > n:
+        root -= 1
+    while root < 3037000499 and (root + 1) * (root + 1) <= n:
+        root += 1
+    return root
+
+
+def prod(iterable, start=1):
+    made = start
+    for item in iterable:
+        made = made * item
+    return made
+
+
+def dist(p, q):
+    total = 0.0
+    for a, b in zip(p, q, strict=True):
+        total += (float(a) - float(b)) ** 2
+    return math.sqrt(total)
+
+
+def isclose(p, q, rel_tol=1e-09, abs_tol=0.0):
+    a = float(p)
+    b = float(q)
+    if a == b:
+        return True
+    if math.isinf(a) or math.isinf(b):
+        return False
+    return abs(a - b) <= max(rel_tol * max(abs(a), abs(b)), abs_tol)
+
+
+def sum_of(items, start):
+    made = start
+    for item in items:
+        made = made + item
+    return made
+
+
+def reduced(function, items, initial):
+    made = initial
+    for item in items:
+        made = function(made, item)
+    return made
+
+
+def pairs(iterable, r):
+    return [(a, b) for i, a in enumerate(iterable) for j, b in enumerate(iterable) if j > i]
