@@ -15,6 +15,7 @@ from wengert.compiler.ir.tree import flatten
 from wengert.compiler.runtime.devices import devices
 from wengert.compiler.runtime.ledger import transfers
 from wengert.compiler.runtime.store import summary as code_cache
+from wengert.compiler.transforms.activities import Active, Const, Dual, Duplicated
 from wengert.compiler.transforms.agreement import Agreement, Difference, compare
 from wengert.compiler.transforms.batched import Axes, Batch
 from wengert.compiler.transforms.compiled import Compiled, Jit
@@ -33,10 +34,14 @@ from wengert.compiler.transforms.structure import Wrt
 from wengert.compiler.transforms.values import Values, watch_values
 
 __all__ = [
+    "Active",
     "Agreement",
     "Compiled",
+    "Const",
     "Coo",
     "Difference",
+    "Dual",
+    "Duplicated",
     "Finding",
     "Grad",
     "Graph",
@@ -106,10 +111,11 @@ def jit(f: Callable[..., Any]) -> Compiled:
 
 
 @_transform
-def grad(f: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False, memory: int | str | None = None) -> Compiled:
+def grad(f: Callable[..., Any], wrt: Wrt = None, has_aux: bool = False, memory: int | str | None = None) -> Compiled:
     """The gradient of a function that returns one float scalar, by reverse mode.
 
-    wrt: position or name of an argument, or a tuple of them (then a tuple is returned). A gradient has the structure,
+    wrt: position or name of an argument, or a tuple of them (then a tuple is returned); without it the arguments
+    annotated `Active` or `Duplicated`, or the first one. A gradient has the structure,
     shapes and dtypes of its argument; integer parts are None. has_aux: f returns (value, auxiliary), the result is
     (gradient, auxiliary). memory: bytes (or "500MB") that may be kept for the reverse sweep; where more would be needed
     loops run again from snapshots (see `checkpoint`), and `.lower(...).plan` says how often. Raises DifferentiationError
@@ -119,7 +125,7 @@ def grad(f: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False, memory: int
 
 
 @_transform
-def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0, memory: int | str | None = None) -> Compiled:
+def value_and_grad(f: Callable[..., Any], wrt: Wrt = None, memory: int | str | None = None) -> Compiled:
     """As `grad`, returning (value, gradient); the value costs nothing extra."""
     return Grad(f, wrt, value=True, memory=memory)
 
@@ -145,12 +151,12 @@ def vjp(f: Callable[..., Any], memory: int | str | None = None) -> Compiled:
 
 
 @overload
-def jacobian(f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto", sparsity: None = None) -> Compiled: ...
+def jacobian(f: Callable[..., Any], wrt: Wrt = None, mode: str = "auto", sparsity: None = None) -> Compiled: ...
 @overload
-def jacobian(f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto", *, sparsity: Sparsity) -> SparseJacobian: ...
+def jacobian(f: Callable[..., Any], wrt: Wrt = None, mode: str = "auto", *, sparsity: Sparsity) -> SparseJacobian: ...
 @_transform
 def jacobian(
-    f: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto", sparsity: Sparsity = None
+    f: Callable[..., Any], wrt: Wrt = None, mode: str = "auto", sparsity: Sparsity = None
 ) -> Compiled | SparseJacobian:
     """All partial derivatives, of shape out.shape + in.shape.
 
@@ -164,13 +170,13 @@ def jacobian(
 
 
 @_transform
-def hessian(f: Callable[..., Any], wrt: Wrt = 0) -> Compiled:
+def hessian(f: Callable[..., Any], wrt: Wrt = None) -> Compiled:
     """Second derivatives of a function that returns one float, of shape in.shape + in.shape; forward over reverse."""
     return Hessian(f, wrt)
 
 
 @_transform
-def hvp(f: Callable[..., Any], wrt: int | str = 0) -> Compiled:
+def hvp(f: Callable[..., Any], wrt: int | str | None = None) -> Compiled:
     """`hvp(f)(args, v)`: the Hessian times v, without the Hessian; v has the structure of the argument."""
     return Hvp(f, wrt)
 

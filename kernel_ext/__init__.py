@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from wengert.compiler.api import Active as Active
+    from wengert.compiler.api import Const as Const
     from wengert.compiler.api import Coo as Coo
+    from wengert.compiler.api import Dual as Dual
+    from wengert.compiler.api import Duplicated as Duplicated
     from wengert.compiler.api import batch as batch
     from wengert.compiler.api import benchmark as benchmark
     from wengert.compiler.api import check as check
@@ -42,7 +46,11 @@ if TYPE_CHECKING:
     from wengert.compiler.api import vmap as vmap
 
 _PUBLIC = [
+    "Active",
+    "Const",
     "Coo",
+    "Dual",
+    "Duplicated",
     "batch",
     "benchmark",
     "check",

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser
 
-Wrt = int | str | tuple[int | str, ...]
+Wrt = int | str | tuple[int | str, ...] | None
 
 LINE_HELP = """\
 %wengert devices                             what can be used here, and why the others cannot
@@ -33,7 +33,7 @@ class Autodiff:
     """One `%%autodiff` line. wrt, memory: as for `wg.grad`."""
 
     mode: str = "auto"
-    wrt: Wrt = 0
+    wrt: Wrt = None
     order: int = 1
     name: str | None = None
     view: bool = True
@@ -101,7 +101,7 @@ def _autodiff_parser() -> Parser:
         default="auto",
         help="which sweep; auto: reverse for one float, else the smaller number of sweeps",
     )
-    parser.add_argument("--wrt", default="0", metavar="x,y", help="arguments by name or position (default: the first)")
+    parser.add_argument("--wrt", metavar="x,y", help="arguments by name or position (default: those annotated, or the first)")
     parser.add_argument("--order", choices=("1", "2"), default="1", help="2: second derivatives")
     parser.add_argument("--name", metavar="NAME", help="what to call the result (of the last function, where several)")
     parser.add_argument("--memory", metavar="500MB", help="what a gradient may keep for its reverse sweep")
@@ -190,8 +190,10 @@ def _offload(given: argparse.Namespace) -> Offload:
 _READ: dict[str, Callable[[argparse.Namespace], Layer]] = {"autodiff": _autodiff, "batch": _batch, "offload": _offload}
 
 
-def wrt(text: str) -> Wrt:
-    """`--wrt`: "x" -> "x", "0" -> 0, "x,2" -> ("x", 2)."""
+def wrt(text: str | None) -> Wrt:
+    """`--wrt`: left out -> None, "x" -> "x", "0" -> 0, "x,2" -> ("x", 2)."""
+    if text is None:
+        return None
     parts = [p.strip() for p in text.split(",")]
     read: list[int | str] = []
     for part in parts:

@@ -151,7 +151,11 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
         return inline_python(tracer, plain, args, keywords)
     name = getattr(value, "__name__", type(value).__name__)
     shown = readable(value)
-    tracer.refuse("call", name=shown, help=RANDOM if shown.startswith("np.random.") else HELP.get(name, ""))
+    foreign = FOREIGN if not shown.startswith(("np.", "math.")) and callable(value) else ""
+    tracer.refuse("call", name=shown, help=RANDOM if shown.startswith("np.random.") else HELP.get(name, foreign))
+
+
+FOREIGN = "It has no source and no derivative here: write it in NumPy, or call it outside and pass what it returns."
 
 
 def readable(value: Any) -> str:
@@ -161,7 +165,7 @@ def readable(value: Any) -> str:
     if isinstance(owner, np.ufunc):
         return f"np.{owner.__name__}.{name}"
     module = (getattr(value, "__module__", None) or "").partition(".")[0]
-    if module == "numpy" or type(value).__module__ == "numpy":
+    if module == "numpy" or getattr(np, name, None) is value:
         nested = (getattr(value, "__module__", "") or "").split(".")
         return (
             f"np.{nested[1]}.{name}" if len(nested) > 1 and nested[1] in ("linalg", "fft", "random") else f"np.{name}"

@@ -15,6 +15,7 @@ from wengert.compiler.ir.tree import Tree, tuple_of
 from wengert.compiler.ir.types import Type
 from wengert.compiler.passes.autodiff import forward, reverse_with_plan
 from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.transforms.activities import Const, activities, chosen, refuse
 from wengert.compiler.transforms.assemble import (
     bind,
     check_result_extents,
@@ -26,7 +27,16 @@ from wengert.compiler.transforms.assemble import (
 )
 from wengert.compiler.transforms.compiled import Compiled, Jit, trace_for
 from wengert.compiler.transforms.settle import replace_function
-from wengert.compiler.transforms.structure import Wrt, align, full_out, leaf_ranges, mask_tree, named, positions
+from wengert.compiler.transforms.structure import (
+    Wrt,
+    align,
+    full_out,
+    leaf_ranges,
+    mask_tree,
+    named,
+    parameter_names,
+    positions,
+)
 
 
 def differentiable(traced: Traced) -> list[bool]:
@@ -70,6 +80,7 @@ class Jvp(Compiled):
         inner = trace_for(self.__wrapped__, primal, recorder)
         active = align(primal.tree, tangents, "tangents")
         _refuse_inactive(inner, active, "tangent")
+        _refuse_annotated(self.__wrapped__, primal.tree, active)
         out = full_out(inner)
         function = recorder.stage("forward", lambda: forward(inner.function, _padded(active, inner.function)))
         count, leaves = len(inner.function.params), primal.tree.count
@@ -95,7 +106,7 @@ class Vjp(Compiled):
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         primal, cotangent, given = split(signature, "vjp(f)(args, cotangent)")
         inner = trace_for(self.__wrapped__, primal, recorder)
-        out, active = full_out(inner), differentiable(inner)
+        out, active = full_out(inner), _by_annotations(self.__wrapped__, primal.tree, differentiable(inner))
         seeded = align(out, cotangent, "cotangents")
         function = pullback(inner.function, _padded(active, inner.function), seeded, recorder, self.memory)
         count, leaves = len(inner.function.params), primal.tree.count
@@ -114,6 +125,25 @@ class Vjp(Compiled):
             for child, leaves_of in zip(primal.tree.children, leaf_ranges(primal.tree), strict=True)
         )
         return replace_function(inner, function, tuple_of([out, gradients]), signature)
+
+
+def _by_annotations(function: Callable[..., Any], tree: Tree, can: Sequence[bool]) -> list[bool]:
+    """The leaves with a cotangent: none of arguments annotated Const. Raises OptionError for those annotated Dual."""
+    said, active = activities(function), list(can)
+    for name, leaves in zip(parameter_names(function), leaf_ranges(tree), strict=False):
+        if said.get(name) is not Const:
+            refuse(said.get(name), name, "reverse")
+        for k in leaves if said.get(name) is Const else ():
+            active[k] = False
+    return active
+
+
+def _refuse_annotated(function: Callable[..., Any], tree: Tree, active: Sequence[bool]) -> None:
+    """Raises OptionError for tangents of arguments whose annotations do not allow them."""
+    said = activities(function)
+    for name, leaves in zip(parameter_names(function), leaf_ranges(tree), strict=False):
+        if any(active[k] for k in leaves):
+            refuse(said.get(name), name, "forward")
 
 
 def _refuse_inactive(inner: Traced, active: Sequence[bool], what: str) -> None:
@@ -178,7 +208,7 @@ class Grad(Compiled):
     def __init__(
         self,
         function: Callable[..., Any],
-        wrt: Wrt = 0,
+        wrt: Wrt = None,
         has_aux: bool = False,
         value: bool = False,
         name: str | None = None,
@@ -186,16 +216,16 @@ class Grad(Compiled):
     ):
         default = f"{'value_and_grad' if value else 'grad'}_{getattr(function, '__name__', 'f')}"
         super().__init__(function, name or default)
-        self.wrt, self.has_aux, self.value = wrt, has_aux, value
+        self.wrt, self.has_aux, self.value = chosen(function, wrt, "reverse"), has_aux, value
         self.memory = budget(function, memory)
 
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         inner = trace_for(self.__wrapped__, signature, recorder)
         aux = self._check_result(inner)
-        chosen = positions(self.__wrapped__, self.wrt, len(signature.tree.children))
+        places = positions(self.__wrapped__, self.wrt, len(signature.tree.children))
         ranges, can = leaf_ranges(signature.tree), differentiable(inner)
-        active = [any(k in ranges[p] for p in chosen) and can[k] for k in range(signature.tree.count)]
-        for p in chosen:
+        active = [any(k in ranges[p] for p in places) and can[k] for k in range(signature.tree.count)]
+        for p in places:
             if not any(can[k] for k in ranges[p]):
                 raise DifferentiationError(
                     f"argument {p} of {inner.function.name} has no derivative: its type is "
@@ -208,13 +238,13 @@ class Grad(Compiled):
         function = pullback(kept, _padded(active, kept), seeded, recorder, self.memory)
         one = kept.results[0].type.dtype
         function = bind(function, {count: lambda b: b.constant(1, one)})
-        return self._results(inner, function, active, chosen, ranges, aux, recorder)
+        return self._results(inner, function, active, places, ranges, aux, recorder)
 
     def result_labels(self, traced: Traced) -> list[str]:
         tree = traced.signature.tree
         paths, ranges, can = tree.paths("argument"), leaf_ranges(tree), differentiable(traced)
-        chosen = positions(self.__wrapped__, self.wrt, len(tree.children))
-        gradients = [f"∂{named(paths[k], self.__wrapped__)}" for p in chosen for k in ranges[p] if can[k]]
+        places = positions(self.__wrapped__, self.wrt, len(tree.children))
+        gradients = [f"∂{named(paths[k], self.__wrapped__)}" for p in places for k in ranges[p] if can[k]]
         return ["value", *gradients] if self.value else gradients
 
     def _results(
@@ -222,7 +252,7 @@ class Grad(Compiled):
         inner: Traced,
         function: Function,
         active: list[bool],
-        chosen: tuple[int, ...],
+        places: tuple[int, ...],
         ranges: list[range],
         aux: Tree | None,
         recorder: Recorder,
@@ -231,7 +261,7 @@ class Grad(Compiled):
         values = inner.out.count
         place = {leaf: values + k for k, leaf in enumerate(leaf for leaf, on in enumerate(active) if on)}
         order, trees = [], []
-        for p in chosen:
+        for p in places:
             order += [place[k] for k in ranges[p] if active[k]]
             trees.append(mask_tree(inner.signature.tree.children[p], [active[k] for k in ranges[p]]))
         gradient = tuple_of(trees) if isinstance(self.wrt, tuple) else trees[0]
@@ -267,12 +297,12 @@ class Hvp(Compiled):
 
     takes_the_same = False
 
-    def __init__(self, function: Callable[..., Any], wrt: int | str = 0, name: str | None = None):
+    def __init__(self, function: Callable[..., Any], wrt: int | str | None = None, name: str | None = None):
         super().__init__(function, name or f"hvp_{getattr(function, '__name__', 'f')}")
-        if isinstance(wrt, tuple):
+        self.wrt = chosen(function, wrt, "")
+        if isinstance(self.wrt, tuple):
             raise OptionError("hvp takes one argument in wrt")
-        self.gradient = Grad(function, wrt)
-        self.wrt = wrt
+        self.gradient = Grad(function, self.wrt)
 
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         primal, vector, given = split(signature, "hvp(f)(args, v)")
@@ -284,10 +314,10 @@ class Hvp(Compiled):
         _refuse_inactive(gradient, active, "direction")
         function = recorder.stage("forward", lambda: forward(gradient.function, _padded(active, gradient.function)))
         count, results = len(gradient.function.params), len(gradient.function.results)
-        chosen = [k for k, a in enumerate(active) if a]
+        moved = [k for k, a in enumerate(active) if a]
         for k, leaf in enumerate(given):
-            function = coerce(function, count + k, leaf, gradient.function.params[chosen[k]].type, "v")
-        arrays = [(p, count + k) for k, p in enumerate(chosen) if primal.leaves[p].type.is_array]
+            function = coerce(function, count + k, leaf, gradient.function.params[moved[k]].type, "v")
+        arrays = [(p, count + k) for k, p in enumerate(moved) if primal.leaves[p].type.is_array]
         function = check_same_extents(function, arrays, "direction")
         function = with_results(function, range(results, 2 * results), self.__name__)
         order = [*range(primal.tree.count), *range(count, count + len(given)), *range(primal.tree.count, count)]

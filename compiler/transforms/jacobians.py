@@ -15,6 +15,7 @@ from wengert.compiler.ir.core import Block, Function
 from wengert.compiler.ir.rewrite import clone_value
 from wengert.compiler.ir.tree import Tree, flatten, tuple_of
 from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.transforms.activities import chosen, mode_of
 from wengert.compiler.transforms.compiled import Compiled, Program, trace_for
 from wengert.compiler.transforms.derivatives import Grad, differentiable
 from wengert.compiler.transforms.jacobian_blocks import Write, forward_blocks, reverse_blocks
@@ -29,12 +30,12 @@ class Jacobian(Compiled):
 
     FORGOTTEN = Compiled.FORGOTTEN | {"chosen_mode", "_by_mode", "_primal"}
 
-    def __init__(self, function: Callable[..., Any], wrt: Wrt = 0, mode: str = "auto", name: str | None = None):
+    def __init__(self, function: Callable[..., Any], wrt: Wrt = None, mode: str = "auto", name: str | None = None):
         super().__init__(function, name or f"jac_{getattr(function, '__name__', 'f')}")
         if mode not in MODES:
             raise OptionError(f"mode={mode!r}: it is one of {', '.join(MODES)}")
-        self.wrt, self.mode = wrt, mode
-        self.chosen_mode = mode
+        self.mode = self.chosen_mode = mode_of(function, mode)
+        self.wrt = chosen(function, wrt, "" if self.mode == "auto" else self.mode)
         self._by_mode: dict[str, Jacobian] = {}
         self._primal: Compiled | None = None
 
@@ -58,8 +59,8 @@ class Jacobian(Compiled):
     def _cheaper(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Forward where there are not more inputs than outputs (counted in elements), else reverse."""
         args = positional(self.__wrapped__, args, kwargs)
-        chosen = positions(self.__wrapped__, self.wrt, len(args))
-        inputs = sum(np.size(leaf) for p in chosen for leaf in flatten(args[p])[0])
+        places = positions(self.__wrapped__, self.wrt, len(args))
+        inputs = sum(np.size(leaf) for p in places for leaf in flatten(args[p])[0])
         if self._primal is None:
             self._primal = Compiled(self.__wrapped__)
         leaves, tree = flatten(args)
@@ -72,9 +73,9 @@ class Jacobian(Compiled):
 
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         inner = trace_for(self.__wrapped__, signature, recorder)
-        chosen = positions(self.__wrapped__, self.wrt, len(signature.tree.children))
+        places = positions(self.__wrapped__, self.wrt, len(signature.tree.children))
         ranges, can = leaf_ranges(signature.tree), differentiable(inner)
-        columns = [k for p in chosen for k in ranges[p] if can[k]]
+        columns = [k for p in places for k in ranges[p] if can[k]]
         if not columns:
             raise DifferentiationError(f"no argument of {inner.function.name} chosen by wrt={self.wrt!r} is floating point")
         rows = [k for k, v in enumerate(inner.function.results) if v.type.dtype.is_differentiable]
@@ -84,7 +85,7 @@ class Jacobian(Compiled):
         blocks = write(builder, inner.function, body.params, rows, columns, recorder)
         body.results = [blocks[r, c] for r in rows for c in columns]
         out = full_out(inner)
-        per_row = [mask_tree(signature.tree.children[p], [can[k] for k in ranges[p]]) for p in chosen]
+        per_row = [mask_tree(signature.tree.children[p], [can[k] for k in ranges[p]]) for p in places]
         cell = tuple_of(per_row) if isinstance(self.wrt, tuple) else per_row[0]
         flags = [v.type.dtype.is_differentiable for v in inner.function.results]
         function = recorder.stage("jacobian", lambda: Function(self.__name__, body))
@@ -101,7 +102,8 @@ def _substitute(tree: Tree, cell: Tree) -> Tree:
 class Hessian(Jacobian):
     """`hessian(f, wrt)`: second derivatives of a scalar function, forward over reverse; shape in.shape + in.shape."""
 
-    def __init__(self, function: Callable[..., Any], wrt: Wrt = 0, name: str | None = None):
+    def __init__(self, function: Callable[..., Any], wrt: Wrt = None, name: str | None = None):
         label = getattr(function, "__name__", "f")
+        wrt = chosen(function, wrt, "")
         super().__init__(Grad(function, wrt), wrt, "forward", name or f"hess_{label}")
 

@@ -19,6 +19,7 @@ from wengert.compiler.passes.autodiff import forward
 from wengert.compiler.passes.autodiff.dependence import BITS, dependence
 from wengert.compiler.passes.batching import batch
 from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.transforms.activities import chosen, mode_of
 from wengert.compiler.transforms.assemble import inline, product, with_known_extents, with_params, with_results
 from wengert.compiler.transforms.colouring import colours
 from wengert.compiler.transforms.compiled import Compiled, trace_for
@@ -126,10 +127,12 @@ class SparseJacobian:
     """
 
     def __init__(self, function: Callable[..., Any], wrt: Wrt, mode: str, sparsity: Sparsity, name: str | None = None):
-        if isinstance(wrt, tuple):
-            raise OptionError("a sparse Jacobian is by one argument", help="Write one name or position in wrt=.")
         if mode not in ("auto", "forward", "reverse"):
             raise OptionError(f"mode={mode!r}: it is one of auto, forward, reverse")
+        mode = mode_of(function, mode)
+        wrt = chosen(function, wrt, "" if mode == "auto" else mode)
+        if isinstance(wrt, tuple):
+            raise OptionError("a sparse Jacobian is by one argument", help="Write one name or position in wrt=.")
         if isinstance(sparsity, str) and sparsity != "detect":
             raise OptionError(f'sparsity={sparsity!r}: it is "detect" or a matrix')
         self.__wrapped__, self.wrt, self.mode = function, wrt, mode

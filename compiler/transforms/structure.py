@@ -74,15 +74,21 @@ def named(path: str, function: Callable[..., Any]) -> str:
     return names[int(found[1])] + path[found.end() :]
 
 
-Wrt = int | str | tuple[int | str, ...]
+Wrt = int | str | tuple[int | str, ...] | None
+"""Arguments by position or name; None: those that annotations say, else the first."""
 
 
 def positions(function: Callable[..., Any], wrt: Wrt, count: int) -> tuple[int, ...]:
     """The argument positions `wrt` names. Raises OptionError for a name or position that does not exist."""
     names = parameter_names(function)
     found = []
-    for one in wrt if isinstance(wrt, tuple) else (wrt,):
+    for one in wrt if isinstance(wrt, tuple) else (0 if wrt is None else wrt,):
         if isinstance(one, str):
+            if one not in names and one in _globals(function):
+                raise OptionError(
+                    f"wrt={one!r}: a derivative with respect to a global is not offered",
+                    help=f"Make it a parameter: `def {_name(function)}({', '.join([*names, one])})`, and pass it.",
+                )
             if one not in names:
                 raise OptionError(f"wrt={one!r}: {_name(function)} has no parameter of that name, only {', '.join(names)}")
             one = names.index(one)
@@ -91,6 +97,12 @@ def positions(function: Callable[..., Any], wrt: Wrt, count: int) -> tuple[int, 
             raise OptionError(f"wrt={one}: {_name(function)} is called with {count} arguments")
         found.append(position)
     return tuple(found)
+
+
+def _globals(function: Callable[..., Any]) -> set[str]:
+    """The names that a function reads from its module or from the functions around it."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return set() if code is None else {*code.co_names, *code.co_freevars}
 
 
 def _name(function: Callable[..., Any]) -> str:
