@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -17,6 +18,7 @@ import wengert
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 GENERATED = DOCS / "_generated"
+sys.path.insert(0, str(DOCS))
 
 project = "wengert"
 author = "The wengert developers"
@@ -24,7 +26,7 @@ copyright = "the wengert developers"
 release = version = wengert.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_generated/language_table.md"]  # which language.md includes
 html_theme = "furo"
 html_title = f"wengert {release}"
 html_static_path: list[str] = []
@@ -48,7 +50,14 @@ def fresh_generated() -> None:
         shutil.copy(table, GENERATED / "results")
     (GENERATED / "concepts.md").write_text(concepts_page(), encoding="utf-8")
     (GENERATED / "results.md").write_text(results_page(), encoding="utf-8")
+    (GENERATED / "language_table.md").write_text(language_table(), encoding="utf-8")
     (GENERATED / "magics.md").write_text(magics_page(), encoding="utf-8")
+
+
+def language_table() -> str:
+    import language_table as made
+
+    return made.page()
 
 
 def concepts_page() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,17 @@ def test_builds_without_a_warning(tmp_path: Path) -> None:
     built = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert built.returncode == 0, built.stderr
     assert "Tutorial 1" in (tmp_path / "site/_generated/tutorials/01_differentiates_the_program.html").read_text("utf-8")
+
+
+def test_the_table_of_the_language_knows_what_functions_do() -> None:
+    spec = importlib.util.spec_from_file_location("language_table", DOCS / "language_table.py")
+    assert spec is not None and spec.loader is not None
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    known = {name: value for name, value in table.names() if table.is_known(value)}
+    assert {"np.sin", "np.sort", "np.linalg.solve", "np.mgrid", "np.vectorize"} <= set(known) and "np.loadtxt" not in known
+    marks = {name: table.tried(name, known[name])[2:] for name in ("np.sin", "np.argmax", "np.linalg.inv", "np.interp")}
+    assert marks == {"np.sin": (True, True), "np.argmax": (None, True), "np.linalg.inv": (True, False), "np.interp": (True, True)}
 
 
 def test_every_public_name_has_its_place() -> None:
