@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wengert.compiler.backend.device_host import WRITE, DeviceBuffer, HostWriter
-from wengert.compiler.backend.device_memory import Table
+from wengert.compiler.backend.device_memory import BLOCK, CHUNK, Table
 from wengert.compiler.backend.device_scratch import MOST_BYTES, Scratch
 from wengert.compiler.backend.emit.scalars import emit_row
 from wengert.compiler.backend.emit.text import constant_text, memory_type, part_type, register_type
 from wengert.compiler.ir.core import Op, Value
 
-THREADS = {"one": 1, "few": 64, "many": 256}
+THREADS = {"few": 64, "many": BLOCK}
 """Threads of a block, by the `threads` of a launch: small blocks spread over more of the GPU."""
+PER_BLOCK = {"group": BLOCK, "chunk": CHUNK}
+"""Iterations of a block where a launch has as many blocks as it takes."""
 MOST_THREADS = 1 << 20
 """Of a launch; each then takes several iterations."""
 
@@ -98,6 +100,9 @@ def _launch(host: HostWriter, op: Op) -> None:
         columns = op.attrs["columns"]
         width = host.scalars[op.operands[columns]] if columns > 0 else str(-columns)
         blocks, threads, rows, depth = _plane(host, count, width)
+    elif op.attrs["threads"] in PER_BLOCK:
+        per = PER_BLOCK[op.attrs["threads"]]
+        blocks, threads = text.value(f"udiv i64 {text.value(f'add i64 {count}, {per - 1}')}, {per}"), str(BLOCK)
     else:
         one = op.attrs["threads"] == "one"
         blocks, threads = ("1", "1") if one else _grid(host, count, THREADS[op.attrs["threads"]])
@@ -143,11 +148,12 @@ def _grid(host: HostWriter, count: str, threads: int) -> tuple[str, str]:
 def _plane(host: HostWriter, rows: str, columns: str) -> tuple[str, str, str, str]:
     """(blocks, threads of a block) along the columns, as i64 and i32, then along the rows, as i32.
 
-    A block is as wide as the columns, rounded up to a power of two, at most 256 threads; the rest of it spreads over rows.
+    A block is as wide as the columns, rounded up to a power of two, at most a warp of threads; the rest of it spreads over
+    rows, so that what neighbouring rows read of each other comes from its cache.
     """
     text = host.text
     text.module.declare("llvm.ctlz.i64", "declare i64 @llvm.ctlz.i64(i64, i1)")
-    below = _smaller(host, text.value(f"sub i64 {columns}, 1"), "255")  # no columns: anything, nothing runs
+    below = _smaller(host, text.value(f"sub i64 {columns}, 1"), "31")  # no columns: anything, nothing runs
     leading = text.value(f"call i64 @llvm.ctlz.i64(i64 {below}, i1 false)")
     bits = text.value(f"sub i64 64, {leading}")
     width = text.value(f"shl i64 1, {bits}")
@@ -211,7 +217,7 @@ def _library_dot(host: HostWriter, op: Op) -> None:
 
 
 def _argument(host: HostWriter, v: Value, buffer: DeviceBuffer | None) -> list[tuple[str, str]]:
-    """What a kernel takes for a value: see device_text.parameters."""
+    """What a kernel takes for a value: see device_entry.parameters."""
     if buffer is not None:
         return [("ptr", host.address(buffer)), *(("i64", n) for n in buffer.extents)]
     dtype, operand = v.type.dtype, host.scalars[v]

@@ -22,6 +22,7 @@ from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Value, constant_of
 from wengert.compiler.ir.opdef import row_of
+from wengert.compiler.ir.rewrite import copy_ops
 from wengert.compiler.ir.types import I64, DType, Type
 
 
@@ -121,10 +122,13 @@ class KernelBuilder(Site):
     """The body of one iteration of a kernel. `outputs` are its arrays as they are at the start of the iteration.
 
     columns: on the host, how many iterations (i, j) there are for each i; None for iterations numbered by i alone.
+    combine: (row, group): iterations leave one value each, and `group` beside each other are combined by the row.
     """
 
-    def __init__(self, known: Known, outputs: Sequence[Value], columns: Value | None = None):
-        self.columns = columns
+    def __init__(
+        self, known: Known, outputs: Sequence[Value], columns: Value | None = None, combine: tuple[str, Value] | None = None
+    ):
+        self.columns, self.combine = columns, combine
         self.body = Block(params=[Value(Type(I64), "i")])
         if columns is not None:
             self.body.params.append(Value(Type(I64), "j"))
@@ -185,11 +189,17 @@ class KernelBuilder(Site):
         """One iteration: (i, [j,] outputs..., inputs...) -> outputs. What is compiled; the rest of the kernel counts."""
         params = [*self.body.params, *self.captured.values()]
         written = tuple(range(self.indices, self.indices + len(self.outputs)))
-        return Function(name, Block(params, self.body.ops, self.body.results), written)
+        body = Block(params, list(self.body.ops), list(self.body.results))
+        if self.combine is not None:  # into an array of one element, which the kernel's entry gives it
+            with self.builder.inside(body):
+                body.results = [self.builder.emit("update", self.outputs[0], body.results[0], self.builder.integer(0))]
+        return Function(name, body, written)
 
     def finish(self, name: str, results: Sequence[Value], span: Span | None) -> tuple[Function, list[Value]]:
         """The kernel, and the operands on the host that it takes after count and outputs."""
         self.body.results = list(results)
+        if self.combine is not None:
+            return self._finish_combined(name, *self.combine, span)
         whole = Block(params=[Value(Type(I64), "count"), *(Value(v.type, v.hint) for v in self.outputs)])
         builder = Builder(whole, span)
         outputs = whole.params[1 : 1 + len(self.outputs)]
@@ -208,6 +218,35 @@ class KernelBuilder(Site):
         whole.results = list(loop.results)
         written = tuple(range(1, 1 + len(self.outputs)))
         return Function(name, whole, (*written,)), list(self.captured)
+
+
+    def _finish_combined(self, name: str, how: str, group: Value, span: Span | None) -> tuple[Function, list[Value]]:
+        """for o in range(count / group): out[o] = the values of iterations o * group, o * group + 1, ... combined"""
+        size = constant_of(group)
+        inside = None if size is not None else self.capture(group)
+        (value,) = self.body.results
+        whole = Block(params=[Value(Type(I64), "count"), Value(self.outputs[0].type, "out")])
+        builder = Builder(whole, span)
+        outer = Block(params=[Value(Type(I64), "o"), Value(self.outputs[0].type, "out")])
+        width = builder.integer(int(size or 0)) if inside is None else inside
+        with builder.inside(outer):
+            start = builder.emit("multiply", outer.params[0], width)
+            first = {self.body.params[0]: start}
+            copy_ops(builder, self.body.ops, first)
+            total = first.get(value, value)
+            inner = Block(params=[Value(Type(I64), "k"), Value(value.type, "total")])
+            with builder.inside(inner):
+                i = builder.emit("add", start, inner.params[0])
+                each = {self.body.params[0]: i}
+                copy_ops(builder, self.body.ops, each)
+                inner.results = [builder.emit(how, inner.params[1], each.get(value, value))]
+            combined = builder.for_(builder.integer(1), width, builder.integer(1), [total], inner).result
+            outer.results = [builder.emit("update", outer.params[1], combined, outer.params[0])]
+        whole.params += self.captured.values()
+        end = builder.emit("truncated_divide", whole.params[0], width)
+        loop = builder.for_(builder.integer(0), end, builder.integer(1), [whole.params[1]], outer, parallel=True)
+        whole.results = list(loop.results)
+        return Function(name, whole, (1,)), list(self.captured)
 
 
 Write = Callable[[KernelBuilder], Sequence[Value]]

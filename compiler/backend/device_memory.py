@@ -4,6 +4,10 @@ from __future__ import annotations
 
 ERROR_WORDS = 4
 """Of the error record: kernel number * 2**32 + fault number (0: none), and the two operands of its message."""
+BLOCK = 256
+"""Threads of an ordinary block."""
+CHUNK = 4 * BLOCK
+"""Iterations of a block of short ones."""
 POLLED = 256
 """Turns of the host part's loops between two looks for an interrupt. A power of two."""
 

@@ -20,6 +20,7 @@ from wengert.compiler.backend.device_fusion import is_lazy, stored_values
 from wengert.compiler.backend.device_kernels import KernelBuilder, Site
 from wengert.compiler.backend.device_reductions import contract, reduce
 from wengert.compiler.backend.device_regions import is_serial, loop_kernel, serial_kernel
+from wengert.compiler.backend.fuse import is_undefined
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.builder import Builder
@@ -34,8 +35,10 @@ class Kernel:
     """One kernel. function: (count, outputs..., inputs...) -> outputs; iteration: (i, outputs..., inputs...) -> outputs.
 
     one_thread: its loop has to run in order. shared: several iterations may add to the same element.
-    columns: iterations are pairs (i, j), as threads are; then `columns` is the input that says how many j there are, or
-    the number itself. inputs: how many of the parameters after the outputs are arrays is for their types to say.
+    columns: iterations are pairs (i, j), as threads are; then `columns` is the parameter that says how many j there are,
+    counted from 1 after the indices, or that number, negative. chunk: iterations are short, without loops.
+    combine: (row, dtype, group) where iterations leave one value each, of which `group` beside each other are combined by
+    the row; group as columns. inputs: how many of the parameters after the outputs are arrays is for their types to say.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Kernel:
     one_thread: bool = False
     shared: bool = False
     columns: int | None = None
+    chunk: bool = False
+    combine: tuple[str, DType, int] | None = None
 
     @property
     def indices(self) -> int:
@@ -123,27 +128,40 @@ class Outliner:
         shared: bool = False,
         heavy: bool = False,
         columns: Value | None = None,
+        combine: tuple[str, Value] | None = None,
     ) -> list[Value]:
         """A kernel of `count` iterations (of `count` times `columns`) whose body `write` writes; returns the outputs.
 
         one_thread: in order. shared: several may add to one element. heavy: an iteration is long, so that it matters
-        that also a few thousand of them are spread over the whole GPU.
+        that also a few thousand of them are spread over the whole GPU. combine: (row, group): `write` returns one value,
+        and the values of `group` iterations beside each other, a power of two, are combined to one element of the output.
         """
-        kernel = KernelBuilder(self, outputs, columns)
+        kernel = KernelBuilder(self, outputs, columns, combine)
         kernel.builder.span, kernel.builder.role = self.host.span, self.host.role
         name = f"{label}_{len(self.kernels)}"
         function, inputs = kernel.finish(name, write(kernel), self.host.span)
         iteration = kernel.iteration_function(name)
-        operands, place = (count, *outputs, *inputs), None
-        if columns is not None:  # as an operand if it is one, else the number, negative
-            number = constant_of(columns)
+        operands = (count, *outputs, *inputs)
+
+        def place(value: Value) -> int:
+            """As an operand if it is one, else the number, negative."""
+            number = constant_of(value)
             # among the inputs: where there are as many rows as columns, the count is the same value
-            place = 1 + len(outputs) + inputs.index(columns) if number is None else -int(number)
-        self.kernels.append(Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, place))
-        threads = "one" if one_thread else "few" if heavy else "plane" if columns is not None else "many"
+            return 1 + len(outputs) + inputs.index(value) if number is None else -int(number)
+
+        wide = None if columns is None else place(columns)
+        combined = None if combine is None else (combine[0], outputs[0].type.dtype, place(combine[1]))
+        chunk = not (one_thread or shared or heavy or wide is not None or combined) and _is_short(iteration)
+        self.kernels.append(
+            Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, wide, chunk, combined)
+        )
+        threads = (
+            "one" if one_thread else "few" if heavy else "plane" if wide is not None else "group" if combined
+            else "chunk" if chunk else "many"
+        )  # fmt: skip
         op = self.host.op(
             "launch", operands, hint=[v.hint for v in outputs], kernel=function, outputs=len(outputs), threads=threads,
-            columns=place,
+            columns=wide,
         )  # fmt: skip
         return list(op.results)
 
@@ -184,7 +202,9 @@ class Outliner:
         elif op.regions:
             self._region(op)
         elif is_lazy(op):
-            if op.result in self._stored:
+            if op.result in self._stored and is_undefined(op.result):
+                self.values[op.result] = self.empty(self.extents(op.result), op.result.type.dtype, op.result.hint)
+            elif op.result in self._stored:
                 self.values[op.result] = self._store(op)
         else:
             _BY_KIND.get(row_of(op).kind, Outliner._scalar_op)(self, op)
@@ -370,6 +390,11 @@ class Outliner:
             )
             results = list(made.results)
         self.values.update(zip(op.results, results, strict=True))
+
+
+def _is_short(iteration: Function) -> bool:
+    """Whether four iterations side by side are worth their code."""
+    return len(iteration.body.ops) <= 64 and not any(op.regions for op in iteration.body.ops)
 
 
 def _reduce(outliner: Outliner, op: Op) -> None:

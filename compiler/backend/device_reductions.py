@@ -1,7 +1,10 @@
 """Reductions and products as kernels. The order of every sum is fixed by the extents alone, so that the same call
-gives the same bits on every device; no thread waits for another.
+gives the same bits in every run.
 
-    sum over n elements:   65536 partial sums, each of every 65536th element  ->  256 of those  ->  1
+    sum over n elements     thread t of 262144 adds elements t, t + 262144, ..., the threads of a block are combined; then
+                            the blocks' sums by one block
+    sums of rows            a row is shared by up to 256 threads beside each other, a long row of few by several blocks
+    sums of columns         neighbours take neighbouring columns, each in parts of the column; then the parts are combined
 """
 
 from __future__ import annotations
@@ -10,7 +13,10 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from wengert.compiler.backend.device_kernels import KernelBuilder
+from wengert.compiler.backend.device_memory import BLOCK
 from wengert.compiler.ir.core import Block, Op, Value
 from wengert.compiler.ir.opdef import row_of
 from wengert.compiler.ir.types import I64, DType, Type
@@ -23,15 +29,23 @@ if TYPE_CHECKING:
 ElementOf = Callable[[KernelBuilder, Value, Value], Value]
 """(kernel, number of the outer element, number of the inner one) -> what is to be combined."""
 
-THREADS = 65536
-"""Partial results of the first step: enough threads to keep the memory of today's GPUs busy."""
-SECOND = 256
-"""Partial results of the second step: few enough for one thread to finish."""
+THREADS = 1 << 18
+"""Threads of a first step: enough to keep the memory of today's GPUs busy."""
+EACH = 8
+"""Elements that a thread should have at least, where there are so many."""
 
 
-def identity(combine: str, dtype: DType) -> bool | int | float | None:
-    """What changes nothing when combined; None for the extrema, which start from an element."""
-    return {"add": 0, "multiply": 1, "bitwise_or": False, "bitwise_and": True}.get(combine)
+def identity(combine: str, dtype: DType) -> bool | int | float:
+    """What changes nothing when combined."""
+    if combine in ("add", "multiply"):
+        return int(combine == "multiply")
+    if combine in ("bitwise_or", "bitwise_and") or dtype.kind == "b":
+        return combine in ("bitwise_and", "minimum")
+    low = combine == "maximum"
+    if dtype.kind == "f":
+        return float("-inf") if low else float("inf")
+    limits = np.iinfo(dtype.numpy)
+    return int(limits.min if low else limits.max)
 
 
 def reduce(outliner: Outliner, op: Op) -> Value:
@@ -46,28 +60,23 @@ def reduce(outliner: Outliner, op: Op) -> Value:
         out = kernel.unflatten(column, outer) if outer else []
         return kernel.element(array, _placed(array.type.rank, (kept, out), (axes, kernel.unflatten(flat, inner))))
 
-    fast = (
-        bool(axes) and axes[-1] == array.type.rank - 1
-    )  # neighbouring threads then share one result, else neighbour them
+    fast = not axes or axes[-1] == array.type.rank - 1  # neighbours then share a result, else have neighbouring ones
     stages = _Stages(outliner, op.name, combine, op.result.type.dtype, op.result.hint)
-    partial, count = stages.first(element, outer, outliner.product(inner), fast)
+    total = stages.run(element, outer, outliner.product(inner), fast)
     if not outer:
-        total = stages.rest(partial, outer, count)
         return outliner.host.emit("load", total, outliner.host.integer(0), hint=op.result.hint)
-    host, then, orelse = outliner.host, Block(), Block(results=[partial])
-    with host.inside(then):  # where there are enough outer elements, each is done by one thread, at once
-        then.results = [stages.rest(partial, outer, count)]
-    total = host.if_(host.emit("greater", count, host.integer(1)), then, orelse).result
-    return host.emit("reshape", total, *outer, hint=op.result.hint)
+    return outliner.host.emit("reshape", total, *outer, hint=op.result.hint)
 
 
 def sum_all(outliner: Outliner, partial: Value, combine: str, dtype: DType) -> Value:
     """All elements of a stored array of rank 1 combined, as a scalar on the host."""
+
+    def element(kernel: KernelBuilder, _: Value, flat: Value) -> Value:
+        return kernel.builder.emit("load", kernel.capture(partial), flat)
+
     stages = _Stages(outliner, "combine", combine, dtype, "")
-    count = outliner.host.extent(partial, 0)
-    for most in (THREADS, SECOND, 1):
-        partial, count = stages.again(partial, [], count, most)
-    return outliner.host.emit("load", partial, outliner.host.integer(0))
+    total = stages.run(element, [], outliner.host.extent(partial, 0), True)
+    return outliner.host.emit("load", total, outliner.host.integer(0))
 
 
 class _Stages:
@@ -75,74 +84,90 @@ class _Stages:
 
     def __init__(self, outliner: Outliner, name: str, combine: str, dtype: DType, hint: str):
         self.outliner, self.name, self.combine, self.dtype, self.hint = outliner, name, combine, dtype, hint
-        self.neutral = identity(combine, dtype)
 
-    def first(self, element: ElementOf, outer: list[Value], length: Value, fast: bool) -> tuple[Value, Value]:
-        """Combine `length` elements of each outer element into at most THREADS / (outer elements) parts."""
-        host, width = self.outliner.host, self.outliner.product(outer)
-        if not outer:
-            parts = self._at_most(host.integer(THREADS), length)
+    def run(self, element: ElementOf, outer: list[Value], length: Value, fast: bool) -> Value:
+        """`length` elements of each outer element combined, as a flat array of the outer elements."""
+        host = self.outliner.host
+        width = self.outliner.product(outer) if outer else host.integer(1)
+        parts = self._parts(width, length, fast)
+        if fast:
+            partial = self._shared(element, width, length, parts)
         else:
-            one = host.integer(1)
-            room = host.emit("truncated_divide", host.integer(THREADS), self._at_least(width, one))
-            parts = self._at_most(self._at_least(room, host.integer(32) if fast else one), length)
-        return self._step(element, outer, width, length, parts, fast)
+            partial = self._apart(element, width, length, parts)
+        then, orelse = Block(), Block(results=[partial])
+        with host.inside(then):
 
-    def rest(self, partial: Value, outer: list[Value], length: Value) -> Value:
-        """The steps after the first."""
-        partial, length = self.again(partial, outer, length, SECOND)
-        return self.again(partial, outer, length, 1)[0]
+            def part(kernel: KernelBuilder, column: Value, number: Value) -> Value:
+                flat = kernel.builder.emit("add", kernel.builder.emit("multiply", number, kernel.capture(width)), column)
+                return kernel.builder.emit("load", kernel.capture(partial), flat)
 
-    def again(self, partial: Value, outer: list[Value], length: Value, most: int) -> tuple[Value, Value]:
-        """Combine the parts of a former step into at most `most` (exactly one where `most` is 1)."""
-        host, width = self.outliner.host, self.outliner.product(outer)
-        parts = host.integer(1) if most == 1 else self._at_most(host.integer(most), length)
+            then.results = [self._shared(part, width, parts, host.integer(1))]
+        return host.if_(host.emit("greater", parts, host.integer(1)), then, orelse, [partial.type]).result
 
-        def element(kernel: KernelBuilder, column: Value, part: Value) -> Value:
-            flat = part
-            if outer:
-                flat = kernel.builder.emit("add", kernel.builder.emit("multiply", part, kernel.capture(width)), column)
-            return kernel.builder.emit("load", kernel.capture(partial), flat)
+    def _parts(self, width: Value, length: Value, fast: bool) -> Value:
+        """In how many parts each outer element is done: so many that there are THREADS, if elements allow it."""
+        host = self.outliner.host
+        threads = host.integer(THREADS // BLOCK if fast else THREADS)
+        room = host.emit("truncated_divide", threads, self._at_least(width, host.integer(1)))
+        least = host.integer(EACH * BLOCK if fast else EACH)
+        useful = host.emit("truncated_divide", length, least)
+        return self._at_least(self._at_most(room, useful), host.integer(1))
 
-        return self._step(element, outer, width, length, parts, False)
-
-    def _step(
-        self, element: ElementOf, outer: list[Value], width: Value, length: Value, parts: Value, fast: bool
-    ) -> tuple[Value, Value]:
-        outliner = self.outliner
-        total = outliner.host.emit("multiply", parts, width) if outer else parts
+    def _shared(self, element: ElementOf, width: Value, length: Value, parts: Value) -> Value:
+        """Each part of each outer element by a group of threads beside each other, whose values are combined."""
+        outliner, host = self.outliner, self.outliner.host
+        group = self._group(length, parts)
+        outputs = host.emit("multiply", parts, width)
+        stride = host.emit("multiply", parts, group)
 
         def write(kernel: KernelBuilder) -> list[Value]:
-            part, column = kernel.iteration, kernel.zero()
-            if outer:
-                by = kernel.capture(parts if fast else width)
-                high = kernel.builder.emit("truncated_divide", kernel.iteration, by)
-                low = kernel.builder.emit("subtract", kernel.iteration, kernel.builder.emit("multiply", high, by))
-                part, column = (low, high) if fast else (high, low)
-            value = self._combined(kernel, lambda flat: element(kernel, column, flat), part, length, parts)
-            place = kernel.iteration
-            if fast:  # parts are stored as rows, whatever the order of the threads
-                place = kernel.builder.emit("add", kernel.builder.emit("multiply", part, kernel.capture(width)), column)
-            return [kernel.builder.emit("update", kernel.outputs[0], value, place)]
+            builder = kernel.builder
+            out = builder.emit("truncated_divide", kernel.iteration, kernel.capture(group))
+            lane = builder.emit("subtract", kernel.iteration, builder.emit("multiply", out, kernel.capture(group)))
+            part = builder.emit("truncated_divide", out, kernel.capture(width))
+            column = builder.emit("subtract", out, builder.emit("multiply", part, kernel.capture(width)))
+            first = builder.emit("add", builder.emit("multiply", part, kernel.capture(group)), lane)
+            return [self._combined(kernel, lambda flat: element(kernel, column, flat), first, length, stride)]
 
-        space = outliner.empty([total], self.dtype, self.hint)
-        return outliner.launch(self.name, total, [space], write)[0], parts
+        space = outliner.empty([outputs], self.dtype, self.hint)
+        count = host.emit("multiply", outputs, group)
+        return outliner.launch(self.name, count, [space], write, combine=(self.combine, group))[0]
+
+    def _group(self, length: Value, parts: Value) -> Value:
+        """Threads that share a part of so many elements: a power of two, each with at least two elements if possible."""
+        host = self.outliner.host
+        each = host.emit("truncated_divide", length, parts)
+        group = host.integer(1)
+        size = 2
+        while size <= BLOCK:
+            group = host.emit("where", host.emit("greater_equal", each, host.integer(2 * size)), host.integer(size), group)
+            size *= 2
+        return group
+
+    def _apart(self, element: ElementOf, width: Value, length: Value, parts: Value) -> Value:
+        """Each part of each outer element by one thread; neighbours have neighbouring outer elements."""
+        outliner, host = self.outliner, self.outliner.host
+
+        def write(kernel: KernelBuilder) -> list[Value]:
+            builder = kernel.builder
+            part = builder.emit("truncated_divide", kernel.iteration, kernel.capture(width))
+            column = builder.emit("subtract", kernel.iteration, builder.emit("multiply", part, kernel.capture(width)))
+            value = self._combined(kernel, lambda flat: element(kernel, column, flat), part, length, parts)
+            return [builder.emit("update", kernel.outputs[0], value, kernel.iteration)]
+
+        total = host.emit("multiply", parts, width)
+        return outliner.launch(self.name, total, [outliner.empty([total], self.dtype, self.hint)], write)[0]
 
     def _combined(
         self, kernel: KernelBuilder, element: Callable[[Value], Value], first: Value, length: Value, step: Value
     ) -> Value:
         """element(first), element(first + step), ... below length, combined in that order."""
         body = Block(params=[Value(Type(I64), "k"), Value(Type(self.dtype), "total")])
-        stride, low = kernel.capture(step), first
-        if self.neutral is None:
-            start = element(first)
-            low = kernel.builder.emit("add", first, stride)
-        else:
-            start = kernel.constant(self.neutral, self.dtype)
-        end = kernel.capture(length)
+        stride, end = kernel.capture(step), kernel.capture(length)
+        start = kernel.constant(identity(self.combine, self.dtype), self.dtype)
         with kernel.inside(body):
             body.results = [kernel.builder.emit(self.combine, body.params[1], element(body.params[0]))]
-        return kernel.builder.for_(low, end, stride, [start], body).result
+        return kernel.builder.for_(first, end, stride, [start], body).result
 
     def _at_most(self, a: Value, b: Value) -> Value:
         host = self.outliner.host
@@ -216,8 +241,7 @@ def _dot_to_scalar(outliner: Outliner, op: Op, ca: Sequence[int], cb: Sequence[i
         x = kernel.element(a, _placed(a.type.rank, (ca, index)))
         return kernel.builder.emit("multiply", x, kernel.element(b, _placed(b.type.rank, (cb, index))))
 
-    partial, count = stages.first(element, [], outliner.product(inner), False)
-    total = stages.rest(partial, [], count)
+    total = stages.run(element, [], outliner.product(inner), True)
     return outliner.host.emit("load", total, outliner.host.integer(0), hint=op.result.hint)
 
 

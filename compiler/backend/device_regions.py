@@ -109,10 +109,7 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
             mapping[body.params[1 + k]] = out
         for k in scalars:
             dtype = op.results[k].type.dtype
-            neutral = identity(combines[k], dtype)
-            mapping[body.params[1 + k]] = (
-                kernel.scalar(op.operands[3 + k]) if neutral is None else kernel.constant(neutral, dtype)
-            )
+            mapping[body.params[1 + k]] = kernel.constant(identity(combines[k], dtype), dtype)
         copy_ops(kernel.builder, body.ops, mapping)
         results = [mapping.get(body.results[k], body.results[k]) for k in arrays]
         for out, k in zip(kernel.outputs[len(arrays) :], scalars, strict=True):
@@ -124,19 +121,8 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
     values = dict(zip(arrays, made, strict=False))
     for k, partial in zip(scalars, made[len(arrays) :], strict=True):
         dtype, init = op.results[k].type.dtype, outliner.values[op.operands[3 + k]]
-        if identity(combines[k], dtype) is None:  # an extremum: no iteration, no element
-            values[k] = _extremum(outliner, partial, count, combines[k], init)
-        else:
-            values[k] = outliner.host.emit(combines[k], init, sum_all(outliner, partial, combines[k], dtype))
+        values[k] = outliner.host.emit(combines[k], init, sum_all(outliner, partial, combines[k], dtype))
     return [values[k] for k in range(len(op.results))]
-
-
-def _extremum(outliner: Outliner, partial: Value, count: Value, combine: str, init: Value) -> Value:
-    host = outliner.host
-    then, orelse = Block(), Block(results=[init])
-    with host.inside(then):
-        then.results = [host.emit(combine, init, sum_all(outliner, partial, combine, init.type.dtype))]
-    return host.if_(host.emit("greater", count, host.integer(0)), then, orelse).result
 
 
 def _trip_count(outliner: Outliner, low: Value, high: Value, step: Value) -> Value:

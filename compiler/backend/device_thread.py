@@ -17,6 +17,10 @@ ON_STACK = 8192
 """Bytes of an array of static extents that lies on the thread's stack (local memory)."""
 
 
+UNROLLED, LONG = 4, 64
+"""Trips of an innermost loop that are written out, where one costs at most so much."""
+
+
 class ThreadTarget:
     """The target of code inside a kernel."""
 
@@ -25,6 +29,13 @@ class ThreadTarget:
     def __init__(self, dialect: Dialect, has_scratch: bool = False):
         self.dialect, self.has_scratch = dialect, has_scratch
         self.allocates = False
+
+    def latch(self, host: HostEmitter, weight: int | None) -> str:
+        """Several trips of a short innermost loop at a time: their loads are then under way together."""
+        if weight is None or weight > LONG:
+            return ""
+        count = host.module.node(f'!{{!"llvm.loop.unroll.count", i32 {UNROLLED}}}')
+        return f"!llvm.loop {host.module.node(f'!{{self, {count}}}')}"
 
     def run(self, host: HostEmitter, nest: Nest) -> str | None:
         if not nest.reduced:
@@ -124,7 +135,8 @@ def _reduction(host: HostEmitter, nest: Nest, at: dict[int, str]) -> str:
         index = at | dict(zip(nest.reduced, reduced, strict=True))
         element = nest.body(host.scope, [index[k] for k in range(len(nest.extents))])
         assert element is not None
-        return [combine_elements(host.scope, nest.combine, dtype, operands[0], element)]
+        flags = "contract" if host.scope.dialect.contracts else ""
+        return [combine_elements(host.scope, nest.combine, dtype, operands[0], element, flags)]
 
     return _loops(host, [nest.extents[k] for k in nest.reduced], start, body)[0]
 

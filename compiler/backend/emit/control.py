@@ -174,7 +174,10 @@ def _for(host: HostEmitter, op: Op) -> None:
         return following
 
     short = is_literal(first) and is_literal(trips) and int(trips) - int(first) <= CHUNK
-    if innermost and not short:
+    plain = host.target.latch(host, weight if innermost else None)
+    if plain is not None:
+        results = counted_loop(host.text, first, trips, carried, body, plain)
+    elif innermost and not short:
         types = [type_ for type_, _ in carried]
 
         def chunk(start: str, end: str, operands: list[str], latch: str = "") -> list[str]:

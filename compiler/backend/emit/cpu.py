@@ -73,6 +73,9 @@ class CpuTarget:
 
     # -- interrupts
 
+    def latch(self, host: HostEmitter, weight: int | None) -> str | None:
+        return None
+
     def poll(self, host: NestHost, work: str) -> None:
         text = host.text
         fuel = host.fuel_pointer()

@@ -81,6 +81,10 @@ class Target(Protocol):
     def copy(self, host: HostEmitter, source: Buffer, target: Buffer) -> None:
         """Copy between row-major buffers of the same extents."""
 
+    def latch(self, host: HostEmitter, weight: int | None) -> str | None:
+        """Metadata of a loop's branch back; weight: of a trip of an innermost loop. None: loops are written so that they
+        can be interrupted and split."""
+
     def poll(self, host: HostEmitter, work: str) -> None:
         """Look for an interrupt after `work` simple operations."""
 

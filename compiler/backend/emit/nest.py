@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from wengert.compiler.backend.emit.scalars import apply_instruction, emit_row
 from wengert.compiler.backend.emit.scope import Buffer, Scope
-from wengert.compiler.backend.emit.text import constant_text, memory_type, part_type, register_type
+from wengert.compiler.backend.emit.text import Text, constant_text, memory_type, part_type, register_type
 from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import DType
@@ -233,7 +233,11 @@ def identity_of(combine: str, dtype: DType) -> str:
 
 def combine_elements(scope: Scope, combine: str, dtype: DType, a: str, b: str, flags: str = "") -> str:
     """Two elements combined; `flags` are fast-math flags of the accumulation."""
-    text, type_ = scope.text, register_type(dtype)
+    return combine_operands(scope.text, combine, dtype, a, b, flags)
+
+
+def combine_operands(text: Text, combine: str, dtype: DType, a: str, b: str, flags: str = "") -> str:
+    type_ = register_type(dtype)
     if combine in ("maximum", "minimum"):
         kind = {"f": "{}imum", "i": "s{}", "u": "u{}", "b": "u{}"}[dtype.kind]
         short = combine[:3]

@@ -27,6 +27,8 @@ class Dialect:
     """
 
     pointer = "ptr"
+    contracts = False
+    """Whether a product and the sum it goes into may be rounded once."""
 
     def __init__(self, vector_variants: Callable[[str, int, int], Sequence[tuple[str, str, int]]] = lambda *_: ()):
         self.vector_variants = vector_variants
@@ -67,6 +69,8 @@ def emit_row(text: Text, dialect: Dialect, op: Op, operands: Sequence[str]) -> s
     kind = dtypes[-1].kind
     if row.instruction is not None and (kind in row.instruction or kind == "c"):
         instruction = row.instruction.get(kind) or row.instruction["f"]
+        if dialect.contracts and kind == "f" and instruction in ("fadd", "fsub", "fmul"):
+            instruction += " contract"
         return apply_instruction(text, instruction, dtypes[-1], operands)
     assert row.call is not None and kind == "f", f"{op!r} has neither instruction nor call: it must be expanded"
     return dialect.call(text, row.call, dtypes[-1], operands)
