@@ -363,7 +363,7 @@ def test_placement_says_where_everything_is(device):
     f(x.copy(), y.copy())
     place = f.lower(x, y).placement
     assert {p.name for p in place.arrays} == {"x", "y"} and {p.device for p in place.arrays} == {device}
-    assert all(k.launches == 1 and k.line is not None for k in place.kernels)
+    assert all(k.launches <= 1 and k.line is not None for k in place.kernels) and any(k.launches for k in place.kernels)
     assert "first use" in repr(place) and "<table>" in place._repr_html_()
 
 
