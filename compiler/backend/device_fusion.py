@@ -2,17 +2,25 @@
 
 %t = exp %x          one reader: no memory, part of the kernel of %s
 %s = add %t, %y      returned: stored, one kernel `exp(x[i]) + y[i]`
+
+Stored arrays of the same extents that follow each other are a group, written by one kernel: what only its members read is
+computed there once and needs no memory.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from wengert.compiler.backend.fuse import CHEAP, is_undefined, op_cost
 from wengert.compiler.ir.core import Block, Function, Op, Value
-from wengert.compiler.ir.opdef import row_of
+from wengert.compiler.ir.opdef import extent_of, row_of
 
 _READS_ELEMENTS = {"reduce": (0,), "update": (1,)}
 """By kind: the operand positions that a kernel of that op reads element by element."""
+
+
+MOST_TOGETHER = 12
+"""Arrays that one kernel writes."""
 
 
 def is_lazy(op: Op) -> bool:
@@ -31,13 +39,16 @@ class _Use:
 
 @dataclass(slots=True)
 class Fusion:
+    """stored: the lazy values that are. groups: the number of the group of those that are written with others."""
+
     stored: set[Value] = field(default_factory=set)
+    groups: dict[Value, int] = field(default_factory=dict)
     readers: dict[Value, set[Op]] = field(default_factory=dict)  # the kernels a lazy value is part of
     escapes: set[Value] = field(default_factory=set)  # lazy values read inside a region
+    shared: set[Value] = field(default_factory=set)  # stored for no other reason than having several readers
 
 
-def stored_values(function: Function) -> set[Value]:
-    """The lazy values that are to be stored."""
+def fuse(function: Function) -> Fusion:
     uses: dict[Value, list[_Use]] = {}
 
     def collect(block: Block) -> None:
@@ -60,7 +71,72 @@ def stored_values(function: Function) -> set[Value]:
                 _decide(op, block, uses.get(op.result, []), fusion)
 
     decide(function.body)
-    return fusion.stored
+    _group(function.body, fusion)
+    return fusion
+
+
+def is_harmless(op: Op) -> bool:
+    """Whether the op may come before a kernel that is written later: it concerns scalars alone."""
+    return not op.regions and op.name != "load" and all(v.type.is_scalar for v in op.results) and row_of(op).kind not in (
+        "reduce", "contract", "update", "library",
+    )  # fmt: skip
+
+
+def _group(block: Block, fusion: Fusion) -> None:
+    """Number the groups, and do not store what only its own group reads."""
+    members: list[Value] = []
+    key: object = None
+    number = len(set(fusion.groups.values()))
+    for op in block.ops:
+        for region in op.regions:
+            _group(region, fusion)
+        if is_lazy(op):
+            value = op.result
+            if value not in fusion.stored or is_undefined(value):
+                continue
+            mine = tuple(_extent(value, k) for k in range(value.type.rank))
+            if mine != key or len(members) == MOST_TOGETHER or not _straight(value, set(members), fusion.stored):
+                members, key = [], mine
+                number = max(fusion.groups.values(), default=-1) + 1
+            members.append(value)
+            fusion.groups[value] = number
+        elif not is_harmless(op):
+            members, key = [], None
+    for value in [v for op in block.ops for v in op.results if v in fusion.shared]:
+        homes = {fusion.groups.get(reader.results[0]) if reader.results else None for reader in fusion.readers[value]}
+        if homes == {fusion.groups[value]}:
+            fusion.stored.discard(value)
+            del fusion.groups[value]
+
+
+def _extent(value: Value, axis: int) -> object:
+    """What an extent is known as: a number, a value, or an axis of an array whose extents are its own."""
+    known = value.type.shape[axis]
+    if known is not None:
+        return known
+    found = extent_of(value, axis)
+    if isinstance(found, tuple):
+        return found if found == (value, axis) else _extent(*found)
+    return (value, axis) if found is None else found
+
+
+def _straight(value: Value, members: set[Value], stored: set[Value]) -> bool:
+    """Whether an element of `value` needs elements of the members at no other index than its own."""
+    seen: set[tuple[Value, bool]] = set()
+
+    def walk(v: Value, moved: bool) -> bool:
+        op = v.owner
+        if (v, moved) in seen or op is None:
+            return True
+        seen.add((v, moved))
+        if v is not value and v in members:
+            return not moved
+        if not is_lazy(op) or (v is not value and v in stored):
+            return True
+        moved = moved or row_of(op).kind == "view"
+        return all(walk(w, moved) for w in op.operands if w.type.is_array)
+
+    return walk(value, False)
 
 
 def _reads_elements(user: Op, position: int) -> bool:
@@ -94,11 +170,25 @@ def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion) -> None:
             readers.add(user)
         else:
             must = True
+    fusion.readers[value] = readers
     if row_of(op).kind == "elementwise":
-        must |= escapes or len(readers) > 1 or views > 1 or repeated
+        must |= escapes or views > 1 or repeated
+        if not must and len(readers) > 1:
+            must = not _is_cheap(op)
+            if must:
+                fusion.shared.add(value)
     if must:
         fusion.stored.add(value)
         return
-    fusion.readers[value] = readers
     if escapes:
         fusion.escapes.add(value)
+
+
+def _is_cheap(op: Op) -> bool:
+    """Whether an element costs less to compute again than to store and load: little arithmetic on one array in memory."""
+    arrays = [v for v in op.operands if v.type.is_array and not _is_constant(v)]
+    return op_cost(op) <= CHEAP and len(arrays) <= 1 and all(v.owner is None or not is_lazy(v.owner) for v in arrays)
+
+
+def _is_constant(value: Value) -> bool:
+    return value.owner is not None and value.owner.name == "broadcast" and value.owner.operands[0].type.is_scalar

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from wengert.compiler.backend import device_ops as device_ops  # registers its rows
-from wengert.compiler.backend.device_fusion import is_lazy, stored_values
+from wengert.compiler.backend.device_fusion import Fusion, fuse, is_harmless, is_lazy
 from wengert.compiler.backend.device_kernels import KernelBuilder, Site
 from wengert.compiler.backend.device_reductions import contract, reduce
 from wengert.compiler.backend.device_regions import is_serial, loop_kernel, serial_kernel
@@ -67,7 +67,7 @@ class Outlined:
 
 def outline(function: Function) -> Outlined:
     """Split `function`, whose composite rows are expanded. Raises UnsupportedError for what no kernel can do."""
-    outliner = Outliner(stored_values(function))
+    outliner = Outliner(fuse(function))
     body = outliner.block(function.body)
     host = verify(Function(function.name, body, function.written), "outline")
     for kernel in outliner.kernels:
@@ -78,8 +78,9 @@ def outline(function: Function) -> Outlined:
 class Outliner:
     """Writes the host part. `values` maps scalars and stored arrays of the original function to the host's."""
 
-    def __init__(self, stored: set[Value]):
-        self._stored = stored
+    def __init__(self, fusion: Fusion):
+        self._stored, self._groups = fusion.stored, fusion.groups
+        self._pending: list[Value] = []  # stored values of one group that no kernel writes yet
         self.values: dict[Value, Value] = {}
         self.kernels: list[Kernel] = []
         self.notes: list[tuple[str, Span | None]] = []
@@ -193,10 +194,13 @@ class Outliner:
             for op in old.ops:
                 with self.host.at(op.span, op.role):
                     self._op(op)
+            self._flush()
             new.results = [self.values[v] for v in old.results]
         return new
 
     def _op(self, op: Op) -> None:
+        if not is_lazy(op) and not is_harmless(op):
+            self._flush()
         if op.name in _BY_NAME:
             _BY_NAME[op.name](self, op)
         elif op.regions:
@@ -205,7 +209,9 @@ class Outliner:
             if op.result in self._stored and is_undefined(op.result):
                 self.values[op.result] = self.empty(self.extents(op.result), op.result.type.dtype, op.result.hint)
             elif op.result in self._stored:
-                self.values[op.result] = self._store(op)
+                if self._pending and self._groups[self._pending[0]] != self._groups[op.result]:
+                    self._flush()
+                self._pending.append(op.result)
         else:
             _BY_KIND.get(row_of(op).kind, Outliner._scalar_op)(self, op)
 
@@ -216,13 +222,26 @@ class Outliner:
         )
         self.values.update(zip(op.results, made.results, strict=True))
 
-    def _store(self, op: Op) -> Value:
-        value = op.result
-        stored = self.values.pop(value, None)
-        assert stored is None
-        return self.fill(
-            op.name, self.extents(value), value.type.dtype, lambda k, index: k.element(value, index), value.hint
-        )
+    def _flush(self) -> None:
+        """One kernel for the pending values: an element of each, what they have in common computed once."""
+        values, self._pending = self._pending, []
+        if not values:
+            return
+        first = values[0].owner
+        assert first is not None
+        extents = self.extents(values[0])
+        outputs = [self.empty(extents, v.type.dtype, v.hint) for v in values]
+
+        def write(kernel: KernelBuilder) -> list[Value]:
+            index = kernel.place(extents)
+            elements = [kernel.element(v, index) for v in values]
+            update = kernel.builder.emit
+            return [update("update", out, e, *index) for out, e in zip(kernel.outputs, elements, strict=True)]
+
+        count, columns = self.plane(extents)
+        with self.host.at(first.span, first.role):
+            made = self.launch(first.name, count, outputs, write, columns=columns)
+        self.values.update(zip(values, made, strict=True))
 
     def whole(self, old: Value) -> Value:
         """An array in memory, on the host. Those that a library reads are stored already (see device_fusion)."""

@@ -407,4 +407,4 @@ def test_profile_gives_each_kernel_its_time(device):
     f = wg.offload(loss, device)
     f(x, y)
     place = f.last.executable.profile(x, y)
-    assert all(k.milliseconds is not None and k.milliseconds >= 0.0 for k in place.kernels)
+    assert all((k.milliseconds is None) == (k.launches == 0) for k in place.kernels) and any(k.launches for k in place.kernels)
