@@ -19,8 +19,8 @@ _READS_ELEMENTS = {"reduce": (0,), "update": (1,)}
 """By kind: the operand positions that a kernel of that op reads element by element."""
 
 
-MOST_TOGETHER = 12
-"""Arrays that one kernel writes."""
+MOST_TOGETHER = 48
+"""Arrays of a group, those included that turn out to need no memory."""
 
 
 def is_lazy(op: Op) -> bool:
@@ -71,7 +71,7 @@ def fuse(function: Function) -> Fusion:
                 _decide(op, block, uses.get(op.result, []), fusion)
 
     decide(function.body)
-    _group(function.body, fusion)
+    _group(function.body, fusion, {})
     return fusion
 
 
@@ -82,26 +82,27 @@ def is_harmless(op: Op) -> bool:
     )  # fmt: skip
 
 
-def _group(block: Block, fusion: Fusion) -> None:
-    """Number the groups, and do not store what only its own group reads."""
+def _group(block: Block, fusion: Fusion, same: dict[object, object]) -> None:
+    """Number the groups, and do not store what only its own group reads. same: extents found equal to others before."""
+    same = dict(same)
     members: list[Value] = []
-    key: object = None
     number = len(set(fusion.groups.values()))
     for op in block.ops:
         for region in op.regions:
-            _group(region, fusion)
+            _group(region, fusion, same)
+        _equate(op, same)
         if is_lazy(op):
             value = op.result
             if value not in fusion.stored or is_undefined(value):
                 continue
-            mine = tuple(_extent(value, k) for k in range(value.type.rank))
-            if mine != key or len(members) == MOST_TOGETHER or not _straight(value, set(members), fusion.stored):
-                members, key = [], mine
+            joins = members and len(members) < MOST_TOGETHER and _shape(value, same) == _shape(members[0], same)
+            if not joins or not _straight(value, set(members), fusion.stored):
+                members = []
                 number = max(fusion.groups.values(), default=-1) + 1
             members.append(value)
             fusion.groups[value] = number
         elif not is_harmless(op):
-            members, key = [], None
+            members = []
     for value in [v for op in block.ops for v in op.results if v in fusion.shared]:
         homes = {fusion.groups.get(reader.results[0]) if reader.results else None for reader in fusion.readers[value]}
         if homes == {fusion.groups[value]}:
@@ -118,6 +119,31 @@ def _extent(value: Value, axis: int) -> object:
     if isinstance(found, tuple):
         return found if found == (value, axis) else _extent(*found)
     return (value, axis) if found is None else found
+
+
+def _shape(value: Value, same: dict[object, object]) -> tuple[object, ...]:
+    return tuple(_root(_extent(value, k), same) for k in range(value.type.rank))
+
+
+def _root(extent: object, same: dict[object, object]) -> object:
+    if isinstance(extent, Value) and extent.owner is not None and extent.owner.name == "dim":
+        extent = _extent(extent.owner.operands[0], extent.owner.attrs["axis"])
+    while extent in same:
+        extent = same[extent]
+    return extent
+
+
+def _equate(op: Op, same: dict[object, object]) -> None:
+    """Note the extents that an op needs to be equal; what checks them comes before it, and so before any kernel."""
+    pairs: list[tuple[object, object]] = []
+    if op.name == "same_extent":
+        pairs.append((op.operands[0], op.operands[1]))
+    elif op.results and op.results[0].type.is_array and row_of(op).kind == "elementwise":
+        first, *others = [v for v in op.operands if v.type.is_array]
+        pairs += [(_extent(first, k), _extent(v, k)) for v in others for k in range(v.type.rank)]
+    for a, b in pairs:
+        if (p := _root(a, same)) != (q := _root(b, same)):
+            same[p] = q
 
 
 def _straight(value: Value, members: set[Value], stored: set[Value]) -> bool:

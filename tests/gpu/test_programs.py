@@ -408,3 +408,31 @@ def test_profile_gives_each_kernel_its_time(device):
     f(x, y)
     place = f.last.executable.profile(x, y)
     assert all((k.milliseconds is None) == (k.launches == 0) for k in place.kernels) and any(k.launches for k in place.kernels)
+
+
+# -- fusion
+
+
+def slopes(s: Vector, k: Vector):
+    q = np.exp(s / k)
+    r = np.sqrt(q + 1.0)
+    return q * r, k / r, np.sin(q) - r
+
+
+def shifted(x: Vector):
+    y = np.exp(x)
+    z = np.sqrt(y)
+    return y[1:] + y[:-1], z * y
+
+
+@pytest.mark.parametrize(
+    ("function", "count"),
+    [(slopes, 1), (wg.grad(lambda s, k: np.sum(np.log(s / k) * np.exp(-k) * s), wrt=(0, 1)), 1), (shifted, 3)],
+)
+def test_arrays_of_the_same_extents_are_written_by_one_kernel(function, count):
+    arguments = [np.abs(x) + 0.5, np.abs(y) + 0.5][: 1 if function is shifted else 2]
+    offloaded = wg.offload(function, "cuda-sim")
+    results = offloaded(*arguments)
+    for got, want in zip(results, function(*arguments), strict=True):
+        np.testing.assert_allclose(np.asarray(got), want, rtol=1e-12)
+    assert len(offloaded.last.executable.kernels) == count
