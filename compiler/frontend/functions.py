@@ -20,6 +20,7 @@ from wengert.compiler.frontend import (
     complexes,
     creation,
     einsum,
+    fourier,
     functional,
     linalg,
     lists,
@@ -45,7 +46,7 @@ from wengert.compiler.frontend.arithmetic import (
 from wengert.compiler.frontend.creation import array_only, as_array
 from wengert.compiler.frontend.creation import strong as _strong
 from wengert.compiler.frontend.gather import arrays_for_lists, scatter
-from wengert.compiler.frontend.intrinsics import prange, stop_gradient
+from wengert.compiler.frontend.intrinsics import is_sequence, prange, stop_gradient
 from wengert.compiler.frontend.iteration import enumerate_of, items_of, range_of, reversed_of, zip_of
 from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, to_value
 from wengert.compiler.frontend.objects import (
@@ -276,7 +277,7 @@ FUNCTIONS |= {
 }  # fmt: skip
 FUNCTIONS |= {getattr(np, row).at: at(row) for row in ("add", "subtract", "multiply", "maximum", "minimum")}
 FUNCTIONS |= creation.CREATION | reductions.REDUCTIONS | products.PRODUCTS | shapes.SHAPES | linalg.LINALG
-FUNCTIONS |= einsum.EINSUM | masks.MASKS
+FUNCTIONS |= einsum.EINSUM | masks.MASKS | fourier.TRANSFORMS
 FUNCTIONS |= {
     kind: dtype_type(kind)
     for kind in (
@@ -504,21 +505,33 @@ FUNCTIONS |= {
     float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
     all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: no_print,
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
-    stop_gradient: constant_of_derivatives, deque: queue, **complexes.COMPLEX, **functional.FUNCTIONAL,
+    stop_gradient: constant_of_derivatives, deque: queue, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
+    **complexes.COMPLEX, **functional.FUNCTIONAL,
 }  # fmt: skip
 FUNCTIONS |= ufuncs.methods(FUNCTIONS)
 
 RANDOM = "Draw the numbers before the call and pass the array."
 
 HELP: dict[str, str] = {
-    "unique": "Sort, then take `x[np.flatnonzero(np.diff(x)) + 1]`, or count in a loop.",
-    "fft": "Transform outside of the compiled function.",
-    "cov": "Write it with `@` and np.mean.",
-    "pad": "Allocate with np.zeros and assign the interior.", "tile": "Use np.broadcast_to or a loop.",
-    "repeat": "Use broadcasting or a loop.", "tril": "Loop over `j in range(i + 1)`.", "triu": "Loop over `j in range(i, n)`.",
-    "vectorize": "Call the function in a loop; it is inlined.", "histogram": "Write a loop that counts.",
+    "partition": "Use `np.sort`, of which it is a part.",
+    "argpartition": "Use `np.argsort`.",
+    "nanmedian": "Use `np.median(x[~np.isnan(x)])`.",
+    "insert": "Use `np.concatenate` of slices.",
+    "delete": "Use `np.concatenate` of slices.",
+    "unravel_index": "Use `k // n` and `k % n`.",
+    "ravel_multi_index": "Write `i * n + j`.",
+    "gcd": "Write Euclid's loop.",
+    "lcm": "Write Euclid's loop.",
+    "poly": "Multiply the factors `x - root` in a loop.",
+    "i0": "Compute it outside of the compiled function.",
+    "ldexp": "Write `x * 2.0**n`.",
+    "nextafter": "Compute it outside of the compiled function.",
+    "frexp": "Compute it outside of the compiled function.",
+    "block": "Use `np.concatenate`.",
+    "nan_to_num": "Write `np.where(np.isnan(x), 0.0, x)`.",
+    "array_equal": "Compare the shapes, then write `np.all(a == b)`.",
+    "polyfit": "Fit outside of the compiled function.",
     "open": "Read files before the compiled function.",
-    "unwrap": "Write a loop that adds the multiples of the period.",
     "accumulate": "Write a loop.", "reduceat": "Write a loop.", "reduce": "Write a loop.",
     "lstsq": "Solve outside, or write the elimination as loops.",
     "qr": "Factorise outside of the compiled function.", "svd": "Factorise outside of the compiled function.",

@@ -12,3 +12,8 @@ runs it as `range`."""
 def stop_gradient(x: Any) -> Any:
     """`x` itself, taken as a constant by every derivative."""
     return x
+
+
+def is_sequence(x: Any) -> bool:
+    """Whether `x` is a tuple or a list, which is known when the program is compiled."""
+    return isinstance(x, tuple | list)

@@ -29,6 +29,14 @@ from wengert.compiler.ir.types import PART, DType
 class Static:
     value: Any
 
+    def __eq__(self, other: object) -> bool:
+        """None equals None alone: NumPy takes `np.dtype("float64") == None` as true."""
+        if not isinstance(other, Static):
+            return NotImplemented
+        if self.value is None or other.value is None:
+            return self.value is other.value
+        return bool(self.value == other.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Scalar:

@@ -7,6 +7,7 @@ from wengert.compiler.ops import (
     comparison,
     complexes,
     contraction,
+    fourier,
     linalg,
     mathematics,
     reductions,
@@ -15,4 +16,4 @@ from wengert.compiler.ops import (
 from wengert.compiler.ops import control as control
 from wengert.compiler.ops import custom as custom
 
-__all__ = ["arithmetic", "arrays", "checks", "comparison", "complexes", "contraction", "control", "linalg", "mathematics", "reductions", "updates"]
+__all__ = ["arithmetic", "arrays", "checks", "comparison", "complexes", "contraction", "control", "fourier", "linalg", "mathematics", "reductions", "updates"]

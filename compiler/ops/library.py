@@ -1,4 +1,4 @@
-"""Rows computed by NumPy's own compiled loops: its generalised universal functions, such as those of np.linalg.
+"""Rows computed by NumPy's own compiled loops: its generalised universal functions, those of np.linalg and np.fft.
 
     %x, %ok = solve %a, %b : f64[?,?,?], bool          NumPy's loop over the leading axis, on the arrays as they lie
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.opdef import InferenceError, OpDef, register
-from wengert.compiler.ir.types import BOOL, DType, Type, dtype_of
+from wengert.compiler.ir.types import BOOL, PART, DType, Type, dtype_of
 from wengert.compiler.ops.arrays import static
 
 Core = tuple[str, ...]
@@ -26,12 +26,20 @@ Core = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """module, name: where the loop is. operands, results: the names of the core axes of each."""
+    """module, name: where the loop is. operands, results: the names of the core axes of each; array operands come first, and a
+    later one without core axes is one real number for all matrices. odd: the loop in place of `name` where operand 0 has an
+    odd last extent."""
 
     module: str
     name: str
     operands: tuple[Core, ...]
     results: tuple[Core, ...]
+    odd: str = ""
+
+    @property
+    def arrays(self) -> int:
+        """The number of array operands; the other operands of the loop are numbers."""
+        return 1 + sum(1 for core in self.operands[1:] if core)
 
     @property
     def sizes(self) -> list[str]:
@@ -53,7 +61,7 @@ class Library:
         """The number of the loop for operands of `dtype`, and the dtypes of its results."""
         for k, types in enumerate(self.ufunc.types):
             given, made = types.split("->")
-            if all(dtype_of(np.dtype(c)) == dtype for c in given):
+            if all(dtype_of(np.dtype(c)) == dtype for c in given[: self.arrays]):
                 return k, tuple(dtype_of(np.dtype(c)) or BOOL for c in made)
         return None
 
@@ -77,24 +85,30 @@ def row(
     evaluate: Callable[..., Any],
     pushforward: Callable[..., Sequence[Value]] | None,
     numpy: tuple[str, ...],
+    module: str = "numpy.linalg._umath_linalg",
+    odd: str = "",
+    sized: bool = False,
     **fields: Any,
 ) -> None:
-    """Register a row for the loop `loop` of np.linalg. evaluate: NumPy's function, which may raise LinAlgError."""
+    """Register a row for the loop `loop` of `module`. evaluate: NumPy's function, which may raise LinAlgError; it is given the
+    sizes, too, if `sized`."""
     given, made = signature.split("->")
-    library = Library("numpy.linalg._umath_linalg", loop, _cores(given), _cores(made))
+    library = Library(module, loop, _cores(given), _cores(made), odd)
 
     def infer(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
-        arrays, extra = operands[: len(library.operands)], operands[len(library.operands) :]
+        arrays, extra = operands[: library.arrays], operands[len(library.operands) :]
+        numbers = operands[library.arrays : len(library.operands)]
         types = [v.type for v in arrays]
-        if len(extra) != len(library.sizes):
+        if len(operands) != len(library.operands) + len(library.sizes):
             raise InferenceError(f"{name} with {len(operands)} operands")
-        if len(types) != len(library.operands) or len({t.dtype for t in types}) != 1:
+        real = Type(PART.get(types[0].dtype, types[0].dtype))
+        if len({t.dtype for t in types}) != 1 or any(v.type != real for v in numbers):
             raise InferenceError(f"{name} of {', '.join(map(str, types))}")
         dtypes, count = library.result_dtypes(types[0].dtype), leading(arrays, library)
-        if not dtypes or any(t.rank != count + len(core) for t, core in zip(types, library.operands, strict=True)):
+        if not dtypes or any(t.rank != count + len(core) for t, core in zip(types, library.operands, strict=False)):
             raise InferenceError(f"{name} of {', '.join(map(str, types))}")
         known: dict[str | int, int | None] = dict(zip(library.sizes, static(extra), strict=True))
-        for t, core in zip(types, library.operands, strict=True):
+        for t, core in zip(types, library.operands, strict=False):
             for label, n in zip((*range(count), *core), t.shape, strict=True):
                 if None not in (n, known.get(label)) and known[label] != n:
                     raise InferenceError(f"{name} of {', '.join(map(str, types))}: extents {known[label]} and {n} differ")
@@ -113,12 +127,12 @@ def row(
         if wanted in library.sizes:
             return op.operands[len(library.operands) + library.sizes.index(wanted)]
         return next(
-            (v, count + core.index(wanted)) for v, core in zip(op.operands, library.operands, strict=True) if wanted in core
+            (v, count + core.index(wanted)) for v, core in zip(op.operands, library.operands, strict=False) if wanted in core
         )
 
     def run(*operands: Any) -> tuple[Any, ...]:
         """Matrix by matrix where one of them cannot be handled: NaN there."""
-        operands = operands[: len(library.operands)]
+        operands = operands if sized else operands[: len(library.operands)]
         try:
             found = evaluate(*operands)
             return (*(found if isinstance(found, tuple) else (found,)), True)

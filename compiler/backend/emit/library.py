@@ -23,7 +23,7 @@ from wengert.compiler.ops.library import Library
 
 INVALID = 1
 """FE_INVALID, on x86-64 and AArch64."""
-PREFIX = "wg_loop."
+PREFIX, DATA = "wg_loop.", "wg_data."
 
 
 def _library(host: HostEmitter, op: Op) -> None:
@@ -33,15 +33,19 @@ def _library(host: HostEmitter, op: Op) -> None:
     assert found is not None
     count = op.operands[0].type.rank - len(library.operands[0])
     temporaries: list[Buffer] = []
-    given = [_in_memory(host, v, count, temporaries) for v in op.operands[: len(library.operands)]]
+    given = [_in_memory(host, v, count, temporaries) for v in op.operands[: library.arrays]]
+    given += [_number(host, v) for v in op.operands[library.arrays : len(library.operands)]]
     made = [_room(host, v) for v in op.results[:-1]]
     extents: dict[str, str] = {}
     for buffer, core in zip((*given, *made), (*library.operands, *library.results), strict=True):
-        for name, n in zip(core, buffer.extents[count:], strict=True):
+        for name, n in zip(core, buffer.extents[count:], strict=core != ()):
             extents.setdefault(name, n)
     dimensions = [e.product(given[0].extents[:count]), *(extents[name] for name in library.axes)]
     outer, inner = [], []
-    for buffer in (*given, *made):
+    for k, buffer in enumerate((*given, *made)):
+        if library.arrays <= k < len(library.operands):
+            outer.append("0")
+            continue
         strides = _strides(host, buffer)
         size = str(buffer.dtype.bits // 8)
         core_size = e.product(buffer.extents[count:])
@@ -52,12 +56,15 @@ def _library(host: HostEmitter, op: Op) -> None:
         _row_of(host, "i64", dimensions),
         _row_of(host, "i64", outer + inner),
     ]
-    symbol = f"{PREFIX}{library.module}.{library.name}.{found[0]}"
-    text.module.declare(symbol, f'declare void @"{symbol}"(ptr, ptr, ptr, ptr)')
+    loop, data = _loop(host, library.module, library.name, found[0])
+    if library.odd:
+        bit = text.value(f"trunc i64 {extents[library.operands[0][-1]]} to i1")
+        other, _ = _loop(host, library.module, library.odd, found[0])
+        loop = text.value(f"select i1 {bit}, ptr {other}, ptr {loop}")
     text.module.declare("feclearexcept", "declare i32 @feclearexcept(i32)")
     text.module.declare("fetestexcept", "declare i32 @fetestexcept(i32)")
     text.do(f"call i32 @feclearexcept(i32 {INVALID})")
-    text.do(f'call void @"{symbol}"({", ".join(f"ptr {a}" for a in arguments)}, ptr null)')
+    text.do(f'call void {loop}({", ".join(f"ptr {a}" for a in arguments)}, ptr {data})')
     flags = text.value(f"call i32 @fetestexcept(i32 {INVALID})")
     host.scope.scalars[op.results[-1]] = text.value(f"icmp eq i32 {flags}, 0")
     for value, buffer in zip(op.results, made, strict=False):
@@ -67,6 +74,25 @@ def _library(host: HostEmitter, op: Op) -> None:
             host.scope.buffers[value] = buffer
     for buffer in temporaries:
         host.target.free(host, buffer.pointer)
+
+
+def _loop(host: HostEmitter, module: str, name: str, number: int) -> tuple[str, str]:
+    """The loop, and its data pointer."""
+    symbol = f"{PREFIX}{module}.{name}.{number}"
+    declare = host.text.module.declare
+    declare(symbol, f'declare void @"{symbol}"(ptr, ptr, ptr, ptr)')
+    if not _fields(Library(module, name, (), ()).ufunc, number)[1]:
+        return f'@"{symbol}"', "null"
+    data = symbol.replace(PREFIX, DATA, 1)
+    declare(data, f'declare void @"{data}"()')  # never called: an address, as that of the loop
+    return f'@"{symbol}"', f'@"{data}"'
+
+
+def _number(host: HostEmitter, value: Value) -> Buffer:
+    type_ = memory_type(value.type.dtype)
+    place = host.text.alloca(type_, "number", 16)
+    host.text.do(f"store {type_} {host.scope.scalar(value)}, ptr {place}")
+    return Buffer(value.type.dtype, place, ())
 
 
 def _in_memory(host: HostEmitter, value: Value, count: int, temporaries: list[Buffer]) -> Buffer:
@@ -109,20 +135,21 @@ def _row_of(host: HostEmitter, type_: str, operands: list[str]) -> str:
 
 
 def loop_addresses(declared: Collection[str]) -> dict[str, int]:
-    """The addresses of the loops among the functions that a module declares."""
+    """The addresses of the loops, and of their data, among what a module declares."""
     names = [n.strip('"') for n in declared]
-    return {n: _address(n) for n in names if n.startswith(PREFIX)}
+    return {n: _address(n) for n in names if n.startswith((PREFIX, DATA))}
 
 
 @cache
 def _address(symbol: str) -> int:
-    path, _, number = symbol.removeprefix(PREFIX).rpartition(".")
+    path, _, number = symbol.removeprefix(PREFIX).removeprefix(DATA).rpartition(".")
     module, _, name = path.rpartition(".")
-    return loop_address(Library(module, name, (), ()).ufunc, int(number))
+    return _fields(Library(module, name, (), ()).ufunc, int(number))[symbol.startswith(DATA)]
 
 
-def loop_address(ufunc: object, number: int) -> int:
-    """The address of a loop of a universal function, read by the fields of PyUFuncObject, which are part of NumPy's ABI.
+def _fields(ufunc: object, number: int) -> tuple[int, int]:
+    """The address of a loop of a universal function and of its data, 0 for none: fields of PyUFuncObject, which are part of
+    NumPy's ABI.
 
     Raises ImportError where they are not where this version of NumPy is known to have them.
     """
@@ -134,8 +161,9 @@ def loop_address(ufunc: object, number: int) -> int:
     wanted = (ufunc.nin, ufunc.nout, ufunc.nargs)  # type: ignore[attr-defined]
     if counts != wanted or types != ufunc.ntypes or name != ufunc.__name__.encode() or not loops:  # type: ignore[attr-defined]
         raise ImportError("this version of NumPy lays out its universal functions in a way wengert does not know")
-    assert not data or not (ctypes.c_void_p * types).from_address(data)[number], "a loop with data of its own"
-    return int((ctypes.c_void_p * types).from_address(loops)[number] or 0)
+    tables = ((ctypes.c_void_p * types).from_address(t)[number] if t else None for t in (loops, data))
+    loop, own = (int(address or 0) for address in tables)
+    return loop, own
 
 
 EMIT["library"] = _library

@@ -18,7 +18,7 @@ from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import C128, F64, Type
 from wengert.compiler.passes.autodiff import forward, reverse
 
-ROWS = [row for row in REGISTRY.values() if row.kind == "library"]
+ROWS = [row for row in REGISTRY.values() if row.kind == "library" and "linalg" in row.library.module]
 
 
 def function_of(row: Any, rank: int, dtype: Any) -> Function:
