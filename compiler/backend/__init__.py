@@ -31,6 +31,7 @@ for the CPU, with `ThreadTarget` (device_thread.py) for loops and memory within 
 the thread's iterations around it, for NVPTX or for the simulated GPU. The host part is written by device_host*.py:
 arrays there are counted references to device memory, so what is in place is decided as the program runs.
 
-`for` ops with `parallel = True` reach `target.run_parallel(host, op)`; the CPU runs them as loops.
+`for` ops with `parallel = True` reach `target.run_parallel(host, op)`; the CPU runs
+them as tasks of its threads (threads.py, emit/tasks.py), or as loops where threads do not pay.
 Memory goes through `target.allocate(host, bytes)`, `target.free(host, pointer)`, `target.copy(host, ...)`.
 """

@@ -96,6 +96,8 @@ class Plan:
     free_at_end: dict[Block, list[Value]] = field(default_factory=dict)
     hoisted: dict[Op, list[Value]] = field(default_factory=dict)
     rotations: dict[Op, list[tuple[Value, int]]] = field(default_factory=dict)
+    threaded: dict[Op, dict[int, str]] = field(default_factory=dict)
+    """Loops that run on threads; see threads.py."""
 
     def kind(self, value: Value) -> str:
         return self.storage[value].find().kind

@@ -48,9 +48,11 @@ class _Planner:
                 self.plan.hoisted.setdefault(loop, []).append(value)
 
     def _outermost(self, block: Block, shape: tuple[Extent, ...]) -> Op | None:
-        """The outermost loop around a block before which the extents are known."""
+        """The outermost loop around a block before which the extents are known; each thread has buffers of its own."""
         found = None
-        for op, _ in self.structure.outward(block):
+        chain = self.structure.outward(block)
+        threads = next((k for k, (op, _) in enumerate(chain) if op in self.plan.threaded), len(chain))
+        for op, _ in chain[: threads + 1]:
             if op.name == "if":
                 continue
             if not all(self._known_before(extent, op) for extent in shape):

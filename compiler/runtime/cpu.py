@@ -20,6 +20,7 @@ from wengert.compiler.backend.emit.text import Module
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.backend.memory import plan_memory
 from wengert.compiler.backend.sites import Site
+from wengert.compiler.backend.threads import find_threaded
 from wengert.compiler.diag.errors import TypeMismatch, ValueFault
 from wengert.compiler.diag.span import Source
 from wengert.compiler.ir.core import Function, Value
@@ -138,7 +139,9 @@ class Executable:
     def _compile(self, layouts: tuple[bool, ...]) -> Image:
         lowered = self.lowered
         start = perf_counter()
-        plan: Plan = plan_memory(bufferise(lowered))
+        plan: Plan = bufferise(lowered)
+        plan.threaded = find_threaded(plan)
+        plan_memory(plan)
         start = self._lap("bufferise", start)
         module = Module(target.triple(), target.data_layout())
         emitter = HostEmitter(

@@ -21,7 +21,7 @@ import numpy as np
 from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 from wengert.compiler.backend import target
-from wengert.compiler.runtime import store
+from wengert.compiler.runtime import store, threads
 
 ARRAY, SCALAR, PYTHON = 0, 1, 2
 RAW, FROM_INT, FROM_BOOL = 0, 1, 2
@@ -151,8 +151,27 @@ done:
   ret void
 }
 
-define i32 @wg_poll() {
+; %fuel: what is left before the next look, and the context (see threads.py)
+@wg_stop = global i32 0
+define i32 @wg_poll(ptr %fuel) {
+entry:
+  %context_at = getelementptr i64, ptr %fuel, i64 1
+  %context = load i64, ptr %context_at
+  %is_worker = icmp eq i64 %context, 1
+  br i1 %is_worker, label %worker, label %ask
+worker:
+  %stop = load atomic i32, ptr @wg_stop acquire, align 4
+  ret i32 %stop
+ask:
   %r = call i32 @PyErr_CheckSignals()
+  %in_pool = icmp eq i64 %context, 2
+  %some = icmp ne i32 %r, 0
+  %tell = and i1 %in_pool, %some
+  br i1 %tell, label %halt, label %done
+halt:
+  store atomic i32 1, ptr @wg_stop release, align 4
+  br label %done
+done:
   ret i32 %r
 }
 
@@ -553,7 +572,7 @@ refuse:
 }
 """
 
-SYMBOLS = ("wg_allocate", "wg_free", "wg_free_all", "wg_release", "wg_poll")
+SYMBOLS = ("wg_allocate", "wg_free", "wg_free_all", "wg_release", "wg_poll", "wg_parallel", "wg_chunk_size")
 
 
 class Support:
@@ -563,12 +582,13 @@ class Support:
         _check_layout()
         table = _numpy_table()
         self._loaded = target.link(
-            _machine_code(f'target triple = "{target.triple()}"\n{_MEMORY}{_CALL}'),
-            [*SYMBOLS, "wg_call", "wg_handler", "wg_handler_capsule"],
+            _machine_code(f'target triple = "{target.triple()}"\n{_MEMORY}{threads.text()}{_CALL}'),
+            [*SYMBOLS, *threads.SYMBOLS[2:], "wg_call", "wg_handler", "wg_handler_capsule"],
             {"wg_array_type": id(np.ndarray), "wg_array_new": table[93] or 0, "wg_scalar_new": table[60] or 0},
         )
         self.imports = {name: self._loaded[name] for name in SYMBOLS}
         self.entry = self._loaded["wg_call"]
+        self.pool = threads.Pool({name: self._loaded[name] for name in threads.SYMBOLS})
         new_capsule = ctypes.pythonapi.PyCapsule_New
         new_capsule.restype, new_capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
         ctypes.memmove(self._loaded["wg_handler"], b"wengert", 7)

@@ -41,8 +41,8 @@ class Slots:
     def enter(self) -> Carried:
         """Before the loop: hoisted allocations, copies of what is needed again; the operands that start the loop."""
         host, plan = self.host, self.host.plan
-        for value in plan.hoisted.get(self.op, ()):
-            host.hoisted[plan.storage[value].find()] = host.allocate_pointer(value, host.scope.extents(value))
+        if self.op not in plan.threaded:
+            self.hoist()
         carried: Carried = []
         for k, (p, init) in enumerate(zip(self.params, self.inits, strict=True)):
             if p.type.is_scalar:
@@ -55,6 +55,17 @@ class Slots:
         for site, _ in self.rotations:
             carried.append(("ptr", host.allocate_pointer(site, host.scope.extents(site))))
         return carried
+
+    def hoist(self) -> None:
+        """Allocate what the trips use one after the other; on threads each chunk does so."""
+        host, plan = self.host, self.host.plan
+        for value in plan.hoisted.get(self.op, ()):
+            host.hoisted[plan.storage[value].find()] = host.allocate_pointer(value, host.scope.extents(value))
+
+    def unhoist(self) -> None:
+        host, plan = self.host, self.host.plan
+        for value in plan.hoisted.get(self.op, ()):
+            host.target.free(host, host.hoisted[plan.storage[value].find()])
 
     def _initial(self, k: int, p: Value, init: Value) -> Buffer:
         host, plan = self.host, self.host.plan
@@ -109,12 +120,12 @@ class Slots:
 
     def leave(self, operands: Sequence[str]) -> None:
         """After the loop: the results, and what was allocated for the loop is freed."""
-        host, plan = self.host, self.host.plan
+        host = self.host
         self.bind(self.op.results, operands)
         for site, _ in self.rotations:
             host.target.free(host, host.spare.pop(site))
-        for value in plan.hoisted.get(self.op, ()):
-            host.target.free(host, host.hoisted[plan.storage[value].find()])
+        if self.op not in host.plan.threaded:
+            self.unhoist()
 
 
 def copy_at_once(host: HostEmitter, copies: list[tuple[Buffer, Buffer]]) -> None:
@@ -156,10 +167,16 @@ def _for(host: HostEmitter, op: Op) -> None:
         return
     slots = Slots(host, op)
     low, high, step = (host.scope.scalar(v) for v in op.operands[:3])
-    innermost = not has_inner_loops(host, slots.body)
     carried = slots.enter()
-    host.depth += 1
     first, trips = ("0", trip_count(host, low, high, step)) if step != "1" else (low, high)
+    slots.leave(write_loop(slots, low, step, first, trips, carried))
+
+
+def write_loop(slots: Slots, low: str, step: str, first: str, trips: str, carried: Carried) -> list[str]:
+    """The loop of a `for` op over range(first, trips), its index itself where the step is 1, else the trip number."""
+    host = slots.host
+    innermost = not has_inner_loops(host, slots.body)
+    host.depth += 1
     weight = trip_weight(slots.body)
     body_block = slots.body
 
@@ -199,7 +216,7 @@ def _for(host: HostEmitter, op: Op) -> None:
         if innermost and int(trips) - int(first) >= COUNTED:  # the loop around it takes its trips for a single op
             host.target.poll(host, str((int(trips) - int(first)) * weight))
     host.depth -= 1
-    slots.leave(results)
+    return results
 
 
 def trip_count(host: HostEmitter, low: str, high: str, step: str) -> str:

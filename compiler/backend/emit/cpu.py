@@ -13,9 +13,10 @@ from itertools import product as each_index
 from wengert.compiler.backend.emit.host import COUNTERS, FUEL, Fault, HostEmitter
 from wengert.compiler.backend.emit.loops import chunked, counted_loop
 from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, load, store
-from wengert.compiler.backend.emit.outline import NestHost, outline
+from wengert.compiler.backend.emit.outline import NestHost, call_nest, outline
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
+from wengert.compiler.backend.emit.tasks import carry, corrected, run_loop, run_nest, split_axis
 from wengert.compiler.backend.emit.text import parallel_nodes, register_type
 from wengert.compiler.ir.core import Op
 
@@ -37,7 +38,10 @@ class CpuTarget:
         self._contract = contract
 
     def run_parallel(self, host: HostEmitter, op: Op) -> bool:
-        return False
+        if op not in host.plan.threaded:
+            return False
+        run_loop(host, op)
+        return True
 
     def contract(self, host: HostEmitter, op: Op) -> bool:
         return self._contract(host, op) if self._contract is not None else False
@@ -68,8 +72,7 @@ class CpuTarget:
         """Count an event and its bytes in the module's counters."""
         for k, amount in ((counter, "1"), (counter + 1, size)):
             pointer = host.text.value(f"getelementptr i64, ptr @{COUNTERS}, i64 {k}")
-            before = host.text.value(f"load i64, ptr {pointer}")
-            host.text.do(f"store i64 {host.text.value(f'add i64 {before}, {amount}')}, ptr {pointer}")
+            host.text.do(f"atomicrmw add ptr {pointer}, i64 {amount} monotonic")
 
     # -- interrupts
 
@@ -79,14 +82,14 @@ class CpuTarget:
     def poll(self, host: NestHost, work: str) -> None:
         text = host.text
         fuel = host.fuel_pointer()
-        text.module.declare("wg_poll", "declare i32 @wg_poll() cold")
+        text.module.declare("wg_poll", "declare i32 @wg_poll(ptr) cold")
         left = text.value(f"sub i64 {text.value(f'load i64, ptr {fuel}')}, {work}")
         text.do(f"store i64 {left}, ptr {fuel}")
         look, after = text.fresh("look"), text.fresh("go")
         text.branch_if(text.value(f"icmp sge i64 {left}, 0"), after, look, "!prof !0")
         text.label(look)
         text.do(f"store i64 {FUEL}, ptr {fuel}")
-        signal = text.value("call i32 @wg_poll()")
+        signal = text.value(f"call i32 @wg_poll(ptr {fuel})")
         host.leave_unless(text.value(f"icmp eq i32 {signal}, 0"), "0")
         text.branch(after)
         text.label(after)
@@ -96,7 +99,10 @@ class CpuTarget:
     def run(self, host: HostEmitter, nest: Nest) -> str | None:
         if all(is_literal(n) for n in nest.extents) and _literal_product(nest.extents) <= UNROLLED:
             return self.loops(host, nest)
-        return outline(host, nest, self.loops)
+        axis = None if host.context != "0" else split_axis(nest)
+        if axis is None:
+            return call_nest(host, outline(host, nest, self.loops))
+        return run_nest(host, nest, axis, self.loops)
 
     def loops(self, host: NestHost, nest: Nest) -> str | None:
         """The loops of a nest, written where `host` is writing."""
@@ -152,7 +158,7 @@ class CpuTarget:
         if quiet:
             counted_loop(host.text, "0", extent, [], trip, latch)
             return
-        size = max(1024, FUEL // (8 * weight))
+        size = max(1024, FUEL // (8 * weight)) & -64  # whole vectors: the scalar rest comes last
 
         def chunk(low: str, high: str, _: list[str]) -> list[str]:
             counted_loop(host.text, low, high, [], trip, latch)
@@ -257,14 +263,14 @@ class CpuTarget:
         def innermost(depth: int, extent: str, totals: list[str]) -> list[str]:
             short = is_literal(extent) and int(extent) <= BLOCK
             if short and exact:
-                return _carry(host, type_, totals, block("0", extent, identity))
+                return carry(host, type_, totals, block("0", extent, identity))
             if short:
                 return [block("0", extent, totals[0])]
             size = BLOCK if exact else 1 << 16
 
             def chunk(low: str, high: str, inner: list[str]) -> list[str]:
                 if exact:
-                    after = _carry(host, type_, inner, block(low, high, identity))
+                    after = carry(host, type_, inner, block(low, high, identity))
                 else:
                     after = [block(low, high, inner[0])]
                 if not quiet:
@@ -277,22 +283,7 @@ class CpuTarget:
         totals = level(0, [operand for _, operand in start])
         if not exact:
             return totals[0]
-        corrected = host.text.value(f"fadd {type_} {totals[0]}, {totals[1]}")
-        lost = host.text.value(f"fcmp uno {type_} {totals[1]}, {totals[1]}")  # infinities leave no error to correct
-        return host.text.value(f"select i1 {lost}, {type_} {totals[0]}, {type_} {corrected}")
-
-
-def _carry(host: NestHost, type_: str, totals: list[str], block: str) -> list[str]:
-    """Add the sum of a block to (sum, error) without losing the rounding error (Knuth's two-sum)."""
-
-    def do(instruction: str, a: str, b: str) -> str:
-        return host.text.value(f"{instruction} {type_} {a}, {b}")
-
-    total, error = totals
-    added = do("fadd", total, block)
-    part = do("fsub", added, total)
-    lost = do("fadd", do("fsub", total, do("fsub", added, part)), do("fsub", block, part))
-    return [added, do("fadd", error, lost)]
+        return corrected(host, type_, totals)
 
 
 def _with(index: list[str], axis: int, i: str, each: Each) -> None:

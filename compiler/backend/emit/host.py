@@ -68,7 +68,7 @@ class Target(Protocol):
         """Write the loops (or the launch) of a nest; returns the operand of a full reduction."""
 
     def run_parallel(self, host: HostEmitter, op: Op) -> bool:
-        """Write a `for` with independent iterations; False: it is written as a loop."""
+        """Write a `for` whose iterations may run at once; False: it is written as a loop."""
 
     def contract(self, host: HostEmitter, op: Op) -> bool:
         """Write a `dot_general` by a library; False: it is written as a nest."""
@@ -125,6 +125,9 @@ class HostScope(Scope):
 
 class HostEmitter:
     """Emits one function. Families of ops are in control.py, updates.py, reductions.py, checks.py (see `EMIT`)."""
+
+    context = "0"
+    """The operand that says on which thread this runs (runtime/threads.py); a task is told by its caller."""
 
     def __init__(self, plan: Plan, module: Module, target: Target, layouts: Sequence[bool], count: bool = False):
         self.plan, self.module, self.target, self.layouts, self.count = plan, module, target, layouts, count
@@ -283,10 +286,13 @@ class HostEmitter:
         self.text.do(f"ret i32 {self.text.value(f'select i1 {interrupted}, i32 2, i32 1')}")
 
     def fuel_pointer(self) -> str:
-        """Where it is counted how much work is left before the next look for an interrupt."""
+        """Where it is counted how much work is left before the next look for an interrupt, then who is to look."""
         if not self.fuel:
-            self.fuel = self.text.alloca("i64", "fuel")
-            self.text.entry.append(f"  store i64 {FUEL}, ptr {self.fuel}")
+            self.fuel = self.text.alloca("[2 x i64]", "fuel")
+            self.text.entry.append(f"  store [2 x i64] [i64 {FUEL}, i64 0], ptr {self.fuel}")
+            if self.context != "0":
+                second = self.text.at_entry(f"getelementptr i64, ptr {self.fuel}, i64 1")
+                self.text.entry.append(f"  store i64 {self.context}, ptr {second}")
         return self.fuel
 
     def loop_metadata(self) -> str:

@@ -11,12 +11,12 @@ The stages of a Runge-Kutta step, and a loop and its reverse, have many equal ne
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from wengert.compiler.backend.emit.host import HostEmitter
-from wengert.compiler.backend.emit.nest import Nest
+from wengert.compiler.backend.emit.nest import Nest, address_at
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.scope import Buffer, CapturingScope, Scope
 from wengert.compiler.backend.emit.text import COLD, Module, Text, parallel_nodes, register_type
@@ -56,8 +56,8 @@ class NestHost(Protocol):
 class Outlined:
     """The function that a nest becomes."""
 
-    def __init__(self, host: HostEmitter):
-        self.host, self.module = host, host.module
+    def __init__(self, host: HostEmitter, windowed: bool = False):
+        self.host, self.module, self.windowed = host, host.module, windowed
         self.text = Text(host.module, "")
         self.scope = NestScope(host.scope, self.text, host.scope.dialect)
         self.polls = False
@@ -106,29 +106,62 @@ class Outlined:
             alias = self.scope.alias.get(name, 0)
             apart = type_ == "ptr" and (alias == 1 or (alias > 1 and classes.count(alias) == 1))
             declared.append(f"{type_}{' noalias' if apart else ''} {name}")
-        return ", ".join(declared)
+        return ", ".join(declared + (["i64 %first", "i64 %last"] if self.windowed else []))
 
 
-def outline(host: HostEmitter, nest: Nest, loops: Callable[[NestHost, Nest], str | None]) -> str | None:
-    """Write the nest as a function and call it; the operand of its result if it has one."""
-    inner = Outlined(host)
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An outlined nest: its LLVM name, what it returns, the arguments it is to be called with (type, host operand), the
+    type of its result ("" for none), and whether it may be interrupted."""
+
+    name: str
+    returns: str
+    arguments: list[tuple[str, str]]
+    type: str
+    polls: bool
+
+
+def outline(host: HostEmitter, nest: Nest, loops: Callable[[NestHost, Nest], str | None], axis: int | None = None) -> Made:
+    """Write the nest as a function; with `axis`, as one of a range of that axis, given by its last two parameters."""
+    inner = Outlined(host, axis is not None)
     scope = inner.scope
     own = replace(
         nest,
         extents=tuple(scope.outer(n, "i64") for n in nest.extents),
         into=None if nest.into is None else scope.outer_buffer(nest.into),
     )
-    result = loops(inner, own)
+    result = loops(inner, own if axis is None else _window(inner, own, axis))
     type_ = register_type(nest.dtype) if result is not None and nest.dtype is not None else ""
     name, returns = inner.finish(result, type_)
-    arguments = ", ".join(f"{t} {operand}" for operand, t, _ in scope.captured)
+    return Made(name, returns, [(t, operand) for operand, t, _ in scope.captured], type_, inner.polls)
+
+
+def _window(inner: Outlined, nest: Nest, axis: int) -> Nest:
+    """The part of a nest from %first to before %last on an axis (the first of those kept, where some are reduced)."""
+    size = inner.text.value("sub nsw i64 %last, %first", "n")
+    extents = tuple(size if k == axis else n for k, n in enumerate(nest.extents))
+    into = nest.into
+    if into is not None:
+        offset = inner.scope.index.multiply("%first", inner.scope.index.product(into.extents[1:]))
+        into = replace(into, pointer=address_at(inner.scope, into, offset), extents=(size, *into.extents[1:]))
+
+    def body(scope: Scope, index: list[str]) -> str | None:
+        moved = scope.index.add(index[axis], "%first")
+        return nest.body(scope, [moved if k == axis else i for k, i in enumerate(index)])
+
+    return replace(nest, extents=extents, body=body, into=into)
+
+
+def call_nest(host: HostEmitter, made: Made, more: Sequence[tuple[str, str]] = ()) -> str | None:
+    """Call an outlined nest; the operand of its result if it has one."""
+    arguments = ", ".join(f"{t} {operand}" for t, operand in (*made.arguments, *more))
     text = host.text
-    if returns == "void":
-        text.do(f"call void @{name}({arguments})")
+    if made.returns == "void":
+        text.do(f"call void @{made.name}({arguments})")
         return None
-    called = text.value(f"call {returns} @{name}({arguments})")
-    if not inner.polls:
+    called = text.value(f"call {made.returns} @{made.name}({arguments})")
+    if not made.polls:
         return called
-    done = text.value(f"extractvalue {returns} {called}, 1") if type_ else called
+    done = text.value(f"extractvalue {made.returns} {called}, 1") if made.type else called
     host.leave_unless(done, "0")
-    return text.value(f"extractvalue {returns} {called}, 0") if type_ else None
+    return text.value(f"extractvalue {made.returns} {called}, 0") if made.type else None
