@@ -155,7 +155,7 @@ def declared_dtypes(function: Callable[..., Any]) -> dict[int, DType]:
         return {}
     found = {}
     for k, parameter in enumerate(parameters):
-        hint = hints.get(parameter.name)
+        hint = unaliased(hints.get(parameter.name))
         if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             break
         inner = typing.get_args(typing.get_args(hint)[-1]) if typing.get_origin(hint) is np.ndarray else ()
@@ -163,6 +163,16 @@ def declared_dtypes(function: Callable[..., Any]) -> dict[int, DType]:
         if dtype is not None:
             found[k] = dtype
     return found
+
+
+def unaliased(hint: Any) -> Any:
+    """What a `type` alias stands for: from NumPy 2.5 on, NDArray[np.float64] is one."""
+    origin = typing.get_origin(hint) or hint
+    while hasattr(origin, "__value__"):
+        arguments = typing.get_args(hint)
+        hint = origin.__value__[arguments] if arguments else origin.__value__
+        origin = typing.get_origin(hint) or hint
+    return hint
 
 
 def _is_concrete(scalar: Any) -> bool:
@@ -197,6 +207,7 @@ def declared_signature(function: Callable[..., Any]) -> Signature | None:
 
 def _declared(hint: Any, leaves: list[Leaf], extents: list[Extent]) -> Tree:
     """The tree of an annotation; its leaves are appended."""
+    hint = unaliased(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
         return _declared(arguments[0], leaves, extents)

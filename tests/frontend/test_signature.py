@@ -16,11 +16,18 @@ import pytest
 from jaxtyping import Float32, Float64, Int64
 
 from wengert.compiler.diag.errors import CompileError, ShapeFault, TypeMismatch, WengertError
-from wengert.compiler.frontend.signature import Leaf, Signature, declared_signature, leaf_of, signature_of
+from wengert.compiler.frontend.signature import (
+    Leaf,
+    Signature,
+    declared_dtypes,
+    declared_signature,
+    leaf_of,
+    signature_of,
+)
 from wengert.compiler.frontend.trace import trace
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.tree import flatten
-from wengert.compiler.ir.types import F64, I64, Type, parse_type
+from wengert.compiler.ir.types import F32, F64, I64, Type, parse_type
 
 
 @dataclasses.dataclass
@@ -239,3 +246,20 @@ def test_only_our_errors_escape():
     exec("def f(x):\n    return x\n", space)
     with pytest.raises(WengertError, match="source"):
         trace(space["f"], signature_of((1.0,)))
+
+
+def test_type_aliases_are_what_they_stand_for():
+    """`type NDArray[T] = np.ndarray[..., np.dtype[T]]`, as NumPy 2.5 has it."""
+    extensions = pytest.importorskip("typing_extensions")
+    scalar = typing.TypeVar("scalar")
+    array = extensions.TypeAliasType("array", np.ndarray[typing.Any, np.dtype[scalar]], type_params=(scalar,))
+    number = extensions.TypeAliasType("number", float)
+
+    def f(x, n):
+        return x * n
+
+    f.__annotations__ = {"x": array[np.float32], "n": number}
+    assert declared_dtypes(f) == {0: F32}
+    f.__annotations__ = {"x": number, "n": number}
+    signature = declared_signature(f)
+    assert signature is not None and [leaf.type.dtype.name for leaf in signature.leaves] == ["f64", "f64"]
