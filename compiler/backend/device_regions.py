@@ -91,38 +91,88 @@ def serial_kernel(outliner: Outliner, op: Op) -> list[Value]:
 
 
 def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
-    """A parallel `for`, one thread for each iteration."""
+    """A parallel `for`, one thread for each iteration; with another one directly within it, for each pair."""
     low, high, step = (outliner.values[v] for v in op.operands[:3])
     (body,) = op.regions
+    inner = _directly_within(op)
     count = _trip_count(outliner, low, high, step)
     arrays = [k for k, v in enumerate(op.results) if v.type.is_array]
     scalars = [k for k, v in enumerate(op.results) if v.type.is_scalar]
     combines = {k: _combine_of(body, k, op) for k in scalars}
     outputs = [outliner.values[op.operands[3 + k]] for k in arrays]
     outputs += [outliner.empty([count], op.results[k].type.dtype, op.results[k].hint) for k in scalars]
+    columns, bounds = None, tuple[Value, ...]()
+    if inner is not None:
+        bounds = tuple(_on_host(outliner, v) for v in inner.operands[:3])
+        columns = _trip_count(outliner, *bounds)
 
     def write(kernel: KernelBuilder) -> list[Value]:
         mapping = _captured(kernel, op)
-        far = kernel.builder.emit("multiply", kernel.iteration, kernel.capture(step))
-        mapping[body.params[0]] = kernel.builder.emit("add", kernel.capture(low), far)
+
+        def index(number: Value, start: Value, by: Value) -> Value:
+            far = kernel.builder.emit("multiply", number, kernel.capture(by))
+            return kernel.builder.emit("add", kernel.capture(start), far)
+
+        mapping[body.params[0]] = index(kernel.iteration, low, step)
         for k, out in zip(arrays, kernel.outputs, strict=False):
             mapping[body.params[1 + k]] = out
         for k in scalars:
             dtype = op.results[k].type.dtype
             mapping[body.params[1 + k]] = kernel.constant(identity(combines[k], dtype), dtype)
-        copy_ops(kernel.builder, body.ops, mapping)
-        results = [mapping.get(body.results[k], body.results[k]) for k in arrays]
+        last = body
+        if inner is None:
+            copy_ops(kernel.builder, body.ops, mapping)
+        else:
+            copy_ops(kernel.builder, body.ops[:-1], mapping)
+            (last,) = inner.regions
+            mapping[last.params[0]] = index(kernel.body.params[1], bounds[0], bounds[2])
+            mapping.update(zip(last.params[1:], kernel.outputs, strict=True))
+            copy_ops(kernel.builder, last.ops, mapping)
+        results = [mapping.get(last.results[k], last.results[k]) for k in arrays]
         for out, k in zip(kernel.outputs[len(arrays) :], scalars, strict=True):
             results.append(kernel.builder.emit("update", out, mapping[body.results[k]], kernel.iteration))
         return results
 
     shared = any(o.name in ("accumulate", "accumulate_slice") for o in body.walk())
-    made = outliner.launch("for", count, outputs, write, shared=shared, heavy=True)
+    made = outliner.launch("for", count, outputs, write, shared=shared, heavy=columns is None, columns=columns)
     values = dict(zip(arrays, made, strict=False))
     for k, partial in zip(scalars, made[len(arrays) :], strict=True):
         dtype, init = op.results[k].type.dtype, outliner.values[op.operands[3 + k]]
         values[k] = outliner.host.emit(combines[k], init, sum_all(outliner, partial, combines[k], dtype))
     return [values[k] for k in range(len(op.results))]
+
+
+def _directly_within(op: Op) -> Op | None:
+    """A parallel loop that is all a parallel loop does, but for scalars that cannot fail; its range known before."""
+    (body,) = op.regions
+    if not body.ops or any(v.type.is_scalar for v in op.results):
+        return None
+    *before, last = body.ops
+    if last.name != "for" or not last.attrs.get("parallel") or list(body.results) != list(last.results):
+        return None
+    if list(last.operands[3:]) != list(body.params[1:]):
+        return None
+    if not all(_is_plain_scalar(o) for o in before):
+        return None
+    if any(_makes_an_array(o) for o in last.regions[0].walk()):
+        return None
+    inside = {v for o in before for v in o.results if constant_of(v) is None} | set(body.params)
+    return None if inside & set(last.operands[:3]) else last
+
+
+def _is_plain_scalar(op: Op) -> bool:
+    scalars = all(v.type.is_scalar for v in (*op.operands, *op.results))
+    return scalars and not op.regions and row_of(op).kind in ("elementwise", "source")
+
+
+def _makes_an_array(op: Op) -> bool:
+    made = any(v.type.is_array for v in op.results)
+    return made and (op.name in ("broadcast", "grow") or row_of(op).kind not in ("update", "control", "view"))
+
+
+def _on_host(outliner: Outliner, v: Value) -> Value:
+    number = constant_of(v)
+    return outliner.values[v] if number is None else outliner.host.integer(int(number))
 
 
 def _trip_count(outliner: Outliner, low: Value, high: Value, step: Value) -> Value:

@@ -117,15 +117,81 @@ class NvptxDialect(Dialect):
         if not self.shared or not self.is_shared(base):
             return False
         if dtype.kind == "c":
-            part, size = part_type(dtype), dtype.bits // 16
+            part = part_type(dtype)
             for k in (0, 1):
                 half = text.value(f"extractvalue {{ {part}, {part} }} {value}, {k}")
-                where = text.value(f"getelementptr {part}, ptr {pointer}, i64 {k}")
-                text.do(f"atomicrmw fadd ptr {where}, {part} {half} monotonic, align {size}")
+                _add_together(text, part, dtype.bits // 2, text.value(f"getelementptr {part}, ptr {pointer}, i64 {k}"), half)
             return True
-        operation = "fadd" if dtype.is_float else "add"
-        text.do(f"atomicrmw {operation} ptr {pointer}, {memory_type(dtype)} {value} monotonic, align {dtype.bits // 8}")
+        _add_together(text, memory_type(dtype), dtype.bits, pointer, value)
         return True
+
+
+def _add_together(text: Text, type_: str, bits: int, pointer: str, value: str) -> None:
+    is_float = type_ in ("float", "double")
+    if bits < 32:
+        text.do(f"atomicrmw add ptr {pointer}, {type_} {value} monotonic, align {bits // 8}")
+        return
+    name = f"wg_add_{type_}"
+    text.module.declarations.setdefault(name, _addition(name, type_, bits, is_float))
+    text.do(f"call void @{name}(ptr {pointer}, {type_} {value})")
+
+
+def _addition(name: str, type_: str, bits: int, is_float: bool) -> str:
+    """An atomic addition of a whole warp: nothing where all add nothing, one by its first thread where all add to one place."""
+    shuffle, words = "llvm.nvvm.shfl.sync.down.i32", bits // 32
+    lines, total = [], "%v"
+    for step in (16, 8, 4, 2, 1):
+        n = f"%s{step}"
+        lines.append(f"{n}.b = bitcast {type_} {total} to i{bits}")
+        for w in range(words):
+            lines.append(f"{n}.x{w} = lshr i{bits} {n}.b, {32 * w}")
+            lines.append(f"{n}.w{w} = " + (f"trunc i64 {n}.x{w} to i32" if words > 1 else f"add i32 {n}.x{w}, 0"))
+            lines.append(f"{n}.r{w} = call i32 @{shuffle}(i32 -1, i32 {n}.w{w}, i32 {step}, i32 31)")
+        whole = f"{n}.r0"
+        if words > 1:
+            lines += [f"{n}.l = zext i32 {n}.r0 to i64", f"{n}.h = zext i32 {n}.r1 to i64", f"{n}.u = shl i64 {n}.h, 32",
+                      f"{n}.o = or i64 {n}.l, {n}.u"]  # fmt: skip
+            whole = f"{n}.o"
+        lines.append(f"{n}.f = bitcast i{bits} {whole} to {type_}")
+        lines.append(f"{n} = {'fadd' if is_float else 'add'} {type_} {total}, {n}.f")
+        total = n
+    add = f"atomicrmw {'fadd' if is_float else 'add'} ptr %p, {type_} {{}} monotonic, align {bits // 8}"
+    some = f"fcmp une {type_} %v, 0.0" if is_float else f"icmp ne {type_} %v, 0"
+    body = "\n  ".join(lines)
+    return f"""declare i32 @llvm.nvvm.activemask()
+declare i1 @llvm.nvvm.vote.any.sync(i32, i1)
+declare {{ i32, i1 }} @llvm.nvvm.match.all.sync.i64p(i32, i64)
+declare i32 @{shuffle}(i32, i32, i32, i32)
+declare i32 @llvm.nvvm.read.ptx.sreg.laneid()
+define internal void @{name}(ptr %p, {type_} %v) convergent alwaysinline {{
+entry:
+  %some = {some}
+  %mask = call i32 @llvm.nvvm.activemask()
+  %any = call i1 @llvm.nvvm.vote.any.sync(i32 %mask, i1 %some)
+  br i1 %any, label %look, label %done
+look:
+  %address = ptrtoint ptr %p to i64
+  %match = call {{ i32, i1 }} @llvm.nvvm.match.all.sync.i64p(i32 %mask, i64 %address)
+  %same = extractvalue {{ i32, i1 }} %match, 1
+  %full = icmp eq i32 %mask, -1
+  %together = and i1 %same, %full
+  br i1 %together, label %sum, label %alone
+sum:
+  {body}
+  %lane = call i32 @llvm.nvvm.read.ptx.sreg.laneid()
+  %first = icmp eq i32 %lane, 0
+  br i1 %first, label %add, label %done
+add:
+  %a = {add.format("%s1")}
+  br label %done
+alone:
+  br i1 %some, label %single, label %done
+single:
+  %b = {add.format("%v")}
+  br label %done
+done:
+  ret void
+}}"""
 
 
 _LLVM_DOES = {"__nv_sqrt", "__nv_fabs", "__nv_floor", "__nv_ceil", "__nv_trunc", "__nv_rint", "__nv_copysign"}

@@ -30,10 +30,10 @@ class ThreadTarget:
         self.dialect, self.has_scratch = dialect, has_scratch
         self.allocates = False
 
-    def latch(self, host: HostEmitter, weight: int | None) -> str:
+    def latch(self, host: HostEmitter, weight: int) -> str:
         """Several trips of a short innermost loop at a time: their loads are then under way together."""
-        if weight is None or weight > LONG:
-            return ""
+        if weight > LONG or getattr(self.dialect, "shared", False):
+            return ""  # LLVM does not unroll what a warp does together, and says so
         count = host.module.node(f'!{{!"llvm.loop.unroll.count", i32 {UNROLLED}}}')
         return f"!llvm.loop {host.module.node(f'!{{self, {count}}}')}"
 

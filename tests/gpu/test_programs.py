@@ -184,6 +184,31 @@ def energy(u: Vector, steps: int) -> float:
     return np.sum(v * v)
 
 
+def nested(a: Matrix) -> Matrix:
+    out = np.zeros_like(a)
+    for i in wg.prange(1, a.shape[0]):
+        scale = 2.0 * i + 1.0
+        for j in wg.prange(a.shape[1] - 1, -1, -2):
+            t, n = a[i, j], 0
+            while t < 8.0 and n < 9:
+                t, n = t * 1.5 + 1.0, n + 1
+            out[i, j] = scale * t + n
+    return out
+
+
+def nearest(c: Matrix, p: Matrix) -> float:
+    cost = 0.0
+    for i in wg.prange(p.shape[0]):
+        best = 1e300
+        for k in range(c.shape[0]):
+            s = 0.0
+            for j in range(p.shape[1]):
+                s += (p[i, j] - c[k, j]) ** 2
+            best = min(best, s)
+        cost += best
+    return cost
+
+
 def loop_loss(x: Vector) -> float:
     total = 0.0
     for i in range(x.shape[0]):
@@ -240,6 +265,11 @@ CASES = {
     "batch": (wg.batch(loss), np.stack([x, y]), np.stack([y, x])),
     "batch of gradients": (wg.batch(wg.grad(loss)), np.stack([x, y]), np.stack([y, x])),
     "batched loop": (wg.batch(loop_loss), np.stack([x, y, x])),
+    "nested parallel loops": (nested, a),
+    "nested parallel loops without columns": (nested, np.zeros((3, 0))),
+    "gradient that adds to few elements": (wg.grad(nearest), rng.normal(size=(3, 2)), rng.normal(size=(100, 2))),
+    "many small sums": (lambda t: np.sum(t, axis=1), rng.normal(size=(700, 9))),
+    "a long sum": (lambda t: (np.sum(t), np.max(t), np.min(t)), rng.normal(size=5000)),
     "empty": (fused, np.zeros(0), np.zeros(0), 1.0),
     "sum of nothing": (parallel_sum, np.zeros(0)),
 }
@@ -269,7 +299,7 @@ def test_offloaded_is_what_the_interpreter_says(name, device):
 @pytest.mark.skipif(not nvptx.assembler_targets(), reason="ptxas is not on this machine")
 @pytest.mark.skipif(find_libdevice() is None, reason="libdevice.10.bc is not on this machine")
 @pytest.mark.parametrize("name", CASES)
-def test_its_kernels_assemble(name):
+def test_its_kernels_assemble(name, capfd):
     function, *arguments = CASES[name]
     offloaded = wg.offload(function, "cuda-sim")
     offloaded.lower(*arguments)
@@ -277,6 +307,7 @@ def test_its_kernels_assemble(name):
     known = [sm for sm in (75, 80, 90, 100) if sm in nvptx.assembler_targets()]
     for sm in known if name in ("functions", "integers", "private arrays") else known[-2:-1]:
         assert nvptx.assemble(ptx_of(program, sm), sm)
+    assert "warning" not in capfd.readouterr().err
 
 
 # -- residency: what moves, and why

@@ -191,9 +191,13 @@ def write_loop(slots: Slots, low: str, step: str, first: str, trips: str, carrie
         return following
 
     short = is_literal(first) and is_literal(trips) and int(trips) - int(first) <= CHUNK
-    plain = host.target.latch(host, weight if innermost else None)
-    if plain is not None:
-        results = counted_loop(host.text, first, trips, carried, body, plain)
+    if host.target.latch is not None:
+        exits, latch = len(host.fail_code.incoming), host.target.latch
+
+        def metadata() -> str:
+            return latch(host, weight) if innermost and len(host.fail_code.incoming) == exits else ""
+
+        results = counted_loop(host.text, first, trips, carried, body, metadata)
     elif innermost and not short:
         types = [type_ for type_, _ in carried]
 

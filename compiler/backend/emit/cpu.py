@@ -32,6 +32,7 @@ class CpuTarget:
     """See `host.Target`."""
 
     splits_loops = True
+    latch = None
 
     def __init__(self, dialect: Dialect, contract: Callable[[HostEmitter, Op], bool] | None = None):
         self.dialect = dialect
@@ -75,9 +76,6 @@ class CpuTarget:
             host.text.do(f"atomicrmw add ptr {pointer}, i64 {amount} monotonic")
 
     # -- interrupts
-
-    def latch(self, host: HostEmitter, weight: int | None) -> str | None:
-        return None
 
     def poll(self, host: NestHost, work: str) -> None:
         text = host.text

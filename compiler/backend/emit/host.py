@@ -64,6 +64,11 @@ class Target(Protocol):
     splits_loops: bool
     """Whether innermost loops are written twice, to be free of bounds checks for most trips (ranges.py)."""
 
+    @property
+    def latch(self) -> Callable[[HostEmitter, int], str] | None:
+        """Metadata of the branch back of an innermost loop without exits, by the weight of a trip; None where loops are
+        written so that they can be interrupted and split."""
+
     def run(self, host: HostEmitter, nest: Nest) -> str | None:
         """Write the loops (or the launch) of a nest; returns the operand of a full reduction."""
 
@@ -80,10 +85,6 @@ class Target(Protocol):
 
     def copy(self, host: HostEmitter, source: Buffer, target: Buffer) -> None:
         """Copy between row-major buffers of the same extents."""
-
-    def latch(self, host: HostEmitter, weight: int | None) -> str | None:
-        """Metadata of a loop's branch back; weight: of a trip of an innermost loop. None: loops are written so that they
-        can be interrupted and split."""
 
     def poll(self, host: HostEmitter, work: str) -> None:
         """Look for an interrupt after `work` simple operations."""

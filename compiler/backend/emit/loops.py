@@ -11,11 +11,16 @@ Carried = list[tuple[str, str]]
 
 
 def counted_loop(
-    text: Text, low: str, high: str, carried: Carried, body: Callable[[str, list[str]], list[str]], latch: str = ""
+    text: Text,
+    low: str,
+    high: str,
+    carried: Carried,
+    body: Callable[[str, list[str]], list[str]],
+    latch: str | Callable[[], str] = "",
 ) -> list[str]:
     """`for i in range(low, high)`; `body` gets i and the carried operands and returns the next ones.
 
-    latch: metadata of the branch back. Returns the carried operands after the loop.
+    latch: metadata of the branch back, or what tells it once the body is written. Returns the carried operands after the loop.
     """
 
     def trip(i: str, inner: list[str]) -> tuple[str, list[str]]:
@@ -49,7 +54,7 @@ def _loop(
     high: str,
     carried: Carried,
     trip: Callable[[str, list[str]], tuple[str, list[str]]],
-    latch: str,
+    latch: str | Callable[[], str],
 ) -> list[str]:
     """`trip` gets the index and the carried operands and returns the next of both."""
     head, inside, done = (text.fresh(n) for n in (*names, "done"))
@@ -67,6 +72,6 @@ def _loop(
     index.add(following_index, text.block)
     for phi, operand in zip(phis, following, strict=True):
         phi.add(operand, text.block)
-    text.branch(head, latch)
+    text.branch(head, latch if isinstance(latch, str) else latch())
     text.label(done)
     return [phi.name for phi in phis]
