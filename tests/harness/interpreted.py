@@ -1,7 +1,8 @@
 """A program's IR, interpreted, against Python; its derivatives against differences and against each other.
 
 The interpreted IR must return what NumPy returns and write what it writes, optimised or not; jvp must agree with
-differences (where these agree with themselves: not at a kink), vjp with jvp, forward over reverse with reverse over reverse.
+differences (where these agree with themselves: not at a kink), vjp with jvp, forward over reverse with reverse over reverse, and
+several directions at once with each of them.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import numpy as np
 
 from tests.harness.derivatives import differences, direction, floating, inner
 from tests.harness.programs import arguments_for, compile_source
-from wengert.compiler.diag.errors import CompileError
+from wengert.compiler.diag.errors import CompileError, UnsupportedError
 from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.frontend.trace import trace
 from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.ir.verify import verify
-from wengert.compiler.passes.autodiff import forward, reverse
+from wengert.compiler.passes.autodiff import forward, reverse, vector_forward
+from wengert.compiler.passes.autodiff.dependence import dependence
+from wengert.compiler.passes.batching import batch
 from wengert.compiler.passes.pipeline import optimise
 
 
@@ -85,7 +88,52 @@ def check_derivatives(f: Function, seed: int) -> None:
         left, right = inner(cotangents, ahead[count:]), inner(back[count:], tangents)
         if not abs(left - right) <= 1e-9 * max(1.0, abs(left)):
             raise Wrong(f"{stage} and forward disagree: {right} and {left}")
+    many_directions(f, jvp, vjp, arguments, tangents, cotangents, rng)
     second_order(optimise(vjp), [*arguments, *cotangents], rng)
+
+
+def many_directions(
+    f: Function,
+    jvp: Function,
+    vjp: Function,
+    arguments: Sequence[Any],
+    tangents: Sequence[Any],
+    cotangents: Sequence[Any],
+    rng: np.random.Generator,
+) -> None:
+    """Two directions in one sweep, and two lanes that share the rest, against one at a time; what varies is in the sets."""
+    mask, count = floating(f), len(f.results)
+    others = [direction(rng, t) for t in tangents]
+    single = [interpret(jvp, [*arguments, *t])[count:] for t in (tangents, others)]
+    both = interpret(verify(vector_forward(f, [mask, mask]), "vector forward"), [*arguments, *tangents, *others])
+    compare("two directions in one sweep", both[count:], [*single[0], *single[1]], 1e-12)
+    everywhere = [np.full(np.shape(t), 1 << k) for k, t in enumerate(tangents)]
+    sets = interpret(verify(dependence(f, mask), "dependence"), [*arguments, *everywhere])[count:]
+    for k, (found, tangent) in enumerate(zip(sets, single[0], strict=True)):
+        if np.any((np.asarray(tangent) != 0) & (np.asarray(found) == 0)):
+            raise Wrong(f"dependence: result {k} varies where its set is empty: {tangent} and {found}")
+    for what, g, seeds, one in (
+        ("lanes of jvp", jvp, (tangents, others), single),
+        ("lanes of vjp", vjp, *_cotangents(vjp, arguments, cotangents, count, rng)),
+    ):
+        axes = [*[None] * len(arguments), *[0] * len(seeds[0])]
+        if not seeds[0]:
+            continue
+        try:
+            lanes = verify(batch(g, axes, [0] * len(g.results), shared=True), what)
+        except UnsupportedError:  # shapes that depend on data
+            continue
+        found = interpret(optimise(lanes), [*arguments, *(np.stack(pair) for pair in zip(*seeds, strict=True))])
+        compare(what, found[count:], [np.stack(pair) for pair in zip(*one, strict=True)], 1e-9)
+
+
+def _cotangents(
+    vjp: Function, arguments: Sequence[Any], cotangents: Sequence[Any], count: int, rng: np.random.Generator
+) -> Any:
+    """Two sets of cotangents, and what the vjp makes of each besides the function's own `count` results."""
+    seeds = (cotangents, [direction(rng, c) for c in cotangents])
+    results = [interpret(vjp, [*arguments, *c]) for c in seeds]
+    return seeds, [r[count:] for r in results]
 
 
 def second_order(vjp: Function, seeds: Sequence[Any], rng: np.random.Generator) -> None:
