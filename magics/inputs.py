@@ -71,8 +71,8 @@ def watch(compiled: Compiled) -> LastCall:
     return compiled.on_call
 
 
-def last_arguments(chain: Sequence[Made], compiled: Compiled) -> tuple[Any, ...] | None:
-    """The last arguments that `compiled`, one of a stack, was called with, or one that is called like it."""
+def called_like(chain: Sequence[Made], compiled: Compiled) -> list[Compiled]:
+    """Those of a stack that take the same arguments as `compiled`, itself among them."""
     group: list[Compiled] = []
     for made in chain:
         if not made.compiled.takes_the_same:
@@ -80,7 +80,12 @@ def last_arguments(chain: Sequence[Made], compiled: Compiled) -> tuple[Any, ...]
                 break
             group = []
         group.append(made.compiled)
-    calls = [c.on_call for c in group if isinstance(c.on_call, LastCall)]
+    return group
+
+
+def last_arguments(chain: Sequence[Made], compiled: Compiled) -> tuple[Any, ...] | None:
+    """The last arguments that `compiled`, one of a stack, was called with, or one that is called like it."""
+    calls = [c.on_call for c in called_like(chain, compiled) if isinstance(c.on_call, LastCall)]
     for call in sorted(calls, key=lambda call: -call.number):
         if call.arguments is not None:
             return call.arguments

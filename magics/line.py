@@ -1,4 +1,4 @@
-"""`%wengert devices | ir | graph | transfers | bench | settings | check | compare | tour`."""
+"""`%wengert devices | ir | graph | transfers | bench | lab | settings | check | compare | tour`."""
 
 from __future__ import annotations
 
@@ -124,6 +124,12 @@ def _check(session: Session, rest: str) -> None:
     print(check(function, *arguments).text())
 
 
+def _lab(session: Session, rest: str) -> None:
+    if rest:
+        raise UsageError("%wengert lab takes no arguments")
+    panel.show_lab(session)
+
+
 def _compare(session: Session, rest: str) -> None:
     function, arguments = evaluate_call(session, rest)
     session.show(compare(function, *arguments))
@@ -141,6 +147,7 @@ COMMANDS: dict[str, Callable[[Session, str], None]] = {
     "graph": _graph,
     "transfers": _transfers,
     "bench": _bench,
+    "lab": _lab,
     "settings": _settings,
     "check": _check,
     "compare": _compare,

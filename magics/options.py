@@ -20,6 +20,7 @@ LINE_HELP = """\
 %wengert graph f                             the derivative graph
 %wengert transfers                           every byte that moved between host and devices, with its reason
 %wengert bench f(x) [--devices cpu,cuda:0]   steady-state timings, side by side
+%wengert lab                                 the panel of the last function beside the notebook, from now on
 %wengert settings [view on|off]              whether %%autodiff, %%batch and %%offload show their panel
 %wengert check f(x)                          the derivative check and pitfall report
 %wengert compare f(x)                        on CPU and device: the largest difference in ULPs

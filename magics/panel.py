@@ -3,28 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from wengert.compiler.api import Compiled, Lowered
 from wengert.magics import tabs
+from wengert.magics.bound import Bound
 from wengert.magics.layers import Made
 from wengert.magics.session import Session
 
 
 def show_panel(session: Session, made: Sequence[Sequence[Made]]) -> None:
     """Show what a cell made; where no widgets can be shown, the status line as text."""
+    session.made = made
     status = status_line(made)
     if not session.has_views:
         print(status)
         return
     try:
-        from wengert.widgets import Panel  # needs anywidget, and the bundled front end: a terminal has neither
-
-        panel = Panel(status, tabs.tabs(made[-1]), tone="warning" if any(m.notice for c in made for m in c) else "ok")
+        panel = make_panel(session, made)
     except (ImportError, RuntimeError) as error:
         print(f"{status}\nno view: {error}")
         return
+    if session.lab is not None and session.lab.is_open:
+        session.lab.show(panel)
+        return
     session.own(panel)
     session.show(panel)
+
+
+def make_panel(session: Session, made: Sequence[Sequence[Made]]) -> Any:
+    """The panel of what a cell made. Raises ImportError or RuntimeError where no widgets can be shown."""
+    from wengert.widgets import Panel  # needs anywidget, and the bundled front end: a terminal has neither
+
+    tone: Any = "warning" if any(m.notice for chain in made for m in chain) else "ok"
+    panel = Panel(status_line(made), tabs.tabs(made[-1]), tone=tone)
+    session.follow(Bound(panel, made))
+    return panel
+
+
+def show_lab(session: Session) -> None:
+    """Open the place beside the notebook, with what was made last; panels go there from now on."""
+    try:
+        from wengert.widgets import Lab
+
+        if not session.has_views:
+            raise RuntimeError("a terminal shows no widgets")
+        lab = Lab()
+    except (ImportError, RuntimeError) as error:
+        print(f"no view: {error}")
+        return
+    if session.lab is not None:
+        session.lab.close()
+    session.lab = lab
+    if session.made is not None:
+        lab.show(make_panel(session, session.made))
+    session.own(lab)
+    session.show(lab)
 
 
 def status_line(made: Sequence[Sequence[Made]]) -> str:

@@ -144,6 +144,9 @@ def placement_model(compiled: Compiled) -> models.PlacementModel:
     if found is None:
         return models.PlacementModel(compiled.__name__, known, transfers=_transfers(transfers()), where=where(compiled))
     place = found()
+    listed = {d.id for d in known}
+    gone = dict.fromkeys(x.device for x in (*place.arrays, *place.kernels) if x.device not in listed)
+    known += tuple(models.Device(d, d, "cuda", available=False, reason="it is not there any more") for d in gone)
     return models.PlacementModel(
         compiled.__name__,
         known,

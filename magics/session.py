@@ -26,12 +26,18 @@ class CellNames(dict[str, str]):
 
 @dataclass
 class Session:
-    """One shell's session. view: whether cell magics show their panel. calls: the last calls of what cells made."""
+    """One shell's session. view: whether cell magics show their panel. calls: the last calls of what cells made.
+
+    made: what the last cell made; lab: the place beside the notebook, where there is one.
+    """
 
     shell: Any
     view: bool = True
     names: CellNames = field(init=False)
     calls: WeakSet[Any] = field(init=False, default_factory=WeakSet)
+    made: Any = None
+    lab: Any = None
+    _panels: list[Any] = field(init=False, default_factory=list)
     _shown: dict[str, list[Any]] = field(init=False, default_factory=dict)
     _running: str = field(init=False, default="")
 
@@ -56,9 +62,16 @@ class Session:
             widget.close()
 
     def settle(self, *_: Any) -> None:
-        """After each cell: let go of the arguments of its calls."""
+        """After each cell: let go of the arguments of its calls; panels say what became of their functions."""
         for call in list(self.calls):
             call.settle()
+        self._panels = [p for p in self._panels if p.panel.comm is not None]
+        for bound in self._panels:
+            bound.look(self.user)
+
+    def follow(self, bound: Any) -> None:
+        """Keep a panel's status line true from now on."""
+        self._panels.append(bound)
 
     def own(self, widget: Any) -> None:
         """Close `widget` when the cell that shows it runs again: its output is gone then."""

@@ -22,8 +22,9 @@ from wengert.compiler.api import (
 )
 from wengert.magics import paths, present, present_tabs
 from wengert.magics.explore import Explorer
-from wengert.magics.inputs import last_arguments
+from wengert.magics.inputs import called_like, last_arguments
 from wengert.magics.layers import Made
+from wengert.magics.sweep import Sweeper
 
 if TYPE_CHECKING:
     from wengert.widgets import (
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         GraphValues,
         MemoryModel,
         PlacementModel,
-        TimingModel,
         TransfersModel,
     )
     from wengert.widgets.base import View
@@ -55,7 +55,7 @@ def tabs(chain: Chain) -> dict[str, Callable[[], Any]]:
         "Stages": lambda: stages(shown(chain)),
         "Placement": lambda: placement(chain),
         "Transfers": lambda: transfer_view(chain),
-        "Timings": lambda: timings(shown(chain)),
+        "Timings": lambda: timings(chain),
         "Memory": lambda: memory(chain),
         "Explore": lambda: explore(chain),
         "Findings": lambda: findings(chain),
@@ -119,8 +119,19 @@ def placement(chain: Chain) -> PlacementModel:
     return present.placement_model(chain[-1].compiled)
 
 
-def timings(compiled: Compiled) -> TimingModel:
-    return present.stages_model(lowered(compiled))
+def timings(chain: Chain) -> View:
+    from wengert.widgets import TimingView
+
+    compiled = shown(chain)
+    model = present.stages_model(lowered(compiled))
+    given = last_arguments(chain, compiled)
+    if given is None:
+        return TimingView(model)
+    functions = called_like(chain, compiled)
+    names = list(inspect.signature(compiled).parameters)
+    python = chain[0].compiled.__wrapped__ if functions[0] is chain[0].compiled else None
+    sweeper = Sweeper(model, functions, given, names, python if inspect.isfunction(python) else None)
+    return TimingView(sweeper.model, sweeper.answer)
 
 
 def stages(compiled: Compiled) -> View:

@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from .fallback import png as png
     from .fallback import text as text
     from .graph_view import GraphView as GraphView
+    from .lab import Lab as Lab
     from .panel import Panel as Panel
+    from .timing_view import TimingView as TimingView
     from .views import PlacementView as PlacementView
     from .views import PlotView as PlotView
-    from .views import TimingView as TimingView
     from .views import view as view
 
 _LAZY = {
     "png": ".fallback",
     "text": ".fallback",
+    "Lab": ".lab",
     "Panel": ".panel",
     "ExploreView": ".answers",
     "FindingsView": ".answers",
@@ -42,7 +44,7 @@ _LAZY = {
     "GraphView": ".graph_view",
     "PlacementView": ".views",
     "PlotView": ".views",
-    "TimingView": ".views",
+    "TimingView": ".timing_view",
     "view": ".views",
 }
 

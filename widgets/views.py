@@ -12,6 +12,7 @@ from . import answers, models
 from .base import View
 from .graph_view import GraphView
 from .models import Control, GraphModel, Model, PlacementModel, PlotModel, TimingModel
+from .timing_view import TimingView
 
 
 class PlacementView(View):
@@ -27,17 +28,6 @@ class PlacementView(View):
     sort = traitlets.Unicode("order:ascending").tag(sync=True)
 
     def __init__(self, model: PlacementModel) -> None:
-        super().__init__(model)
-
-
-class TimingView(View):
-    """The timings of a `TimingModel`; `scale` is "auto", "linear" or "log"."""
-
-    kind = "timing"
-
-    scale = traitlets.Enum(["auto", "linear", "log"], "auto").tag(sync=True)
-
-    def __init__(self, model: TimingModel) -> None:
         super().__init__(model)
 
 

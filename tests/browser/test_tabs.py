@@ -113,3 +113,20 @@ def test_memory_and_explore(panel, page, picture):
     explore.get_by_role("button", name="a and b").click()
     expect(explore.locator("canvas")).to_be_visible(timeout=PATIENCE)
     picture(explore, "explore_map")
+
+
+def test_timings_over_sizes(panel, page, picture):
+    timing = open_tab(panel, "Timings", "timing")
+    timing.get_by_label("what to vary").select_option("n")
+    timing.get_by_role("button", name="Measure").click()
+    expect(timing.get_by_role("button", name="Stop")).to_be_visible(timeout=PATIENCE)
+    expect(timing.locator(".wgt-sweep-curve")).to_have_count(3, timeout=PATIENCE)  # Python, compiled, gradient
+    expect(timing.get_by_role("button", name="Measure")).to_be_visible(timeout=2 * PATIENCE)
+    expect(timing.locator(".wgt-sweep-curve circle")).to_have_count(15)
+    expect(timing.locator(".wgt-said").first).to_contain_text("misfit · cpu")
+    picture(timing, "timings")
+    with page.expect_download() as waiting:
+        timing.get_by_role("button", name="Save").click()
+    timing.get_by_label("recorded run").set_input_files(waiting.value.path())
+    expect(timing.locator(".wgt-sweep-curve")).to_have_count(6, timeout=PATIENCE)
+    picture(timing, "timings_recorded")

@@ -66,13 +66,29 @@ def test_tabs_are_built_when_opened(kernel):
 
 
 def test_a_cell_that_runs_again_leaves_nothing_behind(kernel):
-    kernel.run("%%autodiff\ndef again(x: float) -> float:\n    return x * x")
-    count = "from ipywidgets.widgets.widget import _instances; print(len(_instances))"
-    before = kernel.run(count).printed
-    for _ in range(3):
-        kernel.run("%%autodiff\ndef again(x: float) -> float:\n    return x * x")
-        kernel.run("wg.benchmark(again, 1.0, devices=['cpu'], seconds=0.01)")
-    assert int(kernel.run(count).printed) <= int(before) + 2  # the timings and their layout are new
+    cell = "%%autodiff\ndef again(x: float) -> float:\n    return x * x"
+    count = "from ipywidgets.widgets.widget import _instances; import psutil, gc; gc.collect(); "
+    count += "kept = sum(type(o).__name__ in ('Grad', 'Jit', 'Panel', 'Lowered') for o in gc.get_objects()); "
+    count += "print(len(_instances), kept, psutil.Process().memory_info().rss)"
+    for _ in range(20):
+        kernel.run(cell)
+    *before, resident = map(int, kernel.run(count).printed.split())
+    for _ in range(100):
+        kernel.run(cell)
+    *after, grown = map(int, kernel.run(count).printed.split())
+    assert after == before
+    assert grown - resident < 30e6  # IPython's history and bounded caches of sources
+    kernel.run("wg.benchmark(again, 1.0, devices=['cpu'], seconds=0.01)")
+    assert int(kernel.run(count).printed.split()[0]) <= before[0] + 2  # the timings and their layout are new
+
+
+def test_a_panel_says_what_became_of_its_functions(kernel):
+    status = "from ipywidgets.widgets.widget import _instances; "
+    status += "print([w for w in _instances.values() if type(w).__name__ == 'Panel'][-1].status)"
+    kernel.run("%%autodiff\ndef gone(x: float) -> float:\n    return x * x")
+    assert "deleted" not in kernel.run(status).printed
+    kernel.run("del gone, grad_gone")
+    assert kernel.run(status).printed.rstrip().endswith("gone, grad_gone were deleted since")
 
 
 @pytest.mark.parametrize(

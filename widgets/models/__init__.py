@@ -14,7 +14,7 @@ from .memory import KeptValue, MemoryModel
 from .placement import ArrayPlace, Device, KernelPlace, PlacementModel, Transfer
 from .plot import Control, PlotModel, Series
 from .stages import Stage, StagesModel, StageText
-from .timing import CompileStage, TimingModel, TimingRow, Unavailable
+from .timing import CompileStage, Sweep, TimingModel, TimingRow, Unavailable
 from .transfers import Event, TransfersModel
 
 Model: TypeAlias = (
@@ -54,6 +54,7 @@ __all__ = [
     "Stage",
     "StageText",
     "StagesModel",
+    "Sweep",
     "TimingModel",
     "TimingRow",
     "Transfer",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ class TimingRow:
     """Steady-state time of one call, in seconds: median and quartiles.
 
     `compute_median` and `transfer_median` split it where both were measured; `size` is what the caller
-    varied (elements, usually), None where nothing was.
+    varied (elements, usually), None where nothing was. `run` names the recorded run it comes from, "" for this one.
     """
 
     device: str
@@ -26,6 +27,12 @@ class TimingRow:
     compute_median: float | None = None
     transfer_median: float | None = None
     note: str = ""
+    run: str = ""
+
+    @property
+    def series(self) -> str:
+        """What it is drawn as: the function, its device, and the run."""
+        return " · ".join(filter(None, [self.label, self.device, self.run]))
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,23 @@ class CompileStage:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """What can be varied to measure over sizes, what is, and how many of its sizes are `done`; `failed` says what went
+    wrong at which size."""
+
+    options: tuple[str, ...]
+    chosen: str = ""
+    sizes: tuple[int, ...] = ()
+    done: int = 0
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TimingModel:
-    """What the timing view shows. Speed-ups are relative to the first row of the same size."""
+    """What the timing view shows. Speed-ups are relative to the first row of the same size and run.
+
+    `curves` are the medians over sizes, drawn on log axes; `sweep` says what can be measured so.
+    """
 
     kind: ClassVar[str] = "timing"
 
@@ -58,9 +80,11 @@ class TimingModel:
     machine: str = ""
     date: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    curves: tuple[TimingRow, ...] = ()
+    sweep: Sweep | None = None
 
     def __post_init__(self) -> None:
-        for name in ("rows", "unavailable", "stages"):
+        for name in ("rows", "unavailable", "stages", "curves"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "versions", dict(self.versions))
 
@@ -85,4 +109,46 @@ class TimingModel:
             **asdict(self),
             "rows": [{**asdict(row), "comparison": self.comparison(row)} for row in self.rows],
             "compile_milliseconds": self.compile_milliseconds,
+            "curves": [{**asdict(row), "series": row.series} for row in self.curves],
+            "sentences": break_evens(self.curves),
         }
+
+
+def break_evens(curves: Sequence[TimingRow]) -> list[str]:
+    """In words, from which size on each series is faster than the first one of its run; of a recorded run beside this
+    one, how it compares with it."""
+    series: dict[str, dict[int, TimingRow]] = {}
+    for row in curves:
+        if row.size is not None and row.median > 0:
+            series.setdefault(row.series, {})[row.size] = row
+    said = []
+    for name, points in series.items():
+        run = next(iter(points.values())).run
+        base_name, base = next((k, v) for k, v in series.items() if next(iter(v.values())).run == run)
+        here = name.removesuffix(f" · {run}")
+        if run and here in series:
+            if common := sorted(points.keys() & series[here].keys()):
+                ratio = format_ratio(series[here][common[-1]].median / points[common[-1]].median)
+                said.append(f"{here}: on {run} {ratio} at {common[-1]:,}.")
+            continue
+        sizes = sorted(points.keys() & base.keys())
+        if base_name == name or len(sizes) < 2:
+            continue
+        gains = [math.log(base[n].median / points[n].median) for n in sizes]
+        last = format_ratio(math.exp(gains[-1]))
+        crossing = _crossing(sizes, gains)
+        if crossing is not None:
+            said.append(f"{name} overtakes {base_name} near {crossing:,.0f}; at {sizes[-1]:,} it is {last}.")
+        else:
+            said.append(f"{name}: {last} than {base_name} at {sizes[-1]:,}, {format_ratio(math.exp(gains[0]))} at {sizes[0]:,}.")
+    return said
+
+
+def _crossing(sizes: Sequence[int], gains: Sequence[float]) -> float | None:
+    """The last size at which a gain (a logarithm) turns positive, between two sizes by the logarithms of both."""
+    for k in range(len(sizes) - 1, 0, -1):
+        before, after = gains[k - 1], gains[k]
+        if before < 0 <= after and sizes[k - 1] > 0:
+            share = before / (before - after)
+            return math.exp(math.log(sizes[k - 1]) * (1 - share) + math.log(sizes[k]) * share)
+    return None

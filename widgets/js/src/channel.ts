@@ -1,5 +1,6 @@
 // Questions to the kernel: one at a time, always the latest; and what to say when none answers.
 import { html } from "./dom";
+import { hasKernel } from "./kernel";
 import type { WidgetModel } from "./types";
 
 export type Question = Record<string, unknown>;
@@ -22,8 +23,12 @@ export function channel(model: WidgetModel, hear: (hearing: Hearing) => void): C
   const send = (question: Question): void => {
     serial += 1;
     waiting = true;
-    hear({ state: "waiting", words: "working…" });
     clearTimeout(timer);
+    if (!hasKernel(model)) {
+      waiting = false;
+      return hear({ state: "silent", words: NO_KERNEL });
+    }
+    hear({ state: "waiting", words: "working…" });
     timer = window.setTimeout(() => {
       waiting = false;
       hear({ state: "silent", words: NO_KERNEL });

@@ -5,6 +5,8 @@ import tabs from "./tabs.css";
 import { renderExplore } from "./explore";
 import { renderFindings } from "./findings";
 import { renderGraph } from "./graph";
+import { careful } from "./kernel";
+import { renderLab } from "./lab";
 import { renderMemory } from "./memory";
 import { renderPanel } from "./panel";
 import { renderPlacement } from "./placement";
@@ -22,6 +24,7 @@ const VIEWS: Record<string, (context: RenderContext) => Cleanup> = {
   explore: renderExplore,
   findings: renderFindings,
   graph: renderGraph,
+  lab: (context) => renderLab(context, render),
   memory: renderMemory,
   panel: (context) => renderPanel(context, render),
   placement: renderPlacement,
@@ -34,7 +37,7 @@ const VIEWS: Record<string, (context: RenderContext) => Cleanup> = {
 function render(kind: string, context: RenderContext): Cleanup {
   const make = VIEWS[kind];
   if (!make) throw new Error(`wengert: no view of kind "${kind}"`);
-  return make(context);
+  return make({ ...context, model: careful(context.model) });
 }
 
 function initialize({ model }: { model: WidgetModel }): void {

@@ -1,5 +1,6 @@
 // One compact panel: a status line and tabs; Python builds a tab's view when the tab is first opened.
 import { html, uniqueId } from "./dom";
+import { hasKernel } from "./kernel";
 import type { Cleanup, RenderContext, WidgetModel } from "./types";
 
 interface Tab {
@@ -92,7 +93,7 @@ export function renderPanel({ model, el }: RenderContext, render: Render): Clean
     const timer = window.setTimeout(() => {
       timers.delete(timer);
       if (drawn[index]?.startsWith("closed")) hint.textContent = "The kernel builds this view: if none is running, run the cell again.";
-    }, PATIENCE);
+    }, hasKernel(model) ? PATIENCE : 0);
     timers.add(timer);
   }
 

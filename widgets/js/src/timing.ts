@@ -2,6 +2,7 @@
 import { scaleLinear, scaleLog } from "d3-scale";
 import { html, svg, uniqueId } from "./dom";
 import { formatCount, formatMilliseconds, formatSeconds, plural } from "./format";
+import { sweepSection } from "./timing_sweep";
 import type { Cleanup, RenderContext, StageData, TimingData, TimingRowData } from "./types";
 
 type ScaleKind = "linear" | "log";
@@ -11,7 +12,10 @@ const LOG_ABOVE = 60; // a bar shorter than 1/60 of the longest says nothing on 
 type Scale = (seconds: number) => number;
 
 export function renderTiming({ model, el }: RenderContext): Cleanup {
-  const root = html("div", { class: "wgt wgt-timing", "data-view": "timing" });
+  const measured = html("div");
+  const rest = html("div");
+  const sweep = sweepSection(model);
+  const root = html("div", { class: "wgt wgt-timing", "data-view": "timing" }, measured, sweep.element, rest);
   el.append(root);
   const load = (): void => {
     const data = model.get<TimingData>("data");
@@ -21,16 +25,20 @@ export function renderTiming({ model, el }: RenderContext): Cleanup {
       model.set("scale", scale);
       model.save_changes();
     };
-    root.replaceChildren(
-      ...(data.rows.length + data.unavailable.length > 0 ? [toolbar(data, kind, choose), timings(data, kind)] : [html("p", { class: "wgt-muted" }, "No timings were taken.")]),
-      ...(data.stages.length > 0 ? [stages(data)] : []),
-      provenance(data),
+    const timed = data.rows.length + data.unavailable.length > 0 && data.rows.length > 0;
+    const nothing = data.curves.length === 0 && !model.get<boolean>("asks");
+    measured.replaceChildren(
+      ...(timed || (data.unavailable.length > 0 && nothing) ? [toolbar(data, kind, choose), timings(data, kind)] : nothing ? [html("p", { class: "wgt-muted" }, "No timings were taken.")] : []),
+      ...(!timed && !nothing ? data.unavailable.map(({ device, reason }) => html("p", { class: "wgt-muted" }, `${device} cannot be measured: ${reason}`)) : []),
     );
+    sweep.load(data);
+    rest.replaceChildren(...(data.stages.length > 0 ? [stages(data)] : []), provenance(data));
   };
   model.on("change:data", load);
   model.on("change:scale", load);
   load();
   return () => {
+    sweep.close();
     model.off("change:data", load);
     model.off("change:scale", load);
   };

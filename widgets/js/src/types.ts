@@ -138,6 +138,20 @@ export interface TimingData {
   date: string;
   versions: Record<string, string>;
   compile_milliseconds: number;
+  curves: CurvePoint[];
+  sweep: SweepData | null;
+  sentences: string[];
+}
+export interface CurvePoint extends TimingRowData {
+  series: string;
+  run: string;
+}
+export interface SweepData {
+  options: string[];
+  chosen: string;
+  sizes: number[];
+  done: number;
+  failed: string[];
 }
 
 export interface SeriesData {

@@ -1,0 +1,89 @@
+"""Timings over sizes: which sizes, at which arguments, break-even points, and recorded runs beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.magics.sweep import ARRAYS, Sweeper, recorded
+from wengert.widgets.models import TimingModel, TimingRow
+from wengert.widgets.models.timing import break_evens
+
+RESULTS = Path(__file__).parents[2] / "benchmarks/results"
+
+
+def f(u: np.ndarray, n: int) -> float:
+    s = 0.0
+    for k in range(n):
+        s += u[k % len(u)]
+    return s
+
+
+def sweeper() -> Sweeper:
+    compiled = wg.jit(f)
+    return Sweeper(TimingModel("f"), [compiled, wg.grad(compiled)], (np.arange(32.0), 64), ["u", "n"], f)
+
+
+@pytest.mark.parametrize(
+    ("vary", "lengths", "counts"), [(ARRAYS, [2, 8, 32, 128, 512], [64] * 5), ("n", [32] * 5, [4, 16, 64, 256, 1024])]
+)
+def test_the_arguments_at_each_size(vary: str, lengths: list[int], counts: list[int]) -> None:
+    made = sweeper()
+    assert made.model.sweep is not None and made.model.sweep.options == (ARRAYS, "n")
+    found = [made.at(vary, size) for size in made.sizes(vary)]
+    assert [len(u) for u, _ in found] == lengths and [n for _, n in found] == counts
+    assert all(u[k] == k % 32 for u, _ in found for k in (0, len(u) - 1))
+
+
+def test_one_size_after_another() -> None:
+    made = sweeper()
+    for point in (0, 1):
+        model = made.answer({"what": "measure", "vary": "n", "point": point})
+    assert model.sweep is not None and (model.sweep.done, model.sweep.failed) == (2, ())
+    assert {(row.label, row.device, row.size) for row in model.curves} == {
+        (label, device, size)
+        for label, device in (("f", "Python"), ("f", "cpu"), ("grad_f", "cpu"))
+        for size in (4, 16)
+    }
+    assert all(0 < row.q1 <= row.median <= row.q3 for row in model.curves)
+    kept = json.dumps(model.to_dict())
+    beside = made.answer({"what": "load", "text": kept})
+    assert {bool(row.run) for row in beside.curves} == {False, True}
+    said = beside.to_dict()["sentences"]
+    assert len(said) == 5 and said[-1].startswith("grad_f · cpu: on ") and said[-1].endswith(" same at 16.")
+    again = made.answer({"what": "measure", "vary": "n", "point": 0})
+    assert [row.size for row in again.curves if not row.run] == [4, 4, 4] and any(row.run for row in again.curves)
+
+
+def test_what_fails_at_a_size_is_said() -> None:
+    def picked(u: np.ndarray, n: int) -> float:
+        return u[n - 1]
+
+    made = Sweeper(TimingModel("f"), [wg.jit(picked)], (np.arange(32.0), 32), ["u", "n"], None)
+    model = made.answer({"what": "measure", "vary": "n", "point": 4})
+    assert model.curves == () and model.sweep is not None and "picked at 512: " in model.sweep.failed[0]
+
+
+def test_break_even() -> None:
+    def row(device: str, size: int, median: float) -> TimingRow:
+        return TimingRow(device, "f", size, median, median, median)
+
+    rows = [row("cpu", n, n * 1e-6) for n in (10, 1000)] + [row("cuda:0", n, 1e-4) for n in (10, 1000)]
+    assert break_evens(rows) == ["f · cuda:0 overtakes f · cpu near 100; at 1,000 it is 10.0× faster."]
+    assert "at 10" in break_evens(rows[:2] + [row("b", n, n * 1e-7) for n in (10, 1000)])[0]
+
+
+@pytest.mark.parametrize("name", ["2026-11-27_h200_milestones.json", "../../tutorials/recorded/00_lotka_volterra.json"])
+def test_a_recorded_run_of_the_benchmarks_opens(name: str) -> None:
+    curves = recorded((RESULTS / name).read_text()).curves
+    assert curves and all("NVIDIA H200" in row.run and row.median > 0 for row in curves)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"rows": [{"what": 1}]}', '{"curves": [{"median": 1}]}'])
+def test_another_file_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no recorded run"):
+        recorded(text)

@@ -1,0 +1,29 @@
+// Whether a kernel listens; a message to one that does not would be an error in the console.
+import type { WidgetModel } from "./types";
+
+interface Kernel {
+  isDisposed?: boolean;
+  status?: string;
+}
+
+/** False only where the front end says that there is none: other front ends than JupyterLab may not say. */
+export function hasKernel(model: WidgetModel): boolean {
+  const manager = model.widget_manager as { kernel?: Kernel | null } | undefined;
+  if (!manager || !("kernel" in manager)) return true;
+  const { kernel } = manager;
+  return !!kernel && !kernel.isDisposed && kernel.status !== "dead";
+}
+
+/** The same model, which keeps changes to itself where no kernel listens. */
+export function careful(model: WidgetModel): WidgetModel {
+  return {
+    get: (name) => model.get(name),
+    set: (name, value) => model.set(name, value),
+    on: (name, callback) => model.on(name, callback),
+    off: (name, callback) => model.off(name, callback),
+    save_changes: () => {
+      if (hasKernel(model)) model.save_changes();
+    },
+    ...(model.widget_manager ? { widget_manager: model.widget_manager } : {}),
+  };
+}
