@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +41,16 @@ def test_every_public_name_has_its_place() -> None:
     page = (DOCS / "api.md").read_text(encoding="utf-8")
     missing = [name for name in wengert._PUBLIC if f":: wengert.{name}\n" not in page and name != "errors"]
     assert missing == []
+
+
+RUN = ["activity", "complex", "custom_rules", "in_place", "loops", "memory", "modes"]
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_code_of_a_page_runs(name: str, tmp_path: Path) -> None:
+    """As one program; its assertions are what the page claims."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"concepts/{name}.md").read_text("utf-8"), re.DOTALL)
+    assert blocks
+    program = tmp_path / f"{name}.py"
+    program.write_text("\n".join(blocks), encoding="utf-8")
+    runpy.run_path(str(program))
