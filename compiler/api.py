@@ -13,6 +13,7 @@ from wengert.compiler.diag.errors import OptionError
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.runtime.devices import devices
+from wengert.compiler.runtime.doctor import main as doctor
 from wengert.compiler.runtime.ledger import transfers
 from wengert.compiler.runtime.store import summary as code_cache
 from wengert.compiler.transforms.activities import Active, Const, Dual, Duplicated
@@ -64,6 +65,7 @@ __all__ = [
     "compare",
     "custom_derivative",
     "devices",
+    "doctor",
     "errors",
     "fixed_point",
     "flatten",

@@ -15,21 +15,24 @@ POLLED = 256
 class Table:
     """Words of the runtime's table, word 3 of the frame.
 
-    Python's functions: ALLOCATE(bytes) -> handle, FREE(handle), DOT, POLL() -> whether to stop.
+    Python's functions: ALLOCATE(bytes) -> handle, FREE(handle), DOT.
     The driver's (see runtime/accelerator.py): READ, COPY, SYNC, LAUNCH, and what they take: STREAM, ERRORS, the error
     record on the device. Counters: TICKS of loops, READS of single elements, their READ_BYTES and READ_NANOSECONDS.
     RECORD: the error record, read at the end. HANDLES: memory to use again. From LAUNCHES on: how often each kernel was
     launched; then their handles.
     """
 
-    ALLOCATE, FREE, DOT, POLL, READ, COPY, SYNC, LAUNCH, STREAM, ERRORS = range(10)
-    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(10, 15)
+    ALLOCATE, FREE, DOT, READ, COPY, SYNC, LAUNCH, STREAM, ERRORS = range(9)
+    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(9, 14)
     HANDLES, SLOTS = RECORD + ERROR_WORDS, 16
     LAUNCHES = HANDLES + SLOTS
 
 
 MEMORY = f"""
 declare i32 @clock_gettime(i32, ptr)
+declare i32 @PyErr_CheckSignals()
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
 define internal ptr @wg_word(ptr %table, i64 %word) alwaysinline {{
   %p = getelementptr i64, ptr %table, i64 %word
   %v = load ptr, ptr %p
@@ -52,7 +55,7 @@ define internal i64 @wg_now() {{
   %all = add i64 %b, %n
   ret i64 %all
 }}
-; wait for the device and fetch some bytes; 0 where that went well
+; wait for the device and fetch some bytes; 0 where that went well. Meanwhile Python's other threads run
 define internal i32 @wg_fetch(ptr %table, ptr %to, ptr %from, i64 %size) {{
 entry:
   %stream = call ptr @wg_word(ptr %table, i64 {Table.STREAM})
@@ -62,7 +65,9 @@ entry:
   br i1 %good, label %wait, label %bad
 wait:
   %sync = call ptr @wg_word(ptr %table, i64 {Table.SYNC})
+  %python = call ptr @PyEval_SaveThread()
   %done = call i32 %sync(ptr %stream)
+  call void @PyEval_RestoreThread(ptr %python)
   ret i32 %done
 bad:
   ret i32 %asked
@@ -78,7 +83,7 @@ define internal i32 @wg_read(ptr %table, ptr %to, ptr %from, i64 %size) {{
   call void @wg_add(ptr %table, i64 {Table.READ_NANOSECONDS}, i64 %spent)
   ret i32 %status
 }}
-; whether a loop is to stop
+; whether a loop is to stop: a handler of signals has raised
 define internal i1 @wg_tick(ptr %table) {{
 entry:
   call void @wg_add(ptr %table, i64 {Table.TICKS}, i64 1)
@@ -88,8 +93,9 @@ entry:
   %now = icmp eq i64 %low, 0
   br i1 %now, label %ask, label %on
 ask:
-  %poll = call ptr @wg_word(ptr %table, i64 {Table.POLL})
-  %told = call i32 %poll()
+  %python = call ptr @PyEval_SaveThread()
+  call void @PyEval_RestoreThread(ptr %python)
+  %told = call i32 @PyErr_CheckSignals()
   %stop = icmp ne i32 %told, 0
   ret i1 %stop
 on:

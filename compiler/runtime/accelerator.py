@@ -62,6 +62,10 @@ class Accelerator(Protocol):
         """`size` bytes (at least 1), not initialised. Raises MemoryFault where there are not as many."""
         ...
 
+    def memory(self) -> tuple[int, int, int] | None:
+        """Bytes that are free, that there are, and that this process uses; None where that is not known."""
+        ...
+
     def upload(self, source: np.ndarray, target: int) -> float:
         """Copy a C-contiguous array to device address `target`; returns milliseconds. `source` may change after it."""
         ...

@@ -144,6 +144,12 @@ class CudaAccelerator:
                     raise MemoryFault(f"{self.id} has no {size} bytes left: {error}") from None
         return CudaMemory(int(owner.ptr), size, owner)
 
+    def memory(self) -> tuple[int, int, int] | None:
+        with self.current():
+            free, total = self._cupy.cuda.runtime.memGetInfo()
+            pool = self._cupy.get_default_memory_pool()
+            return free + pool.free_bytes(), total, pool.used_bytes()
+
     def load(self, image: str, kernels: Sequence[str]) -> CudaKernels:
         """`image` is LLVM text for NVPTX; compiled to machine code, or taken from the disk, and loaded."""
         with self.current():

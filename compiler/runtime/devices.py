@@ -94,7 +94,7 @@ def resolve(device: str) -> Device:
     known = [_cpu()] if wanted == "cpu" else devices()
     found = next((d for d in known if d.id == wanted), None)
     usable = ", ".join(repr(d.id) for d in known if d.available)
-    help = f"usable here: {usable}; wengert.devices() says what the others lack"
+    help = f"usable here: {usable}; wengert.devices() says what the others lack, `wengert doctor` what to install"
     if found is None:
         missing = next((f": {d.reason}" for d in known if not d.available and "cuda" in wanted), "")
         raise DeviceError(f"there is no device {device!r} here{missing}", help=help)

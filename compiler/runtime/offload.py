@@ -36,7 +36,7 @@ from wengert.compiler.runtime.devices import Device, resolve
 from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
 from wengert.compiler.runtime.placement import ArrayAt, KernelAt, Placement
 from wengert.compiler.runtime.products import Multiplier
-from wengert.compiler.runtime.residency import Residency
+from wengert.compiler.runtime.residency import SHORTAGE_HELP, Residency
 from wengert.compiler.runtime.simulated import SimulatedAccelerator
 
 _ALLOCATE = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int64)
@@ -44,14 +44,12 @@ _FREE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _DOT = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)
 )
-_POLL = ctypes.CFUNCTYPE(ctypes.c_int)
-_HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+_HOST = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)  # with the GIL, and raises what a handler of signals raised
 _LAUNCH = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, *[ctypes.c_uint] * 7, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
 )
 _OFFERED = 4
 """Stretches of memory that a call is given beforehand, as many and as large as the call before asked for."""
-_FAULT, _KERNEL_FAULT, _INTERRUPTED = 1, 2, 3  # what `wg_host` returns
 
 
 @cache
@@ -193,10 +191,9 @@ class DeviceExecutable:
         self._linked = target.link(program.code, ["wg_host"], {})
         self._host = _HOST(self._linked["wg_host"])
         self._multipliers = [Multiplier(product) for product in program.products]
-        self._stopped: BaseException | None = None
         self._callbacks = {
             Table.ALLOCATE: _ALLOCATE(self._handles.allocate), Table.FREE: _FREE(self._handles.free),
-            Table.DOT: _DOT(self._dot), Table.POLL: _POLL(self._poll),
+            Table.DOT: _DOT(self._dot),
         }  # fmt: skip
         words = self._table.words
         for word, callback in self._callbacks.items():
@@ -330,7 +327,7 @@ class DeviceExecutable:
                 if table.words[Table.READS]:
                     self._record_reads()
                 if status:
-                    raise self._fault(status)
+                    raise self._fault()
                 results = self._take(bound)
                 self._shapes = bound.shapes
                 return results
@@ -387,22 +384,10 @@ class DeviceExecutable:
             return 1
         return 0
 
-    def _poll(self) -> int:
-        """Whether the user wants to stop: what a handler of signals raises is raised when compiled code has returned."""
-        try:
-            ctypes.pythonapi.PyErr_CheckSignals()
-        except BaseException as stopped:
-            self._stopped = stopped
-            return 1
-        return 0
-
     # -- faults
 
-    def _fault(self, status: int) -> BaseException:
+    def _fault(self) -> WengertError:
         """What to raise; kernels' faults come first, as they happened first."""
-        if status == _INTERRUPTED:
-            stopped, self._stopped = self._stopped, None
-            return stopped or KeyboardInterrupt()
         record = np.zeros(ERROR_WORDS, np.int64)
         if any(self.program.kernel_faults):
             with contextlib.suppress(Exception):  # a broken device: its own fault is reported
@@ -416,7 +401,7 @@ class DeviceExecutable:
 
     def _error(self, site: Site, a: int, b: int) -> WengertError:
         if site.kind == "memory":
-            return MemoryFault(f"{self.device} has no memory left for an array", site.span)
+            return MemoryFault(self._residency.shortage(self._handles.failed), site.span, help=SHORTAGE_HELP)
         if site.kind == "device":
             return DeviceError(f"{self.device} failed to run a kernel (CUDA error {a})", site.span)
         return site.error(a, b)

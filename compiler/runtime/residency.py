@@ -16,14 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler.diag.errors import MemoryFault
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
 from wengert.compiler.runtime.checksum import checksum
 from wengert.compiler.runtime.ledger import LEDGER, TO_DEVICE
+from wengert.compiler.runtime.tables import readable_bytes
 
 FIRST_USE, CHANGED = "first use", "changed since it was sent"
 
 CAPACITY = 1024
 """Entries kept at most; those whose owner takes no weak reference (`bytes`) are only ever pushed out."""
+
+SHORTAGE_HELP = "Let go of results that are no longer needed (`del y`), or do the work in parts, such as batches of fewer calls."
 
 Key = tuple[int, tuple[int, ...], tuple[int, ...], str]
 
@@ -105,14 +109,26 @@ class Residency:
             self._entries.popitem(last=False)
 
     def allocate(self, size: int) -> Memory:
-        """Memory, if need be in the place of arrays that were not used for longest."""
+        """Memory, if need be in the place of arrays that were not used for longest. Raises MemoryFault where there is none."""
         while True:
             try:
                 return self._accelerator.allocate(max(1, size))
             except MemoryError:
                 if not self._entries:
-                    raise
+                    raise MemoryFault(self.shortage(size), help=SHORTAGE_HELP) from None
                 self._entries.popitem(last=False)
+
+    def shortage(self, size: int) -> str:
+        """What was asked for, and what is held: arrays sent from here were let go of already."""
+        text = f"{self._accelerator.id} has no room for {readable_bytes(size)} more"
+        memory = self._accelerator.memory()
+        if memory is not None:
+            free, total, held = memory
+            text += (
+                f": {readable_bytes(free)} of its {readable_bytes(total)} are free, results and temporaries of this "
+                f"process hold {readable_bytes(held)}"
+            )
+        return text
 
     def _watch(self, owner: Any, key: Key) -> weakref.ref[Any] | None:
         try:

@@ -54,6 +54,9 @@ class SimulatedAccelerator:
     def allocate(self, size: int) -> SimulatedMemory:
         return SimulatedMemory(size)
 
+    def memory(self) -> tuple[int, int, int] | None:
+        return None
+
     def upload(self, source: np.ndarray, target: int) -> float:
         return _move(target & ~DEVICE_BIT, source.ctypes.data, source.nbytes)
 

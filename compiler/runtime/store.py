@@ -60,7 +60,7 @@ def load(key: str) -> Any:
 
 def _load(path: Path) -> Any:
     try:
-        if not _is_private(path.parent):
+        if not is_private(path.parent):
             return None
         data = path.read_bytes()
         start = len(_MAGIC) + _DIGEST_BYTES
@@ -84,7 +84,7 @@ def save(key: str, content: Any) -> bool:
     path = directory() / (key + _SUFFIX)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not _is_private(path.parent):
+        if not is_private(path.parent):
             return False
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new")
         try:
@@ -147,7 +147,7 @@ def _bound() -> None:
             return
 
 
-def _is_private(path: Path) -> bool:
+def is_private(path: Path) -> bool:
     """Whether nobody else can write into a directory."""
     if not hasattr(os, "getuid"):
         return True

@@ -1,0 +1,158 @@
+"""Calls of offloaded functions as such: memory, interrupts, programs on disk, what may not be written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import wengert as wg
+from wengert.compiler.diag.errors import MemoryFault, ValueFault
+from wengert.compiler.runtime import store
+from wengert.compiler.runtime.device_array import DeviceArray
+from wengert.compiler.runtime.devices import devices
+from wengert.compiler.runtime.ledger import LEDGER
+from wengert.compiler.runtime.offload import accelerator
+
+Vector = NDArray[np.float64]
+
+
+def real_gpu():
+    gpus = [d for d in devices() if d.kind == "cuda"]
+    return "" if any(d.available for d in gpus) else (gpus[0].reason if gpus else "only a simulated GPU")
+
+
+REAL = [pytest.mark.gpu, pytest.mark.skipif(bool(real_gpu()), reason=real_gpu() or "-")]
+
+
+@pytest.fixture(params=["cuda-sim", pytest.param("cuda:0", marks=REAL)])
+def device(request):
+    return request.param
+
+
+def waves(x: Vector, a: float) -> Vector:
+    return np.sin(x) * a + np.cos(x)
+
+
+def steps(x: Vector, count: int) -> None:
+    for _ in range(count):
+        x[1:-1] = x[1:-1] + 0.1 * (x[:-2] - 2.0 * x[1:-1] + x[2:])
+
+
+def norm(x: Vector) -> float:
+    return np.sqrt(np.sum(x * x))
+
+
+def two(x: Vector):
+    return x * 2.0, np.sum(x)
+
+
+X = np.linspace(0.0, 1.0, 50)
+
+
+def test_ten_thousand_calls_leak_nothing(device):
+    f, total = wg.offload(waves, device), wg.offload(norm, device)
+    x = f(X, 1.0)
+    gpu, residency = accelerator(device)
+
+    def many(count):
+        for _ in range(count):
+            f(x, 2.0)
+            total(x)
+
+    many(200)
+    held, entries, used = len(f.last.executable._handles._spare), len(residency), gpu.memory()
+    tracemalloc.start()
+    many(50)
+    before = tracemalloc.get_traced_memory()[0]
+    LEDGER.clear()
+    many(200)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    many(4750)
+    assert len(f.last.executable._handles._spare) == held and len(residency) == entries
+    assert grown < 100_000  # 400 calls; the ledger's entries
+    if used is not None:
+        assert gpu.memory()[2] == used[2]
+
+
+def test_short_and_long_way_agree(device):
+    f = wg.offload(two, device)
+    y, s = f(X)
+    again, t = f(y)
+    np.testing.assert_allclose(np.asarray(again), X * 4.0)
+    assert isinstance(again, DeviceArray) and t == pytest.approx(2.0 * s)
+    assert f(np.ones((2, 2)))[1] == 4.0 and len(f.programs) == 2
+    assert f(y)[1] == pytest.approx(2.0 * s)
+    with pytest.raises(wg.errors.TypeMismatch):
+        f(X.astype(np.float32))
+
+
+def test_an_interrupt_ends_the_host_part(device):
+    f, x = wg.offload(steps, device), X.copy()
+    f(x, 1)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        f(x, 1 << 60)
+    timer.join()
+    wanted = X.copy()
+    steps(wanted, 2)
+    fresh = X.copy()
+    f(fresh, 2)
+    np.testing.assert_allclose(fresh, wanted)
+
+
+def test_without_memory_it_says_what_was_asked_and_goes_on(device, monkeypatch):
+    f = wg.offload(waves, device)
+    y = f(X, 1.0)
+    _, residency = accelerator(device)
+    residency.on_device(np.ones(10), "kept")
+
+    def none(size):
+        raise MemoryError
+
+    monkeypatch.setattr(residency._accelerator, "allocate", none)
+    with pytest.raises(MemoryFault, match=r"has no room for 400 B more"):
+        f(y, 2.0)
+    assert len(residency) == 0
+    monkeypatch.undo()
+    np.testing.assert_allclose(np.asarray(f(y, 2.0)), waves(np.asarray(y), 2.0))
+
+
+def test_what_may_not_be_written_is_refused(device):
+    f, x = wg.offload(steps, device), X.copy()
+    x.flags.writeable = False
+    with pytest.raises(ValueFault, match="read-only"):
+        f(x, 1)
+    overlapping = np.lib.stride_tricks.as_strided(np.zeros(9), (5,), (0,))
+    with pytest.raises(ValueFault, match="overlap each other"):
+        f(overlapping, 1)
+
+
+def test_a_program_is_taken_from_the_disk(device, tmp_path, monkeypatch):
+    monkeypatch.setenv("WENGERT_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("WENGERT_CACHE", "on")
+    want = np.asarray(wg.offload(wg.grad(norm), device)(X))
+    from wengert.compiler.runtime import offload
+
+    def refuse(*_):
+        raise AssertionError("compiled again")
+
+    monkeypatch.setattr(offload, "compile_program", refuse)
+    hits = store.hits
+    again = wg.offload(wg.grad(norm), device)
+    np.testing.assert_array_equal(np.asarray(again(X)), want)
+    assert store.hits > hits
+
+
+def test_single_elements_are_one_entry_of_the_ledger(device):
+    f, mark = wg.offload(norm, device), LEDGER.mark
+    f(X)
+    entries = [t for t in LEDGER.since(mark) if t.direction == "to host"]
+    assert [(t.array, t.bytes) for t in entries] == [("element", 8)]
