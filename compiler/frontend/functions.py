@@ -438,8 +438,20 @@ def python_round(tracer: Tracer, number: Object, ndigits: Object = NONE) -> Obje
     if is_number(number) and isinstance(ndigits, Static):
         return Static(round(number.value, ndigits.value) if ndigits.value is not None else round(number.value))  # type: ignore[union-attr]
     if ndigits != NONE:
-        tracer.refuse("call", name="round(x, digits)", help="Use `np.round(x, digits)`.")
+        return round_to(tracer, number, ndigits)
     return to_integer("rint")(tracer, number)
+
+
+def round_to(tracer: Tracer, number: Object, ndigits: Object) -> Object:
+    """round(x, digits): of a Python float as Python does, of NumPy's as np.round does."""
+    if not isinstance(ndigits, Static) or type(ndigits.value) is not int or not 0 <= ndigits.value <= 22:
+        tracer.refuse("static_needed", what="the digits of round() (0 to 22)")
+    dtype, weak = dtype_and_weakness(operand(tracer, number)) or (F64, False)
+    if dtype.kind in "biu":
+        return number
+    if not weak:
+        return rounded(tracer, number, ndigits)
+    return SERVICES["inline"](tracer, written_numbers.round_digits, [number, Static(10.0**ndigits.value)])  # type: ignore[no-any-return]
 
 
 def sequence(kind: type) -> Builder:

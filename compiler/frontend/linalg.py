@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, complexes, reductions
+from wengert.compiler.frontend import arithmetic, complexes, reductions, written_grids
 from wengert.compiler.frontend.arithmetic import ONE, common_extents, require_same
 from wengert.compiler.frontend.creation import array_only, eye
 from wengert.compiler.frontend.index import Affine
-from wengert.compiler.frontend.merge import describe
+from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.products import matmul
-from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import F64, DType, dtype_of
 
@@ -179,7 +179,10 @@ def solve(tracer: Tracer, a: Object, b: Object) -> Object:
 def matrix_power(tracer: Tracer, a: Object, n: Object) -> Object:
     item: Object = matrix(tracer, "np.linalg.matrix_power", a)
     if not isinstance(n, Static) or type(n.value) is not int:
-        tracer.refuse("static_needed", what="the exponent of np.linalg.matrix_power")
+        if item.rank > 2 or item.dtype.kind in "biu" or scalar_type(n) is None:  # type: ignore[union-attr]
+            tracer.refuse("static_needed", what="the exponent of np.linalg.matrix_power of integers or stacks")
+        made: Object = SERVICES["inline"](tracer, written_grids.matrix_power, [item, n])
+        return made
     exponent = n.value
     if exponent == 0:
         if item.rank > 2:  # type: ignore[union-attr]

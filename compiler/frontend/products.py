@@ -7,11 +7,20 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.frontend import complexes
-from wengert.compiler.frontend.arithmetic import apply, broadcast_to, common_extents, operand, require_same, resolve
+from wengert.compiler.frontend.arithmetic import (
+    apply,
+    broadcast_to,
+    common_extents,
+    operand,
+    require_same,
+    resolve,
+    ring,
+)
 from wengert.compiler.frontend.creation import array_only
-from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Slice, Static, Tuple
 from wengert.compiler.frontend.shapes import ravel
 from wengert.compiler.frontend.tracer import Tracer, provides
+from wengert.compiler.frontend.views import indexed
 from wengert.compiler.ir.opdef import InferenceError
 from wengert.compiler.ir.types import BOOL, DType
 
@@ -106,6 +115,8 @@ def vdot(tracer: Tracer, a: Object, b: Object) -> Object:
 def outer(tracer: Tracer, a: Object, b: Object) -> Object:
     x, y = array_only(tracer, a), array_only(tracer, b)
     x, y = (v if v.rank == 1 else array_only(tracer, ravel(tracer, v)) for v in (x, y))
+    if BOOL in (x.dtype, y.dtype):
+        return ring(tracer, "multiply", indexed(tracer, x, [Slice(None, None, None), NONE]), y)
     return contract(tracer, "np.outer", x, y, ((), ()))
 
 

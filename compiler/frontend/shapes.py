@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler.frontend import written_grids
 from wengert.compiler.frontend.arithmetic import ONE
 from wengert.compiler.frontend.creation import array_only, axis_within, shape_from
 from wengert.compiler.frontend.index import Affine, number
-from wengert.compiler.frontend.merge import root
+from wengert.compiler.frontend.merge import root, scalar_type
 from wengert.compiler.frontend.objects import NEW, NONE, Array, ArrayValue, Object, Reshaped, Slice, Static, Tuple, View
-from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import indexed, simplified, whole
 from wengert.compiler.ir.core import Value
 
@@ -188,12 +189,17 @@ def squeeze(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
 
 
 def roll(tracer: Tracer, a: Object, shift: Object, axis: Object = NONE) -> Object:
-    """np.roll by a constant: two slices of the array put together the other way round."""
+    """np.roll. By a constant along an axis: two slices of the array put together the other way round."""
+    if isinstance(shift, Tuple) and isinstance(axis, Tuple) and len(shift.items) == len(axis.items):
+        for one, along in zip(shift.items, axis.items, strict=True):
+            a = roll(tracer, a, one, along)
+        return a
     item = array_only(tracer, a)
-    if not isinstance(shift, Static) or type(shift.value) is not int:
-        tracer.refuse("static_needed", what="the shift of np.roll")
-    if axis == NONE and item.rank > 1:
-        tracer.refuse("call", name="np.roll without an axis", help="Name the axis.")
+    if not isinstance(shift, Static) or type(shift.value) is not int or (axis == NONE and item.rank > 1):
+        if scalar_type(shift) is None:
+            tracer.refuse("binding", name="np.roll", problem="shift and axis must be integers, or as many in tuples")
+        rolled: Object = SERVICES["inline"](tracer, written_grids.rolled, [item, shift, axis])
+        return rolled
     at = axis_within(tracer, axis, item.rank) if axis != NONE else 0
     content, by, index = tracer.read(item), shift.value, tracer.index
     n = content.extents[at]

@@ -272,7 +272,7 @@ def _last(a, axis):
     return np.moveaxis(np.asarray(a), axis, -1)
 
 
-def argsort(a, axis=-1):
+def argsort(a, axis=-1, kind=None, stable=None):
     x = _last(a, axis)
     if x.ndim == 1:
         return _order(stop_gradient(x))
@@ -293,7 +293,7 @@ def _sorted(x):
     return made.reshape(x.shape)
 
 
-def sort(a, axis=-1):
+def sort(a, axis=-1, kind=None, stable=None):
     x = _last(a, axis)
     if x.ndim == 1:
         return _sorted(x)

@@ -152,6 +152,29 @@ def apply_along_axis(func1d, axis, arr, *args):
     return np.moveaxis(made.reshape(last.shape[:-1] + (first.shape[0],)), -1, axis).copy()
 
 
+def rolled(a, shift, axis=None):
+    x = np.ravel(a) if axis is None else a
+    along = 0 if axis is None else axis
+    n = np.shape(x)[along]
+    places = (np.arange(n) - shift) % n if n > 0 else np.arange(n)
+    made = np.take(x, places, axis=along)
+    if axis is None:
+        return made.reshape(np.shape(a))
+    return made
+
+
+def matrix_power(a, n):
+    made = np.eye(a.shape[0]).astype((a[:1] / 1).dtype)
+    square = np.linalg.inv(a) if n < 0 else a / 1
+    rest = abs(n)
+    while rest > 0:
+        if rest & 1:
+            made = made @ square
+        square = square @ square
+        rest >>= 1
+    return made
+
+
 def integer_power(base, exponent):
     """base ** exponent of integers that are not negative, by squaring: wraps as the products do."""
     made = base * 0 + exponent * 0 + 1

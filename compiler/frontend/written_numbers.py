@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
 
 LARGEST = 9.2e18
@@ -96,6 +98,30 @@ def isclose(p, q, rel_tol=1e-09, abs_tol=0.0):
     if math.isinf(a) or math.isinf(b):
         return False
     return abs(a - b) <= max(rel_tol * max(abs(a), abs(b)), abs_tol)
+
+
+def round_digits(x, scale):
+    """x to the digits that scale = 10 ** digits counts, as Python rounds: of the decimal value, ties to even.
+
+    The product with scale is computed exactly, in two parts (Dekker 1971), to tell ties from near ones.
+    """
+    p = x * scale
+    if not abs(p) < 9007199254740992.0:
+        return x
+    a = 134217729.0 * x
+    b = 134217729.0 * scale
+    xh = a - (a - x)
+    sh = b - (b - scale)
+    xl = x - xh
+    sl = scale - sh
+    rest = ((xh * sh - p) + xh * sl + xl * sh) + xl * sl
+    made = float(np.rint(p))
+    off = p - made
+    if off == 0.5 and rest > 0.0:
+        made = made + 1.0
+    elif off == -0.5 and rest < 0.0:
+        made = made - 1.0
+    return math.copysign(made / scale, x)
 
 
 def sum_of(items, start):

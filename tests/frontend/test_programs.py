@@ -1068,3 +1068,14 @@ def test_a_name_that_no_trip_bound():
     with pytest.raises(UnboundLocalError, match="`y` is set only in a loop, which did not run"):
         wg.jit(f)(2.0, 0)
     assert wg.grad(f)(2.0, 3) == 2.0
+
+
+def test_round_to_digits_is_pythons():
+    def f(x):
+        return round(x, 3), round(x, 1), round(x, 0), round(x, 15)
+
+    rng = np.random.default_rng(0)
+    hard = [2.675, 0.0005, -0.0, -0.0001, 7.0258533266275975, 1e300, np.inf, np.nan, 0.125, -2.5]
+    compiled = wg.jit(f)
+    for x in (*hard, *rng.uniform(-10, 10, 200), *rng.uniform(-1e5, 1e5, 200), *rng.integers(-4000, 4000, 200) / 16):
+        assert repr(compiled(float(x))) == repr(f(float(x)))

@@ -73,9 +73,9 @@ HELPERS = {
 
 @dataclass(slots=True)
 class Scope:
-    """Names by kind: v(ector), m(atrix), s(calar), i(ndex: 0 <= i < n)."""
+    """Names by kind: v(ector), m(atrix), s(calar), i(ndex: 0 <= i < n), g (function of two floats), l(ist of floats)."""
 
-    names: dict[str, list[str]] = field(default_factory=lambda: {"v": [], "m": [], "s": [], "i": []})
+    names: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in "vmsigl"})
 
     def copy(self) -> Scope:
         return Scope({kind: list(names) for kind, names in self.names.items()})
@@ -157,6 +157,24 @@ class _Writer:
             (1, lambda: f"({self.scalar(inner)} if {self.condition()} else {self.scalar(inner)})"),
             (1, lambda: self.call("mix", self.scalar(inner), self.scalar(inner))),
             (1, lambda: self.call("norm", self.pick("v"))),
+            (2, lambda: self.gathered_scalar(inner)),
+            *([(2, lambda: f"{self.pick('g')}({self.scalar(inner)}, {self.scalar(0)})")] if self.scope.names["g"] else []),
+        )
+
+    def gathered_scalar(self, depth: int) -> str:
+        """By masks, generators, tuples, lists, and reductions of other kinds."""
+        v, s = self.pick("v"), self.pick("s")
+        return self.choose(
+            (2, lambda: f"np.sum({v}[{v} > {s}])"),
+            (1, lambda: f"{v}[{self.vector(0)} < {s}].sum()"),
+            (1, lambda: f"sum(a * b for a, b in zip({v}, {self.vector(0)}))"),
+            (1, lambda: f"np.linalg.norm({self.vector(depth)})"),
+            (1, lambda: f"{v}.std()"),
+            (1, lambda: f"({self.scalar(0)}, {self.scalar(0)})[{self.rnd.choice('01')}]"),
+            (1, lambda: f"0.1 * ({v} > {s}).sum()"),
+            (1, lambda: f"np.trace({self.pick('m')})"),
+            (1, lambda: f"np.interp({self.small(0)}, np.linspace(-1.0, 1.0, n), {v})"),
+            *([(3, lambda: f"sum({self.pick('l')})")] if self.scope.names["l"] else []),
         )
 
     def small(self, depth: int) -> str:
@@ -204,12 +222,33 @@ class _Writer:
             (1, lambda: f"({self.pick('m')} @ {self.vector(0)})"),
             (1, lambda: f"np.sum({self.pick('m')}, axis={self.rnd.choice([0, 1])})"),
             (1, lambda: self.call("scaled", self.vector(inner), self.scalar(0))),
+            (2, lambda: self.gathered_vector(inner)),
+        )
+
+    def gathered_vector(self, depth: int) -> str:
+        """By index arrays, sorting, running sums, comprehensions, integers beside floats."""
+        u, v = self.vector(depth), self.pick("v")
+        places = ", ".join(str(self.rnd.randrange(-2, EXTENT)) for _ in range(EXTENT))
+        return self.choose(
+            (2, lambda: f"{v}[[{places}]]"),
+            (1, lambda: f"{v}[np.argsort({self.vector(0)})]"),
+            (1, lambda: f"np.sort({u})"),
+            (1, lambda: f"np.cumsum({u})"),
+            (1, lambda: f"np.roll({u}, {self.rnd.choice(['1', '-2'])})"),
+            (1, lambda: f"np.array([{self.tamed(f'a + {self.scalar(0)}')} for a in {v}])"),
+            (1, lambda: f"np.concatenate(({v}[:2], {self.vector(0)}[2:]))"),
+            (1, lambda: f"(np.arange(n) % 3 * {self.scalar(0)})"),
+            (1, lambda: f"np.outer({v}, {self.vector(0)}).mean(axis={self.rnd.choice('01')})"),
+            (1, lambda: f"np.clip({u}, -0.5, 0.5)"),
+            (1, lambda: f"np.add.accumulate({v}[::-1])"),
         )
 
     def condition(self) -> str:
         return self.choose(
             (4, lambda: f"{self.scalar(0)} {self.rnd.choice('<>')} {self.scalar(0)}"),
             (1, lambda: f"{self.scalar(0)} < 0.3 and {self.pick('s')} > -0.4"),
+            (1, lambda: f"-0.6 < {self.scalar(0)} < 0.5"),
+            (1, lambda: f"np.any({self.pick('v')} > 0.9)"),
             (1, lambda: f"{self.pick('i')} % 2 == 0" if self.scope.names["i"] else f"not {self.pick('s')} > 0.2"),
         )
 
@@ -230,6 +269,10 @@ class _Writer:
             (1, self.new_array),
             (1, self.call_helper),
             (1, self.view),
+            (2, self.gathered_write),
+            (1, self.exchange),
+            (1, self.inner_function),
+            (1, self.list_of),
             *([(4, self.for_loop), (2, self.branch), (1, self.while_loop)] if deep else []),
             *([(1, self.leave)] if self.loops else []),
         )
@@ -306,6 +349,48 @@ class _Writer:
 
     def call_helper(self) -> None:
         self.line(self.call("smooth", self.pick("v"), self.tamed(self.scalar(0))))
+
+    def gathered_write(self) -> None:
+        v, u, s = self.pick("v"), self.pick("v"), self.pick("s")
+        step = f"{self.pick('i')} + 1" if self.scope.names["i"] else "n // 2"
+        self.choose(
+            (2, lambda: self.line(f"{v}[{v} > {s}] = {self.tamed(self.scalar(0))}")),
+            (1, lambda: self.line(f"{v}[{v} < {s}] *= 0.5")),
+            (1, lambda: self.line(f"{v}[{v} < {s}] = {self.tamed(f'{v}[{v} < {s}]')}")),
+            (1, lambda: self.line(f"{v}[[0, 3, -1]] += 0.2 * {self.tamed(self.scalar(0))}")),
+            (1, lambda: self.line(f"{v}[[1, 4]] = {self.tamed(f'{u}[[4, 1]]')}")),
+            (1, lambda: self.line(f"{v}[::{step}] = {self.tamed(self.scalar(0))}")),
+            (1, lambda: self.line(f"np.multiply({v}, {self.tamed(self.vector(0))}, out={v})")),
+        )
+
+    def exchange(self) -> None:
+        kind = "v" if self.chance(0.4) else "s"
+        a, b = self.pick(kind), self.pick(kind)
+        if a != b:
+            self.line(f"{a}, {b} = {b}, {a}")
+
+    def inner_function(self) -> None:
+        g = self.fresh("g")
+        self.line(f"def {g}(a, b={self.rnd.choice(['0.5', self.pick('s')])}):")
+        with self.block():
+            if self.chance(0.3):
+                self.line(f"if a < {self.pick('s')}:")
+                self.line(f"    return {self.tamed('a * b')}")
+            outer = self.pick("s")
+            self.line(f"return {self.tamed(f'a + b * {outer}')}")
+        self.scope.names["g"].append(g)
+
+    def list_of(self) -> None:
+        name, a = self.fresh("l"), self.fresh("a")
+        self.line(f"{name} = []")
+        loop = self.rnd.choice([f"for {a} in {self.pick('v')}:", f"for _, {a} in enumerate({self.pick('v')}):"])
+        self.line(loop)
+        with self.block():
+            if self.chance(0.4):
+                self.line(f"if {a} > {self.pick('s')}:")
+                self.line("    continue")
+            self.line(f"{name}.append({self.tamed(f'{a} * {self.scalar(0)}')})")
+        self.scope.names["l"].append(name)
 
     def for_loop(self) -> None:
         i = self.fresh("i")
