@@ -252,7 +252,7 @@ class EntryWriter:
         text = self.text
         text.begin()
         self.count, self.errors, *self.rest = self.entry.arguments(text, self.types)
-        self.frame = text.alloca(f"[{self.layout.words + 2} x i64]", "frame", 16)  # see ThreadTarget._frame_end
+        self.frame = text.alloca(f"[{self.layout.words + 4} x i64]", "frame", 16)  # see ThreadTarget._frame_end
         self.done = text.fresh("done")
         if self.kernel.combine is not None:
             self._combine(*self.kernel.combine)
@@ -324,7 +324,7 @@ class EntryWriter:
         first, step = entry.thread(text, "y" if across else "x")
         column, column_step = entry.thread(text, "x") if across else ("", "")
         if self.scratch is not None:
-            self._give_scratch(first)
+            self._give_scratch(first, step)
         if not across:
             self._loop(first, self.count, step, self.done)
             return
@@ -341,14 +341,17 @@ class EntryWriter:
         r.add(text.value(f"add i64 {r.name}, {step}"), next_row)
         text.branch(rows)
 
-    def _give_scratch(self, thread: str) -> None:
-        text, scratch = self.text, self.scratch
+    def _give_scratch(self, thread: str, threads: str) -> None:
+        text, scratch, end = self.text, self.scratch, self.layout.words
         assert scratch is not None
         base, size = self.rest[-2:]
-        offset = text.value(f"mul i64 {text.value(f'mul i64 {thread}, {scratch.slots}')}, {size}")
-        mine = text.value(f"getelementptr i8, ptr {base}, i64 {offset}")
-        text.do(f"store ptr {mine}, ptr {self._word(self.frame, self.layout.words)}")
-        text.do(f"store i64 {size}, ptr {self._word(self.frame, self.layout.words + 1)}")
+        if scratch.interleaved:
+            size = text.value(f"mul i64 {size}, {threads}")
+        else:
+            offset = text.value(f"mul i64 {text.value(f'mul i64 {thread}, {scratch.slots}')}, {size}")
+            base = text.value(f"getelementptr i8, ptr {base}, i64 {offset}")
+        for word, operand in enumerate((f"ptr {base}", f"i64 {size}", f"i64 {threads}", f"i64 {thread}")):
+            text.do(f"store {operand}, ptr {self._word(self.frame, end + word)}")
 
     def _chunk(self) -> None:
         """A whole chunk is a loop of four iterations, unrolled, so that their loads are under way together."""

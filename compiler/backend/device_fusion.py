@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wengert.compiler.backend.fuse import CHEAP, is_undefined, op_cost
+from wengert.compiler.backend.fuse import CHEAP, is_fill, is_undefined, op_cost
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import extent_of, row_of
 
@@ -35,6 +35,7 @@ class _Use:
     op: Op | None  # None: a result of the block
     position: int
     block: Block
+    in_kernel: bool  # within a parallel loop
 
 
 @dataclass(slots=True)
@@ -51,16 +52,16 @@ class Fusion:
 def fuse(function: Function) -> Fusion:
     uses: dict[Value, list[_Use]] = {}
 
-    def collect(block: Block) -> None:
+    def collect(block: Block, in_kernel: bool) -> None:
         for op in block.ops:
             for position, v in enumerate(op.operands):
-                uses.setdefault(v, []).append(_Use(op, position, block))
+                uses.setdefault(v, []).append(_Use(op, position, block, in_kernel))
             for region in op.regions:
-                collect(region)
+                collect(region, in_kernel or bool(op.attrs.get("parallel")))
         for v in block.results:
-            uses.setdefault(v, []).append(_Use(None, 0, block))
+            uses.setdefault(v, []).append(_Use(None, 0, block, in_kernel))
 
-    collect(function.body)
+    collect(function.body, False)
     fusion = Fusion()
 
     def decide(block: Block) -> None:
@@ -177,6 +178,8 @@ def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion) -> None:
     must, views, repeated, escapes = False, 0, False, False
     for use in uses:
         user = use.op
+        if use.block is not block and use.in_kernel and is_fill(value):
+            continue  # each iteration begins with one of its own, see KernelBuilder.array
         if user is None:
             must = True
         elif use.block is not block:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from wengert.compiler.backend.device_fusion import is_lazy
+from wengert.compiler.backend.fuse import is_fill
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Value, constant_of
@@ -178,7 +179,7 @@ class KernelBuilder(Site):
     def array(self, old: Value) -> Value:
         """A whole array of the original function, for ops that take arrays: captured, or a view of what is captured."""
         stored = self.known.stored(old)
-        if stored is not None:
+        if stored is not None and not is_fill(old):
             return self.capture(stored)
         op = old.owner
         assert op is not None and is_lazy(op)

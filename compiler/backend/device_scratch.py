@@ -1,6 +1,8 @@
 """Memory for arrays that a thread makes for itself: slots of one size in a buffer that the host allocates per launch.
 
-A thread has as many slots as it can hold arrays at once, each as large as the largest of them. That needs every array's
+A thread has as many slots as it can hold arrays at once, each as large as the largest of them. Slots of all threads lie
+within each other where that is possible, so that neighbours' elements of one index are neighbours, and a warp reads them at
+once. That needs every array's
 extents to be known at the launch; where one depends on the iteration, threads ask CUDA's own `malloc` instead, which is
 slower by far and takes from a heap of fixed size.
 """
@@ -20,10 +22,18 @@ MOST_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """slots: of each thread. sizes: of the arrays, each a product of factors, in bytes."""
+    """slots: of each thread. sizes: of the arrays, each a product of factors, in bytes. interleaved: element k of thread t of T
+    is element k T + t."""
 
     slots: int
     sizes: tuple[tuple[Factor, ...], ...]
+    interleaved: bool = False
+
+
+def can_interleave(plan: Plan) -> bool:
+    """Whether every array keeps to one buffer: then each is known to be made here when it is read and written."""
+    moves = any(slot.kind == "moving" for slot in plan.slots.values()) or bool(plan.rotations)
+    return not moves and not any(op.name == "grow" for op in plan.function.body.walk())
 
 
 def scratch_sizes(plan: Plan, indices: int) -> tuple[tuple[Factor, ...], ...] | None:
@@ -50,7 +60,7 @@ def scratch_sizes(plan: Plan, indices: int) -> tuple[tuple[Factor, ...], ...] | 
     return tuple(sizes)
 
 
-ALLOCATION = """define internal ptr @wg_scratch_allocate(ptr %live, ptr %base, i64 %size) {
+ALLOCATION = """define internal ptr @wg_scratch_allocate(ptr %live, ptr %base, i64 %size, i64 %own) {
 entry:
   br label %look
 look:
@@ -62,7 +72,8 @@ look:
   br i1 %empty, label %keep, label %look
 keep:
   %before = sub i64 %k, 1
-  %offset = mul i64 %before, %size
+  %whole = mul i64 %before, %size
+  %offset = add i64 %whole, %own
   %made = getelementptr i8, ptr %base, i64 %offset
   store ptr %made, ptr %slot
   ret ptr %made

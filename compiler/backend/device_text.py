@@ -15,7 +15,7 @@ from wengert.compiler.backend import nvptx
 from wengert.compiler.backend.bufferise import Plan, bufferise
 from wengert.compiler.backend.device_entry import Entry, EntryWriter, NvptxEntry, SimulatedEntry
 from wengert.compiler.backend.device_outline import Kernel
-from wengert.compiler.backend.device_scratch import Scratch, scratch_sizes
+from wengert.compiler.backend.device_scratch import Scratch, can_interleave, scratch_sizes
 from wengert.compiler.backend.device_thread import ThreadTarget
 from wengert.compiler.backend.emit import families  # noqa: F401  (it fills EMIT)
 from wengert.compiler.backend.emit.host import Fault, HostEmitter, symbol
@@ -61,7 +61,8 @@ def _kernel(
     plan = plan_memory(bufferise(function))
     _check_in_place(plan, kernel)
     sizes = scratch_sizes(plan, kernel.indices)
-    target = ThreadTarget(dialect, sizes is not None)
+    interleaved = sizes is not None and can_interleave(plan)
+    target = ThreadTarget(dialect, sizes is not None, interleaved)
     emitter = HostEmitter(plan, module, target, [True] * len(function.params))
     if isinstance(dialect, NvptxDialect):
         outputs = function.params[kernel.indices : kernel.indices + kernel.outputs]
@@ -70,7 +71,7 @@ def _kernel(
     emitter.emit()
     target.finish(module)
     slots = 2 * emitter.allocations + 2 * len(plan.slots) + 8  # as many as the emitter's table of what is live has
-    scratch = Scratch(slots, sizes) if sizes and target.allocates else None
+    scratch = Scratch(slots, sizes, interleaved) if sizes and target.allocates else None
     module.functions.append(EntryWriter(number, kernel, module, entry, function.params, emitter.layout, scratch).write())
     return tuple(emitter.faults), scratch
 

@@ -26,8 +26,8 @@ class ThreadTarget:
 
     splits_loops = False
 
-    def __init__(self, dialect: Dialect, has_scratch: bool = False):
-        self.dialect, self.has_scratch = dialect, has_scratch
+    def __init__(self, dialect: Dialect, has_scratch: bool = False, interleaved: bool = False):
+        self.dialect, self.has_scratch, self.interleaved = dialect, has_scratch, interleaved
         self.allocates = False
 
     def latch(self, host: HostEmitter, weight: int) -> str:
@@ -70,15 +70,28 @@ class ThreadTarget:
             return host.text.alloca(f"[{int(count) * item_bytes} x i8]", "local", 16)
         self.allocates = True
         if self.has_scratch:
-            base, size = (self._frame_end(host, k, type_) for k, type_ in enumerate(("ptr", "i64")))
-            return host.text.value(f"call ptr @wg_scratch_allocate(ptr %live, ptr {base}, i64 {size})")
+            base, size = self._frame_end(host, 0, "ptr"), self._frame_end(host, 1, "i64")
+            own = "0"
+            if self.interleaved:
+                own = host.scope.index.multiply(self._frame_end(host, 3, "i64"), str(item_bytes))
+            return host.text.value(f"call ptr @wg_scratch_allocate(ptr %live, ptr {base}, i64 {size}, i64 {own})")
         size = host.scope.index.multiply(count, str(item_bytes))
         pointer = host.text.value(f"call ptr @wg_thread_allocate(ptr %live, i64 {size})")
         host.check(host.text.value(f"icmp ne ptr {pointer}, null"), Fault("memory", host.op), count, str(item_bytes))
         return pointer
 
+    def strides(self, host: HostEmitter, extents: Sequence[str]) -> tuple[str, ...] | None:
+        if not self.interleaved:
+            return None
+        stride, found = self._frame_end(host, 2, "i64"), list[str]()
+        for n in reversed(extents):
+            found.insert(0, stride)
+            stride = host.scope.index.multiply(stride, n)
+        return tuple(found)
+
     def _frame_end(self, host: HostEmitter, word: int, type_: str) -> str:
-        """A word that the kernel's entry puts behind the frame: the thread's scratch memory, the size of a slot of it."""
+        """A word that the kernel's entry puts behind the frame: scratch memory, bytes of a slot, how many threads there are,
+        which one this is."""
         return host.text.value(f"load {type_}, ptr {host.frame_pointer(host.layout.words + word)}")
 
     def free(self, host: HostEmitter, pointer: str) -> None:

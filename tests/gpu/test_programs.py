@@ -467,3 +467,21 @@ def test_arrays_of_the_same_extents_are_written_by_one_kernel(function, count):
     for got, want in zip(results, function(*arguments), strict=True):
         np.testing.assert_allclose(np.asarray(got), want, rtol=1e-12)
     assert len(offloaded.last.executable.kernels) == count
+
+
+def tape(x: Vector, count: int) -> float:
+    """A nonlinear recurrence, so that its gradient has to keep every step."""
+    u, v = x[0], x[1]
+    for _ in range(count):
+        u, v = u + 0.1 * np.sin(v), v - 0.1 * u * u
+    return u * v
+
+
+def test_arrays_of_neighbouring_threads_lie_within_each_other(device):
+    slopes_of = wg.batch(wg.grad(tape), (0, None))
+    starts = np.random.default_rng(0).normal(size=(300, 2))
+    offloaded = wg.offload(slopes_of, device)
+    np.testing.assert_allclose(np.asarray(offloaded(starts, 9)), slopes_of(starts, 9), rtol=1e-11, atol=1e-13)
+    image = offloaded.last.executable.program.image
+    assert "@wg_scratch_allocate(ptr %live, ptr %base, i64 %size, i64 %own)" in image and "@malloc" not in image
+    assert len(offloaded.last.executable.kernels) <= 2  # no kernel fills a tape

@@ -10,7 +10,7 @@ from wengert.compiler.backend.emit.loops import Carried, chunked, counted_loop
 from wengert.compiler.backend.emit.ranges import split
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
 from wengert.compiler.backend.emit.text import memory_type, register_type
-from wengert.compiler.backend.fuse import is_virtual_kind, op_cost
+from wengert.compiler.backend.fuse import is_undefined, is_virtual_kind, op_cost
 from wengert.compiler.ir.core import Block, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 
@@ -74,7 +74,8 @@ class Slots:
             return source
         storage = plan.slots[self.op, k].storage.find()
         target = host.allocate_for(storage, p, source.extents)
-        host.copy(source, target)
+        if not is_undefined(init):
+            host.copy(source, target)
         return target
 
     def _varying(self, p: Value) -> list[int]:

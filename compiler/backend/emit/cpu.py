@@ -77,6 +77,9 @@ class CpuTarget:
 
     # -- interrupts
 
+    def strides(self, host: HostEmitter, extents: Sequence[str]) -> tuple[str, ...] | None:
+        return None
+
     def poll(self, host: NestHost, work: str) -> None:
         text = host.text
         fuel = host.fuel_pointer()

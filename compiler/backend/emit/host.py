@@ -81,6 +81,9 @@ class Target(Protocol):
     def allocate(self, host: HostEmitter, count: str, item_bytes: int) -> str:
         """Memory for `count` elements."""
 
+    def strides(self, host: HostEmitter, extents: Sequence[str]) -> tuple[str, ...] | None:
+        """The strides of an array in memory that `allocate` gives; None: row-major without gaps."""
+
     def free(self, host: HostEmitter, pointer: str) -> None: ...
 
     def copy(self, host: HostEmitter, source: Buffer, target: Buffer) -> None:
@@ -342,7 +345,8 @@ class HostEmitter:
             pointer = self.hoisted[storage]
         else:
             pointer = self.allocate_pointer(value, extents)
-        return Buffer(dtype, pointer, extents, None, self._alias_number.get(storage.alias_group(), 0))
+        strides = None if storage.kind == "stack" else self.target.strides(self, extents)
+        return Buffer(dtype, pointer, extents, strides, self._alias_number.get(storage.alias_group(), 0))
 
     def allocate_pointer(self, value: Value, extents: Sequence[str], what: str = "allocation") -> str:
         self.allocations += 1
@@ -378,7 +382,7 @@ class HostEmitter:
         self.allocations += 1
         self.statistics.counts.append(Count("allocation", self.depth, self.op))
         pointer = self.target.allocate(self, self._checked_count(source.extents), source.dtype.bits // 8)
-        made = Buffer(source.dtype, pointer, source.extents)
+        made = Buffer(source.dtype, pointer, source.extents, self.target.strides(self, source.extents))
         self.copy(source, made)
         return made
 
@@ -400,7 +404,7 @@ class HostEmitter:
         buffer = self.allocate(value)
         if is_undefined(value):
             pass
-        elif value.type.rank > 1 and is_flat(self.scope, value):
+        elif value.type.rank > 1 and buffer.strides is None and is_flat(self.scope, value):
             self.run_map((self.scope.index.product(buffer.extents),), flat_body(buffer, value), self.weight(value))
         else:
             self.run_map(buffer.extents, fill_body(buffer, value), self.weight(value))

@@ -17,7 +17,10 @@ def _target_buffer(host: HostEmitter, op: Op, overwritten: bool = False) -> Buff
     if op.operands[0] not in host.plan.stored:  # a fill
         made = host.allocate(op.result)
         if not overwritten and not is_undefined(op.operands[0]):
-            host.run_map((host.scope.index.product(made.extents),), flat_body(made, op.operands[0]))
+            if made.strides is None:
+                host.run_map((host.scope.index.product(made.extents),), flat_body(made, op.operands[0]))
+            else:
+                host.run_map(made.extents, fill_body(made, op.operands[0]))
         return made
     base = host.scope.buffer(op.operands[0])
     if (op, 0) in host.plan.taken:
@@ -89,7 +92,8 @@ def _temporary(host: HostEmitter, value: Value, extents: Sequence[str]) -> Buffe
             made = Buffer(value.type.dtype, pointer, tuple(extents))
             host.run_map(extents, fill_body(made, value), host.weight(value))
             return made
-    made = Buffer(value.type.dtype, host.allocate_pointer(value, extents), tuple(extents))
+    strides = host.target.strides(host, extents)
+    made = Buffer(value.type.dtype, host.allocate_pointer(value, extents), tuple(extents), strides)
     host.run_map(extents, fill_body(made, value), host.weight(value))
     return made
 
