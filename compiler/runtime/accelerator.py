@@ -66,8 +66,10 @@ class Accelerator(Protocol):
         """Bytes that are free, that there are, and that this process uses; None where that is not known."""
         ...
 
-    def upload(self, source: np.ndarray, target: int) -> float:
-        """Copy a C-contiguous array to device address `target`; returns milliseconds. `source` may change after it."""
+    def upload(self, source: np.ndarray, target: int, digests: np.ndarray | None = None) -> float:
+        """Copy a C-contiguous array to device address `target`; returns milliseconds. `source` may change after it.
+
+        digests: to be filled with those of the chunks that are sent, see checksum.py."""
         ...
 
     def download(self, source: int, target: np.ndarray) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 from llvmlite import binding as llvm
 
 _LANES = 8
-_CHUNK = 4 << 20  # bytes hashed by one task; fixed, so that the checksum does not depend on the number of threads
+CHUNK = 4 << 20  # bytes hashed by one task; fixed, so that the checksum does not depend on the number of threads
 _MULTIPLIER = 0x9E3779B97F4A7C15 | 1
 _SEEDS = [(0xD6E8FEB86659FD93 * (2 * k + 1)) % 2**64 for k in range(_LANES)]
 
@@ -32,12 +32,26 @@ def checksum(array: np.ndarray) -> int:
 def checksum_at(address: int, size: int) -> int:
     """The checksum of `size` bytes at `address`, by several threads where that pays."""
     hash_ = _compiled()
-    if size <= 2 * _CHUNK:
+    if size <= 2 * CHUNK:
         return int(hash_(address, size))
-    starts = range(0, size, _CHUNK)
-    parts = _threads().map(lambda start: hash_(address + start, min(_CHUNK, size - start)), starts)
-    digests = np.fromiter(parts, np.uint64, len(starts))
-    return int(hash_(digests.ctypes.data, digests.nbytes))
+    starts = range(0, size, CHUNK)
+    parts = _threads().map(lambda start: hash_(address + start, min(CHUNK, size - start)), starts)
+    return combined(np.fromiter(parts, np.uint64, len(starts)))
+
+
+def digests_of(size: int) -> np.ndarray | None:
+    """Room for the digests of the chunks of so many bytes; None where they are hashed at once."""
+    return np.zeros(-(-size // CHUNK), np.uint64) if size > 2 * CHUNK else None
+
+
+def digest_chunk(digests: np.ndarray, at: int, address: int, size: int) -> None:
+    """Note the digest of the chunk that begins at byte `at`, which lies at `address`."""
+    digests[at // CHUNK] = _compiled()(address, size)
+
+
+def combined(digests: np.ndarray) -> int:
+    """The checksum of the whole."""
+    return int(_compiled()(digests.ctypes.data, digests.nbytes))
 
 
 @cache

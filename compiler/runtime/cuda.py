@@ -23,9 +23,10 @@ from wengert.compiler.backend.nvptx import code_key, compile_ptx
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
 from wengert.compiler.runtime import store
 from wengert.compiler.runtime.accelerator import DriverCalls, Gemm
+from wengert.compiler.runtime.checksum import CHUNK, digest_chunk
 from wengert.compiler.runtime.cuda_driver import Driver, DriverError
 
-_CHUNK = 4 << 20  # bytes of each pinned buffer
+_CHUNK = CHUNK  # bytes of each pinned buffer
 _LANES = 12  # pinned buffers, and threads that copy through them, where there are as many cores
 _THREAD_HEAP = 2 << 30  # bytes
 _MALLOC_HEAP_SIZE = 2  # cudaLimit
@@ -198,7 +199,7 @@ class CudaAccelerator:
         with self.current():
             self._cupy.cuda.runtime.memcpyAsync(target, source, size, _WITHIN, self.stream)
 
-    def upload(self, source: np.ndarray, target: int) -> float:
+    def upload(self, source: np.ndarray, target: int, digests: np.ndarray | None = None) -> float:
         with self._staging, self.current():
             stream = self._cupy.cuda.get_current_stream()
             stream.synchronize()  # the time is that of the copy
@@ -209,6 +210,8 @@ class CudaAccelerator:
                 ctypes.memmove(lane.pointer, address + at, size)
                 self._cupy.cuda.runtime.memcpyAsync(target + at, lane.pointer, size, _TO_DEVICE, stream.ptr)
                 lane.event.record(stream)
+                if digests is not None:  # of what was sent, while it is on its way
+                    digest_chunk(digests, at, lane.pointer, size)
 
             self._in_chunks(source.nbytes, send)
             stream.synchronize()

@@ -18,7 +18,7 @@ import numpy as np
 
 from wengert.compiler.diag.errors import MemoryFault
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
-from wengert.compiler.runtime.checksum import checksum
+from wengert.compiler.runtime.checksum import checksum, combined, digests_of
 from wengert.compiler.runtime.ledger import LEDGER, TO_DEVICE
 from wengert.compiler.runtime.tables import readable_bytes
 
@@ -66,11 +66,11 @@ class Residency:
         The memory is shared with later calls: kernels may read it, never write it.
         """
         key, packed = _key(array), np.ascontiguousarray(array)
-        digest, entry = checksum(packed), self._entries.get(key)
-        if entry is not None and entry.checksum == digest:
+        entry = self._entries.get(key)
+        if entry is not None and entry.checksum == checksum(packed):
             self._entries.move_to_end(key)
             return entry.memory
-        memory = self._send(packed, name, FIRST_USE if entry is None else CHANGED)
+        memory, digest = self._send(packed, name, FIRST_USE if entry is None else CHANGED)
         self._enter(key, Entry(memory, digest, self._watch(owner_of(array), key)))
         return memory
 
@@ -96,11 +96,12 @@ class Residency:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _send(self, packed: np.ndarray, name: str, why: str) -> Memory:
-        memory = self.allocate(packed.nbytes)
-        milliseconds = self._accelerator.upload(packed, memory.pointer)
+    def _send(self, packed: np.ndarray, name: str, why: str) -> tuple[Memory, int]:
+        """The memory, and the checksum of what was sent."""
+        memory, digests = self.allocate(packed.nbytes), digests_of(packed.nbytes)
+        milliseconds = self._accelerator.upload(packed, memory.pointer, digests)
         LEDGER.record(name, packed.nbytes, TO_DEVICE, milliseconds, why, self._accelerator.id)
-        return memory
+        return memory, checksum(packed) if digests is None else combined(digests)
 
     def _enter(self, key: Key, entry: Entry) -> None:
         self._entries[key] = entry

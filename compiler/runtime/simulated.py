@@ -20,6 +20,7 @@ from llvmlite import binding as llvm
 from wengert.compiler.backend.simulator import DEVICE_BIT, LAUNCHER
 from wengert.compiler.diag.errors import MemoryFault
 from wengert.compiler.runtime.accelerator import DriverCalls, Gemm
+from wengert.compiler.runtime.checksum import CHUNK, digest_chunk
 
 _POISON = 0xFF  # NaN in every floating-point type, -1 in every integer
 
@@ -57,7 +58,10 @@ class SimulatedAccelerator:
     def memory(self) -> tuple[int, int, int] | None:
         return None
 
-    def upload(self, source: np.ndarray, target: int) -> float:
+    def upload(self, source: np.ndarray, target: int, digests: np.ndarray | None = None) -> float:
+        if digests is not None:
+            for at in range(0, source.nbytes, CHUNK):
+                digest_chunk(digests, at, source.ctypes.data + at, min(CHUNK, source.nbytes - at))
         return _move(target & ~DEVICE_BIT, source.ctypes.data, source.nbytes)
 
     def download(self, source: int, target: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from wengert.compiler.runtime.checksum import checksum
+from wengert.compiler.runtime.checksum import CHUNK, checksum
 from wengert.compiler.runtime.device_array import DeviceArray
 from wengert.compiler.runtime.ledger import LEDGER
 from wengert.compiler.runtime.residency import Residency, owner_of
@@ -191,3 +191,12 @@ def test_it_behaves_like_an_array(array):
     with pytest.raises(ValueError, match="without a copy"):
         np.asarray(array, copy=False)
     assert not hasattr(array, "__cuda_array_interface__")
+
+
+@pytest.mark.parametrize("size", [1000, 2 * CHUNK + 8, 3 * CHUNK])
+def test_the_checksum_taken_while_sending_is_the_same(gpu, resident, moved, size):
+    a = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    memory = resident.on_device(a, "a")
+    assert resident.on_device(a, "a") is memory
+    a[-1] ^= 1
+    assert resident.on_device(a, "a") is not memory and len(moved()) == 2
