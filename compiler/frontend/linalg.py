@@ -16,7 +16,7 @@ from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Ob
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Value
-from wengert.compiler.ir.types import F64, DType, dtype_of
+from wengert.compiler.ir.types import C128, F64, PART, DType, dtype_of
 
 SINGULAR, NO_SVD = "Singular matrix", "SVD did not converge"
 EigenResult: Any = type(np.linalg.eigh(np.eye(1)))
@@ -201,10 +201,73 @@ def matrix_power(tracer: Tracer, a: Object, n: Object) -> Object:
     return result if n.value not in (1,) else arithmetic.convert(tracer, result, result.dtype)  # type: ignore[union-attr]
 
 
+def _least_squares(tracer: Tracer, a: ArrayValue, b: ArrayValue, rcond: Value) -> Any:
+    size = tracer.index.value(tracer.index.minimum(*a.extents[-2:]))
+    made = tracer.builder.op("lstsq", (a.value, b.value, rcond, size)).results
+    tracer.check(made[-1], "linalg", "SVD did not converge in Linear Least Squares")
+    return made
+
+
+def lstsq(tracer: Tracer, a: Object, b: Object, rcond: Object = NONE) -> Object:
+    """As NumPy in double precision. The residuals are empty where the rank is less than the number of columns."""
+    left, right = matrix(tracer, "np.linalg.lstsq", a, square=False), array_only(tracer, b)
+    if left.rank != 2 or right.rank > 2:
+        tracer.refuse("contract", name="np.linalg.lstsq", problem="takes one matrix and a vector or matrix")
+    dtype = inexact(tracer, "np.linalg.lstsq", [left, right])
+    wide = C128 if dtype.kind == "c" else F64
+    contents = [ArrayValue(tracer.builder.cast(c.value, wide), c.extents) for c in map(tracer.read, (left, right))]
+    one = right.rank == 1
+    if one:
+        extents = (*contents[1].extents, ONE)
+        contents[1] = ArrayValue(tracer.reshape(contents[1].value, extents), extents)
+    (m, n), count = contents[0].extents, contents[1].extents[1]
+    require_same(tracer, m, contents[1].extents[0], "np.linalg.lstsq: rows of A and b differ")
+    builder = tracer.builder
+    if rcond == NONE:
+        larger = builder.cast(tracer.index.value(tracer.index.maximum(m, n)), F64)
+        limit = builder.emit("multiply", larger, builder.constant(float(np.finfo(np.float64).eps), F64))
+    else:
+        limit = arithmetic.scalar_value(tracer, rcond, F64)
+    x, residuals, rank, _, _ = _least_squares(tracer, contents[0], contents[1], limit)
+    columns = builder.cast(tracer.index.value(n), rank.type.dtype)
+    full = builder.emit("equal", rank, columns)
+    tall = builder.emit("greater", tracer.index.value(m), tracer.index.value(n))
+    kept = builder.emit("where", builder.emit("bitwise_and", full, tall), tracer.index.value(count), builder.integer(0))
+    tracer.index.suppose_natural(kept)
+    some = builder.emit("slice", residuals, builder.integer(0), kept, steps=(1,), drop=())
+    values = builder.op("svdvals", (contents[0].value, tracer.index.value(tracer.index.minimum(m, n)))).results[0]
+    real = PART.get(dtype, dtype)
+    found = builder.cast(tracer.reshape(x, (n,)) if one else x, dtype)
+    return Tuple(tuple, (
+        _wrapped(tracer, found, (n,) if one else (n, count)),
+        _wrapped(tracer, builder.cast(some, real), (tracer.index.of(kept),)), Scalar(rank, False),
+        _wrapped(tracer, builder.cast(values, real), (tracer.index.minimum(m, n),)),
+    ))  # fmt: skip
+
+
+def pinv(tracer: Tracer, a: Object, rcond: Object = NONE, hermitian: Object = FALSE) -> Object:
+    """The least squares solution for the identity."""
+    if hermitian != FALSE:
+        tracer.refuse("call", name="np.linalg.pinv(hermitian=True)", help="Leave it out.")
+    array = matrix(tracer, "np.linalg.pinv", a, square=False)
+    dtype, content = inexact(tracer, "np.linalg.pinv", [array]), tracer.read(array)
+    wide = C128 if dtype.kind == "c" else F64
+    content = ArrayValue(tracer.builder.cast(content.value, wide), content.extents)
+    *stack, m, n = content.extents
+    builder = tracer.builder
+    sizes = [tracer.index.value(e) for e in (*stack, m, m)]
+    rows, columns = (builder.broadcast(builder.emit("iota", sizes[-1]), sizes, (len(stack) + k,)) for k in (0, 1))
+    ones = builder.emit("where", builder.emit("equal", rows, columns), builder.constant(1, wide), builder.constant(0, wide))
+    limit = builder.constant(1e-15, F64) if rcond == NONE else arithmetic.scalar_value(tracer, rcond, F64)
+    made = _least_squares(tracer, content, ArrayValue(ones, (*stack, m, m)), limit)[0]
+    return _wrapped(tracer, builder.cast(made, dtype), (*stack, n, m))
+
+
 LINALG: dict[Any, Any] = {
     np.linalg.solve: solve, np.linalg.inv: inv, np.linalg.det: det, np.linalg.slogdet: slogdet,
     np.linalg.cholesky: cholesky, np.linalg.eigh: eigh, np.linalg.eigvalsh: eigvalsh,
     np.linalg.matrix_power: matrix_power, np.linalg.svd: svd, np.linalg.norm: norm,
+    np.linalg.lstsq: lstsq, np.linalg.pinv: pinv,
 }  # fmt: skip
 if hasattr(np.linalg, "svdvals"):
     LINALG[np.linalg.svdvals] = svdvals

@@ -200,6 +200,37 @@ def _numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *xs: tuple(found) if isinstance(found := function(*xs), tuple) else found
 
 
+def _identity(b: Builder, a: Value) -> Value:
+    """The identity of as many rows as `a`, for each matrix."""
+    *stack, m, _ = b.extents(a)
+    return part(b, b.broadcast(b.constant(1, a.type.dtype), [*stack, m, m]), "equal")
+
+
+def _push_lstsq(ctx: Any, op: Op, da: Value | None, db: Value | None, *_: Any) -> Sequence[Value]:
+    """x = P b with the pseudo-inverse P of A, of constant rank (Golub and Pereyra, SIAM J. Numer. Anal. 10, 1973):
+    dx = P (db - dA x) + P Pᵀ dAᵀ (b - A x) + (I - P A) dAᵀ Pᵀ x, and d |b - A x|² = 2 (b - A x)ᵀ (db - dA x)."""
+    _real(op)
+    b: Builder = ctx.builder
+    a, right, *numbers = (ctx.primal(v) for v in op.operands)
+    x, residuals, rank, values = (ctx.primal(v) for v in op.results[:4])
+    inverse = first(b.op("lstsq", (a, _identity(b, a), *numbers)))
+    rest = b.emit("subtract", right, product(b, a, x))
+    change = db
+    if da is not None:
+        moved = b.emit("negative", product(b, da, x))
+        change = moved if change is None else b.emit("add", change, moved)
+    dx = product(b, inverse, change)  # type: ignore[arg-type]
+    if da is not None:
+        back = turned(b, da)
+        dx = b.emit("add", dx, product(b, inverse, product(b, turned(b, inverse), product(b, back, rest))))
+        off = product(b, back, product(b, turned(b, inverse), x))
+        dx = b.emit("add", dx, b.emit("subtract", off, product(b, inverse, product(b, a, off))))
+    n = right.type.rank
+    twice = b.emit("multiply", b.emit("multiply", rest, change), b.constant(2, a.type.dtype))  # type: ignore[arg-type]
+    squares = b.emit("sum", twice, axes=(n - 2,))
+    return dx, squares, b.zeros_like(rank), b.zeros_like(values), _fine(b)
+
+
 row("solve", "solve", "(m,m),(m,n)->(m,n)", np.linalg.solve, _push_solve, ("solve",), pullback=_pull_solve, doc="X with A X = B; operands: A, B")  # fmt: skip
 row("inv", "inv", "(m,m)->(m,m)", np.linalg.inv, _push_inv, ("inv",), doc="the inverse")
 row("det", "det", "(m,m)->()", np.linalg.det, _push_det, ("det",), kinks="at singular matrices: NaN", doc="the determinant")
@@ -210,3 +241,4 @@ row("eigvalsh", "eigvalsh_lo", "(m,m)->(m)", np.linalg.eigvalsh, _push_eigvalsh,
 _VALUES = "repeated singular values: the vectors' derivatives are NaN or infinite"
 row("svd", "svd_s", "(m,n)->(m,p),(p),(p,n)", _numpy(lambda a: np.linalg.svd(a, full_matrices=False)), _push_svd, ("svd",), kinks=_VALUES, doc="U, s, Vᴴ with p = min(m, n) columns, values and rows; operands: A, p")  # fmt: skip
 row("svdvals", "svd", "(m,n)->(p)", lambda a: np.linalg.svd(a, compute_uv=False), _push_svdvals, ("svdvals",), kinks="as svd; at a repeated value: that of the vectors LAPACK gives", doc="the singular values in descending order; operands: A, p = min(m, n)")  # fmt: skip
+row("lstsq", "lstsq", "(m,n),(m,k),()->(n,k),(k),(),(p)", lambda a, b, rcond: np.linalg._umath_linalg.lstsq(a, b, rcond), _push_lstsq, ("lstsq",), kinks="where the rank changes; only in the solution and the residuals", doc="the X of least norm that minimises |A X - B|, squared residuals, rank, singular values; operands: A, B, rcond, p = min(m, n)")  # fmt: skip

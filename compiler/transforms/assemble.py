@@ -78,7 +78,7 @@ def coerce(function: Function, position: int, given: Leaf, wanted: Type, what: s
     if have == wanted:
         return function
     fits = have.rank == wanted.rank and all(
-        a == b or (a is None and b != 1) or (b is None and a != 1) for a, b in zip(have.shape, wanted.shape, strict=True)
+        a == b or b is None or (a is None and b != 1) for a, b in zip(have.shape, wanted.shape, strict=True)
     )
     if not fits or (have.dtype != wanted.dtype and not given.weak):
         raise TypeMismatch(f"{what} is of type {have}, but must be of type {wanted}")

@@ -118,3 +118,10 @@ def test_cotangent_of_a_result_of_which_an_extent_is_known() -> None:
     for shape in [(5, 2), (5, 4), (4, 3)]:
         with pytest.raises(ValueError, match="extents"):
             f((0.9, 5), np.ones(shape))
+
+
+def test_cotangent_of_a_result_that_happens_to_have_one_element() -> None:
+    f = wg.vjp(lambda x: (x[x > 0] * 2, x.sum()))
+    x = np.array([1.0, -1.0, -2.0])
+    np.testing.assert_array_equal(f((x,), (np.array([3.0]), 1.0))[1][0], [7.0, 1.0, 1.0])
+    np.testing.assert_array_equal(f((-x,), (np.array([3.0, 4.0]), 0.0))[1][0], [0.0, 6.0, 8.0])
