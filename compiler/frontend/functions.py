@@ -525,11 +525,9 @@ FUNCTIONS |= ufuncs.methods(FUNCTIONS)
 RANDOM = "Draw the numbers before the call and pass the array."
 
 HELP: dict[str, str] = {
-    "partition": "Use `np.sort`, of which it is a part.",
-    "argpartition": "Use `np.argsort`.",
+   
     "nanmedian": "Use `np.median(x[~np.isnan(x)])`.",
-    "insert": "Use `np.concatenate` of slices.",
-    "delete": "Use `np.concatenate` of slices.",
+   
     "unravel_index": "Use `k // n` and `k % n`.",
     "ravel_multi_index": "Write `i * n + j`.",
     "gcd": "Write Euclid's loop.",
@@ -540,13 +538,11 @@ HELP: dict[str, str] = {
     "nextafter": "Compute it outside of the compiled function.",
     "frexp": "Compute it outside of the compiled function.",
     "block": "Use `np.concatenate`.",
-    "nan_to_num": "Write `np.where(np.isnan(x), 0.0, x)`.",
-    "array_equal": "Compare the shapes, then write `np.all(a == b)`.",
+   
     "polyfit": "Fit outside of the compiled function.",
     "open": "Read files before the compiled function.",
     "accumulate": "Write a loop.", "reduceat": "Write a loop.", "reduce": "Write a loop.",
-    "lstsq": "Solve outside, or write the elimination as loops.",
-    "qr": "Factorise outside of the compiled function.", "svd": "Factorise outside of the compiled function.",
+    "svd": "Factorise outside of the compiled function.",
     "eigh": "Factorise outside of the compiled function.", "eig": "Factorise outside of the compiled function.",
     "input": "Pass it as an argument.",
 }  # fmt: skip
