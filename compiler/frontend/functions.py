@@ -525,9 +525,7 @@ FUNCTIONS |= ufuncs.methods(FUNCTIONS)
 RANDOM = "Draw the numbers before the call and pass the array."
 
 HELP: dict[str, str] = {
-   
     "nanmedian": "Use `np.median(x[~np.isnan(x)])`.",
-   
     "unravel_index": "Use `k // n` and `k % n`.",
     "ravel_multi_index": "Write `i * n + j`.",
     "gcd": "Write Euclid's loop.",
@@ -538,7 +536,6 @@ HELP: dict[str, str] = {
     "nextafter": "Compute it outside of the compiled function.",
     "frexp": "Compute it outside of the compiled function.",
     "block": "Use `np.concatenate`.",
-   
     "polyfit": "Fit outside of the compiled function.",
     "open": "Read files before the compiled function.",
     "accumulate": "Write a loop.", "reduceat": "Write a loop.", "reduce": "Write a loop.",
