@@ -202,11 +202,15 @@ def offload(
     device: str | Sequence[str] = "cuda:0",
     fallback: str | None = None,
     shares: Sequence[float] | None = None,
+    deterministic: bool = False,
 ) -> Compiled | Split:
     """f on a device ("cuda:0", "cpu"); arrays travel by themselves, once, and results stay there until read.
 
     A list of devices shares out the calls of a batch, `wg.offload(wg.batch(f), ["cuda:0", "cuda:1"])`: evenly, or in
     proportion to `shares`. Results are then NumPy arrays; `.split` says who ran which calls.
+
+    deterministic: the same bits in every run on one device: additions by atomics are refused, with their line, at the first
+    call (UnsupportedError). Without it they may be added in any order.
 
     Raises DeviceError where the device is missing, listing those that exist, unless fallback="cpu"; OptionError where
     several devices are given for something else than a batch.
@@ -214,10 +218,10 @@ def offload(
     if isinstance(device, str):
         if shares is not None:
             raise OptionError("shares says how to split over a list of devices; there is one device")
-        return Offload(f, device, fallback)
+        return Offload(f, device, fallback, deterministic=deterministic)
     if len(device) == 1 and shares is None:
-        return Offload(f, device[0], fallback)
-    return Split(f, tuple(device), fallback, shares)
+        return Offload(f, device[0], fallback, deterministic=deterministic)
+    return Split(f, tuple(device), fallback, shares, deterministic)
 
 
 def custom_derivative(f: Callable[..., Any]) -> CustomDerivative:

@@ -62,7 +62,7 @@ def language_table() -> str:
 
 def concepts_page() -> str:
     """Every page that index.md does not place itself."""
-    placed = {"index", "getting_started", "magics", "api", "compare", "performance", "design"}
+    placed = {"index", "getting_started", "magics", "api", "compare", "offload", "performance", "design"}
     pages = [path.relative_to(DOCS) for folder in (DOCS, DOCS / "concepts") for path in sorted(folder.glob("*.md"))]
     entries = "\n".join(f"/{page.with_suffix('')}" for page in pages if page.stem not in placed)
     return f"# Concepts and reference\n\n```{{toctree}}\n{entries}\n```\n"

@@ -65,9 +65,10 @@ class Outlined:
     notes: list[tuple[str, Span | None]] = field(default_factory=list)
 
 
-def outline(function: Function) -> Outlined:
-    """Split `function`, whose composite rows are expanded. Raises UnsupportedError for what no kernel can do."""
-    outliner = Outliner(fuse(function))
+def outline(function: Function, deterministic: bool = False) -> Outlined:
+    """Split `function`, whose composite rows are expanded. Raises UnsupportedError for what no kernel can do, or not with
+    the same bits in every run where `deterministic`."""
+    outliner = Outliner(fuse(function), deterministic)
     body = outliner.block(function.body)
     host = verify(Function(function.name, body, function.written), "outline")
     for kernel in outliner.kernels:
@@ -78,7 +79,8 @@ def outline(function: Function) -> Outlined:
 class Outliner:
     """Writes the host part. `values` maps scalars and stored arrays of the original function to the host's."""
 
-    def __init__(self, fusion: Fusion):
+    def __init__(self, fusion: Fusion, deterministic: bool = False):
+        self.deterministic = deterministic
         self._stored, self._groups = fusion.stored, fusion.groups
         self._pending: list[Value] = []  # stored values of one group that no kernel writes yet
         self.values: dict[Value, Value] = {}

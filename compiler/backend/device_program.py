@@ -72,7 +72,7 @@ class DeviceProgram:
         return tuple(kernel.name for kernel in self.kernels)
 
 
-def compile_program(function: Function, kind: str) -> DeviceProgram:
+def compile_program(function: Function, kind: str, deterministic: bool = False) -> DeviceProgram:
     """Compile an optimised function for devices of a kind, "cuda" or "simulated". Raises UnsupportedError."""
     times: dict[str, float] = {}
     start = perf_counter()
@@ -83,7 +83,7 @@ def compile_program(function: Function, kind: str) -> DeviceProgram:
         times[name], start = (now - start) * 1e3, now
 
     lowered = verify(lower(function), "lower")
-    outlined = outline(lowered)
+    outlined = outline(lowered, deterministic)
     lap("split")
     image = KERNELS[kind](outlined.kernels)
     lap("kernels")

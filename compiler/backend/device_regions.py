@@ -133,13 +133,44 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
             results.append(kernel.builder.emit("update", out, mapping[body.results[k]], kernel.iteration))
         return results
 
-    shared = any(o.name in ("accumulate", "accumulate_slice") for o in body.walk())
-    made = outliner.launch("for", count, outputs, write, shared=shared, heavy=columns is None, columns=columns)
+    shared = _meeting(body)
+    if shared is not None and outliner.deterministic and shared.result.type.dtype.kind in "fc":
+        raise UnsupportedError(
+            "additions to elements that iterations share, in an order that changes from run to run",
+            shared.span or op.span,
+            help="Let each iteration write elements of its own, or leave `deterministic=True` out.",
+        )
+    made = outliner.launch("for", count, outputs, write, shared=shared is not None, heavy=columns is None, columns=columns)
     values = dict(zip(arrays, made, strict=False))
     for k, partial in zip(scalars, made[len(arrays) :], strict=True):
         dtype, init = op.results[k].type.dtype, outliner.values[op.operands[3 + k]]
         values[k] = outliner.host.emit(combines[k], init, sum_all(outliner, partial, combines[k], dtype))
     return [values[k] for k in range(len(op.results))]
+
+
+def _meeting(body: Block) -> Op | None:
+    """An addition to an element that another iteration may add to, too; None where the loop's index is always in one place."""
+    additions = [o for o in body.walk() if o.name in ("accumulate", "accumulate_slice")]
+    if not additions:
+        return None
+    own = [{k for k, v in enumerate(_place(o)) if v is not None and _is_index(v, body.params[0])} for o in additions]
+    return None if set.intersection(*own) else additions[[not axes for axes in own].index(True) if not all(own) else 0]
+
+
+def _place(op: Op) -> list[Value | None]:
+    """The index of each axis that one element is taken of; None for axes of which more are."""
+    if op.name == "accumulate":
+        return list(op.operands[2:])
+    return [start if k in op.attrs["drop"] else None for k, start in enumerate(op.operands[2:])]
+
+
+def _is_index(value: Value, index: Value) -> bool:
+    while value is not index:
+        op = value.owner
+        if op is None or op.name not in ("index", "wrap_index"):
+            return False
+        value = op.operands[0]
+    return True
 
 
 def _directly_within(op: Op) -> Op | None:

@@ -61,20 +61,25 @@ def accelerator(device: str) -> tuple[Accelerator, Residency]:
 
 
 def load(
-    function: Function, device: str, source: Source | None = None, python: Sequence[bool] = (), kept: cpu.Kept | None = None
+    function: Function,
+    device: str,
+    source: Source | None = None,
+    python: Sequence[bool] = (),
+    kept: cpu.Kept | None = None,
+    deterministic: bool = False,
 ) -> Any:
     """What runs `function` (optimised IR) on a device: on "cpu" the processor's executable, its loops on all cores.
 
     kept: where programs are kept on disk; `function` may then be without a body. python: for each of the first results
-    whether it is given as a Python number. Raises DeviceError where the device cannot be used, UnsupportedError where the
-    function cannot run there.
+    whether it is given as a Python number. deterministic: the same bits in every run. Raises DeviceError where the device
+    cannot be used, UnsupportedError where the function cannot run there.
     """
     found = resolve(device)
     if found.kind == "cpu":
         return cpu.load(function, source=source, python=python, kept=kept)
     program = kept.find((found.kind,)) if kept is not None else None
     if not isinstance(program, DeviceProgram):
-        program = compile_program(kept.function() if kept is not None else function, found.kind)
+        program = compile_program(kept.function() if kept is not None else function, found.kind, deterministic)
         if kept is not None:
             kept.keep((found.kind,), program)
     whole = kept.function if kept is not None else lambda: function

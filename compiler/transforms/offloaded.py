@@ -15,7 +15,8 @@ from wengert.compiler.transforms.compiled import Compiled
 class Offload(Compiled):
     """`f` on one device. Its array results stay there (`DeviceArray`) until they are read.
 
-    fallback="cpu": without the device, run on the CPU instead; `notice` says so.
+    fallback="cpu": without the device, run on the CPU instead; `notice` says so. deterministic: the same bits in every run;
+    what would add in an order that changes is refused at its line.
     """
 
     def __init__(
@@ -24,10 +25,11 @@ class Offload(Compiled):
         device: str = "cuda:0",
         fallback: str | None = None,
         name: str | None = None,
+        deterministic: bool = False,
     ):
         if fallback not in (None, "cpu"):
             raise OptionError(f"fallback={fallback!r}: it is None or 'cpu'")
-        self.asked, self.notice = device, ""
+        self.asked, self.notice, self.deterministic = device, "", deterministic
         try:
             self.device = devices.resolve(device).id
         except DeviceError as error:
@@ -40,7 +42,7 @@ class Offload(Compiled):
         super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
 
     def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
-        return offload.load(function, self.device, source, python, kept)
+        return offload.load(function, self.device, source, python, kept, self.deterministic)
 
 
 def placed(function: Any) -> Offload | None:

@@ -37,6 +37,7 @@ class Split:
         devices: Sequence[str],
         fallback: str | None = None,
         shares: Sequence[float] | None = None,
+        deterministic: bool = False,
     ):
         if not isinstance(function, Batch):
             raise OptionError(
@@ -48,7 +49,7 @@ class Split:
             raise OptionError(f"shares={list(shares)}: one number that is not negative for each of {len(devices)} devices")
         self.__wrapped__, self.shares = function, shares
         self.__name__ = "_".join([function.__name__, *(d.replace(":", "") for d in devices)])
-        self.parts = tuple(Offload(function, device, fallback) for device in devices)
+        self.parts = tuple(Offload(function, device, fallback, deterministic=deterministic) for device in devices)
         self.split: tuple[Share, ...] = ()
         self._pool = ThreadPoolExecutor(len(devices), "wengert-device")
 

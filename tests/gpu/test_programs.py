@@ -485,3 +485,39 @@ def test_arrays_of_neighbouring_threads_lie_within_each_other(device):
     image = offloaded.last.executable.program.image
     assert "@wg_scratch_allocate(ptr %live, ptr %base, i64 %size, i64 %own)" in image and "@malloc" not in image
     assert len(offloaded.last.executable.kernels) <= 2  # no kernel fills a tape
+
+
+# -- the same bits
+
+
+def own_rows(a: Matrix, index: NDArray[np.int64]) -> float:
+    total = 0.0
+    for i in wg.prange(index.shape[0]):
+        t = 0.0
+        for k in range(a.shape[1]):
+            t += a[i, k] * a[i, k]
+        total += t
+    return total
+
+
+def gathered(v: Vector, index: NDArray[np.int64]) -> float:
+    total = 0.0
+    for i in wg.prange(index.shape[0]):
+        total += v[index[i]] ** 2
+    return total
+
+
+def test_additions_in_a_changing_order_are_refused_where_the_same_bits_are_asked_for(device):
+    index = np.array([0, 3, 3, 1])
+    f = wg.offload(wg.grad(gathered), device, deterministic=True)
+    with pytest.raises(wg.errors.UnsupportedError, match="order that changes") as fault:
+        f(x, index)
+    assert fault.value.line == gathered.__code__.co_firstlineno + 3
+    np.testing.assert_allclose(np.asarray(wg.offload(wg.grad(gathered), device)(x, index)), wg.grad(gathered)(x, index))
+    wanted = 2.0 * a
+    wanted[5:] = 0.0
+    rows = wg.offload(wg.grad(own_rows), device, deterministic=True)
+    first = np.asarray(rows(a, np.arange(5)))
+    np.testing.assert_allclose(first, wanted)
+    assert all(np.array_equal(first, np.asarray(rows(a, np.arange(5)))) for _ in range(3))
+    assert "wg_add_double" not in compile_program(rows.last.traced.function, "cuda").image
