@@ -16,6 +16,7 @@ from wengert.compiler.backend.device_outline import outline
 from wengert.compiler.backend.device_text import kernels_for_nvptx, kernels_for_simulator
 from wengert.compiler.backend.emit.text import Module
 from wengert.compiler.backend.lower import lower
+from wengert.compiler.backend.prints import refuse_prints
 from wengert.compiler.backend.sites import Site
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.core import Function, Op
@@ -82,6 +83,7 @@ def compile_program(function: Function, kind: str, deterministic: bool = False) 
         now = perf_counter()
         times[name], start = (now - start) * 1e3, now
 
+    refuse_prints(function, device=True)
     lowered = verify(lower(function), "lower")
     outlined = outline(lowered, deterministic)
     lap("split")

@@ -313,11 +313,6 @@ def attribute_expression(tracer: Tracer, node: ast.Attribute) -> Object:
     return attribute(tracer, tracer.evaluate(node.value), node.attr, node)
 
 
-@handles(EXPRESSIONS, ast.JoinedStr)
-def f_string(tracer: Tracer, node: ast.JoinedStr) -> Object:
-    tracer.refuse("fstring", node)
-
-
 # -- statements that are one expression, and those that are refused
 
 

@@ -25,6 +25,7 @@ from wengert.compiler.frontend import (
     linalg,
     lists,
     masks,
+    output,
     products,
     reductions,
     shapes,
@@ -492,10 +493,6 @@ def division_with_rest(tracer: Tracer, a: Object, b: Object) -> Object:
     return Tuple(tuple, (binary(tracer, ast.FloorDiv, a, b), binary(tracer, ast.Mod, a, b)))
 
 
-def no_print(tracer: Tracer, *args: Object, **options: Object) -> Object:
-    tracer.refuse("print")
-
-
 def parallel_range(tracer: Tracer, *args: Object) -> Object:
     return range_of(tracer, *args, parallel=True)
 
@@ -515,7 +512,7 @@ def constant_of_derivatives(tracer: Tracer, x: Object) -> Object:
 FUNCTIONS |= {
     min: extreme(ast.Lt, reductions.MIN), max: extreme(ast.Gt, reductions.MAX), sum: total, len: length,
     float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
-    all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: no_print,
+    all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: output.show,
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
     stop_gradient: constant_of_derivatives, deque: queue, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
     **complexes.COMPLEX, **functional.FUNCTIONAL,

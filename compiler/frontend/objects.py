@@ -222,6 +222,22 @@ class Iteration:
     parallel: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A number within a text, and how it is written."""
+
+    item: Scalar
+    conversion: str
+    spec: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """A text with numbers in it that are known at run time: only `print` takes it."""
+
+    parts: tuple[str | Piece, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Guarded:
     """What a loop that may not run has bound. bound: whether it ran."""
@@ -239,7 +255,7 @@ class Unset:
     key: str = "unset"
 
 
-Object = Static | Scalar | Array | Tuple | Closure | Method | Partial | Slice | Iteration | Guarded | Unset
+Object = Static | Scalar | Array | Tuple | Closure | Method | Partial | Slice | Iteration | Text | Guarded | Unset
 
 NONE, TRUE, FALSE = Static(None), Static(True), Static(False)
 

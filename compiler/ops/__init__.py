@@ -10,10 +10,11 @@ from wengert.compiler.ops import (
     fourier,
     linalg,
     mathematics,
+    output,
     reductions,
     updates,
 )
 from wengert.compiler.ops import control as control
 from wengert.compiler.ops import custom as custom
 
-__all__ = ["arithmetic", "arrays", "checks", "comparison", "complexes", "contraction", "control", "fourier", "linalg", "mathematics", "reductions", "updates"]
+__all__ = ["arithmetic", "arrays", "checks", "comparison", "complexes", "contraction", "control", "fourier", "linalg", "mathematics", "output", "reductions", "updates"]

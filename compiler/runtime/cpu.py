@@ -14,17 +14,19 @@ from wengert.compiler.backend import target
 from wengert.compiler.backend.bufferise import Plan, bufferise
 from wengert.compiler.backend.emit import families
 from wengert.compiler.backend.emit.cpu import CpuTarget
-from wengert.compiler.backend.emit.host import COUNTERS, FrameLayout, HostEmitter, symbol
+from wengert.compiler.backend.emit.host import COUNTERS, FrameLayout, HostEmitter, Shown, symbol
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.text import Module
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.backend.memory import plan_memory
+from wengert.compiler.backend.prints import refuse_prints
 from wengert.compiler.backend.sites import Site
 from wengert.compiler.backend.threads import find_threaded
 from wengert.compiler.diag.errors import TypeMismatch, ValueFault
 from wengert.compiler.diag.span import Source
 from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.verify import verify
+from wengert.compiler.ops.output import rendered
 from wengert.compiler.runtime.calls import make_native
 from wengert.compiler.runtime.support import support
 
@@ -73,6 +75,7 @@ class Image:
     declared: tuple[str, ...]
     faults: list[Site]
     counts: dict[str, int]
+    prints: tuple[Shown, ...] = ()
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ class _Code:
     loaded: target.Loaded
     native: Callable[..., Any] = len
     unchecked: Callable[..., Any] | None = None
+    printer: Any = None
 
 
 class Executable:
@@ -119,6 +123,7 @@ class Executable:
         """The function in terms of what the emitter knows."""
         if self._lowered is None:
             whole = self.function if self.kept is None else self.kept.function()
+            refuse_prints(whole)
             start = perf_counter()
             self._lowered = verify(lower(whole), "lower")
             self._lap("lower", start)
@@ -167,14 +172,16 @@ class Executable:
             "growths": own.number("growth"),
         }
         faults = [Site.of(fault) for fault in emitter.faults]
-        return Image(code, symbol(self.function), tuple(module.declarations), faults, counts)
+        return Image(code, symbol(self.function), tuple(module.declarations), faults, counts, tuple(emitter.prints))
 
     def _link(self, layouts: tuple[bool, ...], image: Image) -> _Code:
         start = perf_counter()
         exports = [image.entry, COUNTERS] if self.options.count else [image.entry]
         libraries = families.blas_addresses(image.declared) | families.loop_addresses(image.declared)
-        loaded = target.link(image.code, exports, support().imports | libraries)
-        code = _Code(image, loaded)
+        printer = _printer(image.prints)
+        shows = {"wg_print": ctypes.cast(printer, ctypes.c_void_p).value or 0} if image.prints else {}
+        loaded = target.link(image.code, exports, support().imports | libraries | shows)
+        code = _Code(image, loaded, printer=printer)
         code.native = self._native(code, layouts=layouts)
         self._lap("link", start)
         return code
@@ -332,6 +339,23 @@ def _has_odd_strides(array: np.ndarray) -> bool:
 
 def _described(array: np.ndarray) -> str:
     return f"{array.dtype}{list(array.shape)}" if array.ndim else str(array.dtype)
+
+
+_PRINT = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)
+
+
+def _printer(prints: Sequence[Shown]) -> Any:
+    """What compiled code calls to print: with the place among `prints` and the address of the numbers."""
+
+    def show(place: int, address: int) -> None:
+        shown = prints[place]
+        values = [
+            (ctypes.c_double if kind == "f" else ctypes.c_int64).from_address(address + 8 * k).value
+            for k, kind in enumerate(shown.kinds)
+        ]
+        print(rendered(values, shown.texts, shown.formats), end="")
+
+    return _PRINT(show)
 
 
 def _raise(site: Site, a: int, b: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.compiler.backend.emit.host import EMIT, Fault, HostEmitter
+from wengert.compiler.backend.emit.host import EMIT, Fault, HostEmitter, Shown
 from wengert.compiler.backend.emit.scope import is_literal
 from wengert.compiler.ir.core import Op
 from wengert.compiler.ir.opdef import REGISTRY
@@ -41,4 +41,17 @@ def _check(host: HostEmitter, op: Op) -> None:
     host.check(host.scope.scalar(op.operands[0]), Fault(op.attrs["fault"], op))
 
 
-EMIT.update({"index": _index, "wrap_index": _index, "same_extent": _same_extent, "check": _check})
+def _print(host: HostEmitter, op: Op) -> None:
+    """The numbers side by side in memory, and the place among the prints, for the host's `wg_print`."""
+    text = host.text
+    place = text.alloca(f"[{max(1, len(op.operands))} x i64]", "shown")
+    for k, v in enumerate(op.operands):
+        type_ = "double" if v.type.dtype.kind == "f" else "i64"
+        where = text.value(f"getelementptr i64, ptr {place}, i64 {k}")
+        text.do(f"store {type_} {host.scope.scalar(v)}, ptr {where}")
+    text.module.declare("wg_print", "declare void @wg_print(i64, ptr)")
+    text.do(f"call void @wg_print(i64 {len(host.prints)}, ptr {place})")
+    host.prints.append(Shown(op.attrs["texts"], op.attrs["formats"], tuple(v.type.dtype.kind for v in op.operands)))
+
+
+EMIT.update({"print": _print, "index": _index, "wrap_index": _index, "same_extent": _same_extent, "check": _check})

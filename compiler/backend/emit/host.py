@@ -101,6 +101,15 @@ class Fault:
     op: Op | None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A `print`: its texts and formats (ops/output.py), and the kind of each number, "f" or "i"."""
+
+    texts: tuple[str, ...]
+    formats: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Count:
     """A copy, an allocation or a growth (of a tape) in the compiled code: what, in how many loops, for which op."""
@@ -140,6 +149,7 @@ class HostEmitter:
         self.text = Text(module, f"define i32 @{symbol(self.function)}(ptr noalias %frame) nounwind")
         self.scope = HostScope(plan.places, self.text, target.dialect)
         self.faults: list[Fault] = []
+        self.prints: list[Shown] = []
         self.statistics = Statistics()
         self.depth = 0
         self.op: Op | None = None
