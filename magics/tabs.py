@@ -25,6 +25,7 @@ from wengert.magics.explore import Explorer
 from wengert.magics.inputs import called_like, last_arguments
 from wengert.magics.layers import Made
 from wengert.magics.sweep import Sweeper
+from wengert.magics.whatif import CostModel, WhatIf
 
 if TYPE_CHECKING:
     from wengert.widgets import (
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         GraphPath,
         GraphValues,
         MemoryModel,
-        PlacementModel,
         TransfersModel,
     )
     from wengert.widgets.base import View
@@ -115,8 +115,19 @@ def devices_of(compiled: Compiled) -> dict[int, str] | None:
     return {k.line: k.device for k in found().kernels if k.line is not None}
 
 
-def placement(chain: Chain) -> PlacementModel:
-    return present.placement_model(chain[-1].compiled)
+COSTS = CostModel()
+
+
+def placement(chain: Chain) -> View:
+    from wengert.widgets import PlacementView
+
+    model = present.placement_model(chain[-1].compiled)
+    known = [(one.compiled, last_arguments(chain, one.compiled)) for one in chain if placed(one.compiled) is None]
+    functions = [(compiled, given) for compiled, given in known if given is not None]
+    if not functions:
+        return PlacementView(model)
+    asked = WhatIf(model, functions, COSTS)
+    return PlacementView(asked.model, asked.answer)
 
 
 def timings(chain: Chain) -> View:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .graph_view import GraphView as GraphView
     from .lab import Lab as Lab
     from .panel import Panel as Panel
+    from .placement_view import PlacementView as PlacementView
     from .timing_view import TimingView as TimingView
-    from .views import PlacementView as PlacementView
     from .views import PlotView as PlotView
     from .views import view as view
 
@@ -42,7 +42,7 @@ _LAZY = {
     "StagesView": ".answers",
     "TransfersView": ".answers",
     "GraphView": ".graph_view",
-    "PlacementView": ".views",
+    "PlacementView": ".placement_view",
     "PlotView": ".views",
     "TimingView": ".timing_view",
     "view": ".views",

@@ -12,23 +12,8 @@ from . import answers, models
 from .base import View
 from .graph_view import GraphView
 from .models import Control, GraphModel, Model, PlacementModel, PlotModel, TimingModel
+from .placement_view import PlacementView
 from .timing_view import TimingView
-
-
-class PlacementView(View):
-    """Devices, arrays and transfers of a `PlacementModel`.
-
-    `selected` is the `order` of the chosen transfer (-1 for none), `sort` the ledger's order as
-    "<column>:ascending" or "<column>:descending".
-    """
-
-    kind = "placement"
-
-    selected = traitlets.Int(-1).tag(sync=True)
-    sort = traitlets.Unicode("order:ascending").tag(sync=True)
-
-    def __init__(self, model: PlacementModel) -> None:
-        super().__init__(model)
 
 
 class PlotView(View):

@@ -11,6 +11,7 @@ test fails when the browser console shows an error, unless it empties `page.cons
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -279,6 +280,17 @@ def record_failure(page: Page, test_name: str, console_errors: list[str]) -> Non
     page.screenshot(path=FAILURES / f"{stem}.png", full_page=True)
 
 
+AXE = Path(__file__).parents[2] / "widgets/js/node_modules/axe-core/axe.min.js"
+VIOLATIONS = """async element => {
+    const roots = element.matches('.wgt, .wgt *') ? [element] : [...element.querySelectorAll('.wgt')];
+    const found = await axe.run(roots, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], resultTypes: ['violations']});
+    const serious = found.violations.filter(v => ['serious', 'critical'].includes(v.impact))
+        .flatMap(v => v.nodes.slice(0, 3).map(n => `${v.id}: ${n.html.slice(0, 160)} ${n.any[0]?.message ?? n.failureSummary}`));
+    const small = roots.flatMap(root => [...root.querySelectorAll('*')])
+        .filter(e => e.tagName !== 'title' && [...e.childNodes].some(c => c.nodeType === 3 && c.textContent.trim()))
+        .filter(e => parseFloat(getComputedStyle(e).fontSize) < 12).map(e => `smaller than 12 px: ${e.outerHTML.slice(0, 120)}`);
+    return [...serious, ...small.slice(0, 3), ...(found.passes.length > 0 ? [] : ['axe found nothing to check'])];
+}"""
 SET_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
 
 
@@ -286,20 +298,36 @@ SET_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme'
 def picture(page: Page):
     """`picture(locator, name)`: the view in the light and the dark theme, whose colours must differ.
 
-    The pictures go to the folder named in WENGERT_SCREENSHOTS, where it is set, as <name>_light.png and <name>_dark.png.
+    In each the accessibility check (axe-core, WCAG 2 A and AA) must find nothing serious, and no text may be smaller
+    than 12 px. The pictures go to the folder named in WENGERT_SCREENSHOTS, where it is set, as <name>_light.png and
+    <name>_dark.png: those of docs/views.md are made with WENGERT_SCREENSHOTS=docs/images/views.
     """
+    assert AXE.is_file(), f"{AXE} is missing: run `npm ci` in widgets/js"
+    problems: list[str] = []
 
     def take(view, name: str) -> None:
         shades = []
+        page.evaluate(AXE.read_text(encoding="utf-8"))
         for theme, short in (("JupyterLab Light", "light"), ("JupyterLab Dark", "dark")):
             page.evaluate(SET_THEME, theme)
             page.wait_for_selector(f'body[data-jp-theme-name="{theme}"]', state="attached")
             page.wait_for_timeout(600)  # the style sheet of the theme comes after its name
-            shades.append(view.evaluate("element => getComputedStyle(element).color"))
+            shades.append(view.evaluate("element => getComputedStyle(element.querySelector('.wgt') ?? element).color"))
+            view.evaluate("element => element.scrollIntoView()")  # what is out of sight has no colours to compare
+            problems.extend(f"{name}, {short}: {problem}" for problem in view.evaluate(VIOLATIONS))
             if folder := os.environ.get("WENGERT_SCREENSHOTS"):
                 Path(folder).mkdir(parents=True, exist_ok=True)
-                view.screenshot(path=Path(folder) / f"{name}_{short}.png")
+                save_small(view.screenshot(), Path(folder) / f"{name}_{short}.png")
         page.evaluate(SET_THEME, "JupyterLab Light")
         assert shades[0] != shades[1]
 
-    return take
+    yield take
+    assert not problems, "\n".join(dict.fromkeys(problems))
+
+
+def save_small(content: bytes, path: Path) -> None:
+    """A screenshot with a palette, a third of the size."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -37,6 +37,7 @@ def graph(lab, page):
 
 
 def test_paths_colours_and_values(graph, page, picture):
+    picture(page.locator(".jp-CodeCell").nth(1), "cell")
     graph.locator(".wgt-region").first.click()
     graph.get_by_label("from argument").select_option("k")
     graph.get_by_role("button", name="Show", exact=True).click()

@@ -31,6 +31,13 @@ def test_a_cell_shows_one_panel_with_its_tabs(lab, page):
     for title, view in (("Placement", "placement"), ("Timings", "timing")):
         panel.get_by_role("tab", name=title).click()
         expect(panel.locator(f'[data-view="{view}"]')).to_be_visible(timeout=PATIENCE)
+    panel.get_by_role("tab", name="Placement").click()
+    panel.get_by_label("function to move").select_option("grad_misfit")
+    panel.get_by_role("button", name="Predict").click()
+    row = panel.locator(".wgt-estimates tbody tr")
+    expect(row).to_contain_text("not yet", timeout=PATIENCE)
+    panel.get_by_test_id("what-if").get_by_role("button", name="Measure").click()
+    expect(row).not_to_contain_text("not yet", timeout=PATIENCE)
 
 
 def test_a_compile_error_is_the_line_with_a_caret(lab, page):

@@ -73,6 +73,11 @@ def test_graph_selection_reaches_python(lab, page):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("kernel-detail")).to_have_text("the kernel explains sum", timeout=PATIENCE)
+    place = node(page, "sum").bounding_box()
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("+")
+    moved = node(page, "sum").bounding_box()
+    assert moved["width"] > 1.2 * place["width"]
 
 
 def test_graph_search_opens_the_region(lab, page):

@@ -11,7 +11,7 @@ from .explore import ExploreModel
 from .findings import Finding, FindingsModel
 from .graph import Edge, GraphModel, GraphPath, GraphValues, Node, Region
 from .memory import KeptValue, MemoryModel
-from .placement import ArrayPlace, Device, KernelPlace, PlacementModel, Transfer
+from .placement import ArrayPlace, Device, Estimate, KernelPlace, PlacementModel, Transfer
 from .plot import Control, PlotModel, Series
 from .stages import Stage, StagesModel, StageText
 from .timing import CompileStage, Sweep, TimingModel, TimingRow, Unavailable
@@ -35,6 +35,7 @@ __all__ = [
     "Control",
     "Device",
     "Edge",
+    "Estimate",
     "Event",
     "ExploreModel",
     "Finding",

@@ -57,8 +57,30 @@ class Transfer:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What a call of `function` would cost on `device`, in seconds: `compute` for its element `operations`, `copies` for
+    `bytes` between host and device; `measured`: what both took, None where that was not measured."""
+
+    function: str
+    device: str
+    operations: int
+    bytes: int
+    compute: float
+    copies: float
+    measured: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON-able dictionary, with the prediction and its ratio to what was measured."""
+        predicted = self.compute + self.copies
+        return {**asdict(self), "predicted": predicted, "ratio": predicted / self.measured if self.measured else None}
+
+
+@dataclass(frozen=True)
 class PlacementModel:
-    """What the placement view shows; the host is the first device of kind "cpu"."""
+    """What the placement view shows; the host is the first device of kind "cpu".
+
+    `movable` functions can be asked about on `targets`, devices; `estimates` are the answers so far.
+    """
 
     kind: ClassVar[str] = "placement"
 
@@ -69,13 +91,16 @@ class PlacementModel:
     transfers: tuple[Transfer, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("devices", "arrays", "kernels", "transfers"):
+        for name in ("devices", "arrays", "kernels", "transfers", "movable", "targets", "estimates"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         known = {device.id for device in self.devices}
         items: tuple[ArrayPlace | KernelPlace, ...] = (*self.arrays, *self.kernels)
         for item in items:
             if item.device not in known:
                 raise ValueError(f"placement: {item.name!r} lies on unknown device {item.device!r}")
+    movable: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    estimates: tuple[Estimate, ...] = ()
     where: str = ""
     """One clause on where the function runs, for the time before its first call tells all."""
 
@@ -131,6 +156,7 @@ class PlacementModel:
         return {
             **asdict(self),
             "transfers": transfers,
+            "estimates": [estimate.to_dict() for estimate in self.estimates],
             "summary": self.summary,
             "total_bytes": self.total_bytes,
             "total_milliseconds": self.total_milliseconds,

@@ -19,6 +19,8 @@ const SMALLEST_FIT = 0.93; // below this a 13 px label would fall under 12 px
 const MAXIMUM_HEIGHT = 560;
 const MINIMUM_HEIGHT = 260;
 
+const PAN: Record<string, [number, number]> = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+
 interface Detail {
   node?: string;
   text?: string;
@@ -140,7 +142,7 @@ class GraphView {
       toggle: (id) => this.toggle(id),
     });
     this.canvas.setAttribute("role", "group");
-    this.canvas.setAttribute("aria-label", `${this.data.title}: derivative graph; arrow keys move, Enter opens`);
+    this.canvas.setAttribute("aria-label", `${this.data.title}: derivative graph; arrow keys move, Enter opens, plus, minus and 0 zoom, Shift and arrows pan`);
     const total = this.data.nodes.length;
     const shown = [...this.layout.items.values()].filter((item) => !item.region).length;
     const omitted = this.layout.omitted > 0 ? `, ${this.layout.omitted} too many to draw: use the search` : "";
@@ -269,6 +271,21 @@ class GraphView {
         this.stage.setAttribute("transform", event.transform.toString());
       });
     select(this.canvas).call(this.zoom).on("dblclick.zoom", null);
+    this.canvas.addEventListener("keydown", (event) => {
+      const [dx, dy] = (event.shiftKey && PAN[event.key]) || [0, 0];
+      if (event.key === "+" || event.key === "=") this.zoomBy(1.3);
+      else if (event.key === "-") this.zoomBy(1 / 1.3);
+      else if (event.key === "0") this.fit(true);
+      else if (dx || dy) this.panBy(dx, dy);
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+
+  private panBy(dx: number, dy: number): void {
+    this.touched = true;
+    select(this.canvas).call(this.zoom.translateBy, dx, dy);
   }
 
   private zoomBy(factor: number): void {

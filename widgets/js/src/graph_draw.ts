@@ -61,7 +61,7 @@ export function drawGraph(stage: SVGGElement, data: GraphData, layout: Layout, a
     const item = layout.items.get((event.target as Element).closest<SVGGElement>("[data-item]")?.dataset["item"] ?? "");
     if (!item) return;
     if (event.key === "Enter" || event.key === " ") item.region ? actions.toggle(item.id) : actions.choose(item.id);
-    else if (event.key.startsWith("Arrow")) focus(neighbour(item, [...layout.items.values()], event.key), true);
+    else if (event.key.startsWith("Arrow") && !event.shiftKey) focus(neighbour(item, [...layout.items.values()], event.key), true);
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -2,6 +2,7 @@
 import { html, shorten, svg } from "./dom";
 import { formatBytes, formatMilliseconds, plural } from "./format";
 import { ledger } from "./ledger";
+import { whatIf } from "./whatif";
 import type { Cleanup, DeviceData, PlacementData, RenderContext, TransferData } from "./types";
 
 const ROW = 40; // height of one arrow with its label
@@ -9,7 +10,9 @@ const MOST_ARROWS = 24;
 const MOST_CHIPS = 8;
 
 export function renderPlacement({ model, el }: RenderContext): Cleanup {
-  const root = html("div", { class: "wgt wgt-placement", "data-view": "placement" });
+  const shown = html("div");
+  const question = whatIf(model);
+  const root = html("div", { class: "wgt wgt-placement", "data-view": "placement" }, shown, question.element);
   el.append(root);
   let draw: (() => void) | undefined;
   let table: ReturnType<typeof ledger> | undefined;
@@ -32,7 +35,8 @@ export function renderPlacement({ model, el }: RenderContext): Cleanup {
       model.save_changes();
     });
     const lanes = html("div", { class: "wgt-lanes", style: `--wgt-lanes:${data.devices.length}` }, ...data.devices.map((device) => lane(device, data)));
-    root.replaceChildren(
+    question.load(data);
+    shown.replaceChildren(
       html("p", { class: "wgt-summary" }, data.summary),
       html("div", { class: "wgt-split" }, html("div", { class: "wgt-main wgt-scroll" }, lanes, arrows), html("div", { class: "wgt-side wgt-side-wide" }, table.element)),
     );
@@ -55,6 +59,7 @@ export function renderPlacement({ model, el }: RenderContext): Cleanup {
   observer.observe(root);
   return () => {
     observer.disconnect();
+    question.close();
     model.off("change:data", load);
     model.off("change:selected", mark);
     model.off("change:sort", sorted);

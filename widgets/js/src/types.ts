@@ -110,6 +110,20 @@ export interface PlacementData {
   summary: string;
   total_bytes: number;
   total_milliseconds: number;
+  movable: string[];
+  targets: string[];
+  estimates: EstimateData[];
+}
+export interface EstimateData {
+  function: string;
+  device: string;
+  operations: number;
+  bytes: number;
+  compute: number;
+  copies: number;
+  measured: number | null;
+  predicted: number;
+  ratio: number | null;
 }
 
 export interface TimingRowData {

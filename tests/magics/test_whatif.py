@@ -1,0 +1,47 @@
+"""The cost model of the placement tab: what it counts, what it predicts, and that its error is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.magics.whatif import Calibration, CostModel, NotCounted, WhatIf, work
+from wengert.widgets.models import Device, PlacementModel
+
+
+def axpy(u: np.ndarray, a: float, n: int) -> np.ndarray:
+    for _ in range(n):
+        u = u * a + 1.0
+    return u
+
+
+@pytest.mark.parametrize(("size", "n"), [(10, 1), (1000, 7)])
+def test_operations_and_bytes_are_counted(size: int, n: int) -> None:
+    count, moved = work(wg.jit(axpy), (np.ones(size), 0.5, n))
+    assert count == pytest.approx(2 * size * n, rel=0.01, abs=n + 3)
+    assert moved == 2 * 8 * size  # the argument, and the result
+
+
+def test_a_prediction_is_the_sum_of_its_parts() -> None:
+    costs = CostModel()
+    costs._known["cuda:0"] = Calibration(1e-5, 1e-10, 1e-9)
+    estimate = costs.predict(wg.jit(axpy), (np.ones(1000), 0.5, 10), "cuda:0")
+    assert estimate.compute == pytest.approx(1e-5 + 1e-10 * estimate.operations)
+    assert estimate.copies == pytest.approx(1e-9 * 16_000)
+
+
+def test_predict_then_measure_on_this_machine() -> None:
+    model = PlacementModel("axpy", (Device("cpu", "this", "cpu"), Device("cuda:0", "", "cuda", available=False)))
+    what_if = WhatIf(model, [(wg.jit(axpy), (np.ones(50_000), 0.5, 20))], CostModel())
+    assert (what_if.model.movable, what_if.model.targets) == (("axpy",), ("cpu",))
+    (predicted,) = what_if.answer({"what": "predict", "function": "axpy", "device": "cpu"}).to_dict()["estimates"]
+    assert predicted["measured"] is None and predicted["ratio"] is None and predicted["copies"] == 0.0
+    (both,) = what_if.answer({"what": "measure", "function": "axpy", "device": "cpu"}).to_dict()["estimates"]
+    assert both["ratio"] == pytest.approx(both["predicted"] / both["measured"])
+
+
+def test_what_cannot_be_counted_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wengert.magics.whatif.watch_values", lambda *_: type("V", (), {"ended": "stopped after 2 s"}))
+    with pytest.raises(NotCounted, match="stopped after 2 s"):
+        work(wg.jit(axpy), (np.ones(3), 0.5, 1))
