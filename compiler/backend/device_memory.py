@@ -4,6 +4,7 @@ from __future__ import annotations
 
 ERROR_WORDS = 4
 """Of the error record: kernel number * 2**32 + fault number (0: none), and the two operands of its message."""
+PINNED_BYTES = 64
 BLOCK = 256
 """Threads of an ordinary block."""
 CHUNK = 4 * BLOCK
@@ -16,20 +17,22 @@ class Table:
     """Words of the runtime's table, word 3 of the frame.
 
     Python's functions: ALLOCATE(bytes) -> handle, FREE(handle), DOT.
-    The driver's (see runtime/accelerator.py): READ, COPY, SYNC, LAUNCH, and what they take: STREAM, ERRORS, the error
-    record on the device. Counters: TICKS of loops, READS of single elements, their READ_BYTES and READ_NANOSECONDS.
+    The driver's (see runtime/accelerator.py): READ, COPY, SYNC, LAUNCH, and what they take: STREAM; ERRORS, the error record
+    on the device; PINNED, host memory of PINNED_BYTES that copies are quick to.
+    Counters: TICKS of loops, READS of single elements, their READ_BYTES and READ_NANOSECONDS.
     RECORD: the error record, read at the end. HANDLES: memory to use again. From LAUNCHES on: how often each kernel was
     launched; then their handles.
     """
 
-    ALLOCATE, FREE, DOT, READ, COPY, SYNC, LAUNCH, STREAM, ERRORS = range(9)
-    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(9, 14)
+    ALLOCATE, FREE, DOT, READ, COPY, SYNC, LAUNCH, STREAM, ERRORS, PINNED = range(10)
+    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(10, 15)
     HANDLES, SLOTS = RECORD + ERROR_WORDS, 16
     LAUNCHES = HANDLES + SLOTS
 
 
 MEMORY = f"""
 declare i32 @clock_gettime(i32, ptr)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare i32 @PyErr_CheckSignals()
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
@@ -60,7 +63,8 @@ define internal i32 @wg_fetch(ptr %table, ptr %to, ptr %from, i64 %size) {{
 entry:
   %stream = call ptr @wg_word(ptr %table, i64 {Table.STREAM})
   %read = call ptr @wg_word(ptr %table, i64 {Table.READ})
-  %asked = call i32 %read(ptr %to, ptr %from, i64 %size, ptr %stream)
+  %pinned = call ptr @wg_word(ptr %table, i64 {Table.PINNED})
+  %asked = call i32 %read(ptr %pinned, ptr %from, i64 %size, ptr %stream)
   %good = icmp eq i32 %asked, 0
   br i1 %good, label %wait, label %bad
 wait:
@@ -68,6 +72,7 @@ wait:
   %python = call ptr @PyEval_SaveThread()
   %done = call i32 %sync(ptr %stream)
   call void @PyEval_RestoreThread(ptr %python)
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %pinned, i64 %size, i1 false)
   ret i32 %done
 bad:
   ret i32 %asked

@@ -31,6 +31,7 @@ ElementOf = Callable[[KernelBuilder, Value, Value], Value]
 
 THREADS = 1 << 18
 """Threads of a first step: enough to keep the memory of today's GPUs busy."""
+WARP = 32
 EACH = 8
 """Elements that a thread should have at least, where there are so many."""
 
@@ -116,7 +117,7 @@ class _Stages:
     def _shared(self, element: ElementOf, width: Value, length: Value, parts: Value) -> Value:
         """Each part of each outer element by a group of threads beside each other, whose values are combined."""
         outliner, host = self.outliner, self.outliner.host
-        group = self._group(length, parts)
+        group = self._group(width, length, parts)
         outputs = host.emit("multiply", parts, width)
         stride = host.emit("multiply", parts, group)
 
@@ -133,14 +134,18 @@ class _Stages:
         count = host.emit("multiply", outputs, group)
         return outliner.launch(self.name, count, [space], write, combine=(self.combine, group))[0]
 
-    def _group(self, length: Value, parts: Value) -> Value:
-        """Threads that share a part of so many elements: a power of two, each with at least two elements if possible."""
+    def _group(self, width: Value, length: Value, parts: Value) -> Value:
+        """Threads that share a part: a power of two, at least a warp of them and as many as make THREADS in all, each with
+        at least two elements."""
         host = self.outliner.host
         each = host.emit("truncated_divide", length, parts)
+        outputs = self._at_least(host.emit("multiply", parts, width), host.integer(1))
+        room = self._at_least(host.emit("truncated_divide", host.integer(THREADS), outputs), host.integer(WARP))
+        room = self._at_most(room, host.emit("truncated_divide", each, host.integer(2)))
         group = host.integer(1)
         size = 2
         while size <= BLOCK:
-            group = host.emit("where", host.emit("greater_equal", each, host.integer(2 * size)), host.integer(size), group)
+            group = host.emit("where", host.emit("greater_equal", room, host.integer(size)), host.integer(size), group)
             size *= 2
         return group
 

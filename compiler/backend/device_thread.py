@@ -17,8 +17,8 @@ ON_STACK = 8192
 """Bytes of an array of static extents that lies on the thread's stack (local memory)."""
 
 
-UNROLLED, LONG = 4, 64
-"""Trips of an innermost loop that are written out, where one costs at most so much."""
+UNROLLED, SHORT, LONG = 4, 8, 64
+"""Trips of an innermost loop that are written out, twice as many of one that costs at most SHORT, none above LONG."""
 
 
 class ThreadTarget:
@@ -34,7 +34,8 @@ class ThreadTarget:
         """Several trips of a short innermost loop at a time: their loads are then under way together."""
         if weight > LONG or getattr(self.dialect, "shared", False):
             return ""  # LLVM does not unroll what a warp does together, and says so
-        count = host.module.node(f'!{{!"llvm.loop.unroll.count", i32 {UNROLLED}}}')
+        times = UNROLLED if weight > SHORT else 2 * UNROLLED
+        count = host.module.node(f'!{{!"llvm.loop.unroll.count", i32 {times}}}')
         return f"!llvm.loop {host.module.node(f'!{{self, {count}}}')}"
 
     def run(self, host: HostEmitter, nest: Nest) -> str | None:

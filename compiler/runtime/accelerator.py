@@ -66,6 +66,10 @@ class Accelerator(Protocol):
         """Bytes that are free, that there are, and that this process uses; None where that is not known."""
         ...
 
+    def pinned(self, size: int) -> tuple[int, object]:
+        """(address, owner) of host memory that copies from the device are quick to."""
+        ...
+
     def upload(self, source: np.ndarray, target: int, digests: np.ndarray | None = None) -> float:
         """Copy a C-contiguous array to device address `target`; returns milliseconds. `source` may change after it.
 
@@ -121,6 +125,20 @@ class Accelerator(Protocol):
     @property
     def calls(self) -> DriverCalls:
         """The driver's functions, for compiled host code."""
+        ...
+
+    @property
+    def stream_here(self) -> int:
+        """`stream`, within `current`."""
+        ...
+
+    def allocate_here(self, size: int) -> Memory | None:
+        """`allocate`, within `current`; None where that much is not free at once."""
+        ...
+
+    @property
+    def foreign(self) -> tuple[type, ...]:
+        """The types of arrays of its library, which lie on such a device."""
         ...
 
     @property

@@ -89,6 +89,7 @@ class Arguments:
 
     def __init__(self, function: Function, places: Sequence[int], gpu: Accelerator, residency: Residency):
         self._params, self._gpu, self._residency = function.params, gpu, residency
+        self._ordinal = int(gpu.id.partition(":")[2] or 0)
         self._written = {w for w in function.written if w is not None}
         self._known = [
             _Parameter(k, p, at, k in self._written) for k, (p, at) in enumerate(zip(self._params, places, strict=True))
@@ -115,9 +116,16 @@ class Arguments:
             elif kind is DeviceArray:
                 if leaf._accelerator is not self._gpu or leaf.dtype != p.dtype or not p.fits(leaf.shape):
                     return False
-            elif kind is not np.ndarray or leaf.dtype != p.dtype or not p.fits(leaf.shape) or p.written:
+            elif leaf.dtype != p.dtype or not p.fits(leaf.shape) or p.written if kind is np.ndarray else not self._lies(p, leaf):
                 return False
         return True
+
+    def _lies(self, p: _Parameter, leaf: Any) -> bool:
+        """Whether an array of the device's own library can be bound as it is."""
+        return (
+            type(leaf) in self._gpu.foreign and leaf.dtype == p.dtype and p.fits(leaf.shape) and leaf.flags.c_contiguous
+            and leaf.data.device_id == self._ordinal and not p.written
+        )  # fmt: skip
 
     def checked(self, leaves: Sequence[Any]) -> list[Any]:
         """The leaves, arrays of other kinds converted. Raises TypeMismatch, ShapeFault, ValueFault."""

@@ -105,7 +105,18 @@ class CudaAccelerator:
     @property
     def stream(self) -> int:
         with self.current():
-            return int(self._cupy.cuda.get_current_stream().ptr)
+            return self.stream_here
+
+    @property
+    def stream_here(self) -> int:
+        return self._cupy.cuda.get_current_stream().ptr  # type: ignore[no-any-return]
+
+    def allocate_here(self, size: int) -> CudaMemory | None:
+        try:
+            owner = self._cupy.cuda.alloc(size)
+        except self._cupy.cuda.memory.OutOfMemoryError:
+            return None
+        return CudaMemory(owner.ptr, size, owner)
 
     @property
     def calls(self) -> DriverCalls:
@@ -144,6 +155,15 @@ class CudaAccelerator:
                 except self._cupy.cuda.memory.OutOfMemoryError as error:
                     raise MemoryFault(f"{self.id} has no {size} bytes left: {error}") from None
         return CudaMemory(int(owner.ptr), size, owner)
+
+    def pinned(self, size: int) -> tuple[int, object]:
+        with self.current():
+            memory = self._cupy.cuda.alloc_pinned_memory(size)
+        return int(memory.ptr), memory
+
+    @property
+    def foreign(self) -> tuple[type, ...]:
+        return (self._cupy.ndarray,)
 
     def memory(self) -> tuple[int, int, int] | None:
         with self.current():

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.backend import target
-from wengert.compiler.backend.device_memory import ERROR_WORDS, Table
+from wengert.compiler.backend.device_memory import ERROR_WORDS, PINNED_BYTES, Table
 from wengert.compiler.backend.device_program import DeviceProgram, compile_program
 from wengert.compiler.backend.sites import Site
 from wengert.compiler.diag.errors import DeviceError, MemoryFault, WengertError
@@ -206,6 +206,7 @@ class DeviceExecutable:
         calls = gpu.calls
         words[Table.READ], words[Table.COPY], words[Table.SYNC] = calls.read, calls.copy, calls.sync
         words[Table.ERRORS], self._launch = self._errors.pointer, calls.launch
+        words[Table.PINNED], self._pinned = gpu.pinned(PINNED_BYTES)
         for k, name in enumerate(names):
             assert self._loaded is not None
             words[Table.LAUNCHES + len(names) + k] = self._loaded.handles[name]
@@ -323,7 +324,7 @@ class DeviceExecutable:
         table, handles = self._table, self._handles
         with self._lock, self._gpu.current():
             self._mark, self._milliseconds = LEDGER.mark, None
-            table.words[Table.LAUNCH], table.words[Table.STREAM] = launch, self._gpu.stream
+            table.words[Table.LAUNCH], table.words[Table.STREAM] = launch, self._gpu.stream_here
             self._counters[:] = self._zeros
             try:
                 self._offer()
@@ -346,7 +347,11 @@ class DeviceExecutable:
         if len(wanted) > _OFFERED:
             return
         for k, size in enumerate(wanted):
-            self._table.words[Table.HANDLES + k] = handles.allocate(size)
+            memory = self._gpu.allocate_here(size)
+            if memory is None:
+                return
+            handles.asked.append(size)
+            self._table.words[Table.HANDLES + k] = handles.make(memory, size, 1)
 
     def _take(self, bound: Bound) -> tuple[Any, ...]:
         """Results that are not written into arguments; written arguments are brought home."""

@@ -47,7 +47,7 @@ class SimulatedKernels:
 class SimulatedAccelerator:
     kind = "simulated"
     sm = 90
-    stream = 0
+    stream = stream_here = 0
 
     def __init__(self, id: str):
         self.id = id
@@ -57,6 +57,18 @@ class SimulatedAccelerator:
 
     def memory(self) -> tuple[int, int, int] | None:
         return None
+
+    def allocate_here(self, size: int) -> SimulatedMemory | None:
+        try:
+            return self.allocate(size)
+        except MemoryError:
+            return None
+
+    def pinned(self, size: int) -> tuple[int, object]:
+        memory = np.zeros(size, np.uint8)
+        return int(memory.ctypes.data), memory
+
+    foreign: tuple[type, ...] = ()
 
     def upload(self, source: np.ndarray, target: int, digests: np.ndarray | None = None) -> float:
         if digests is not None:
