@@ -17,6 +17,8 @@ from wengert.compiler.ir.opdef import REGISTRY
 
 CHEAP = 2
 """The cost up to which elements are computed again rather than stored."""
+TWICE = 6
+"""The same for elements that two loops at function level read, which take less time than a pass over memory."""
 LARGEST = 300
 """The cost of an element above which it is not fused further into its reader."""
 MOST_READERS = 3
@@ -128,7 +130,8 @@ class _Fuser:
                 return True
             if cost > CHEAP and any(_repeats(op) for op in path):
                 return True
-        return len(readers) > 1 and (cost > CHEAP or len(readers) > MOST_READERS)
+        cheap = TWICE if len(readers) == 2 and home is self.function.body else CHEAP
+        return len(readers) > 1 and (cost > cheap or len(readers) > MOST_READERS)
 
 
 def _repeats(op: Op) -> bool:

@@ -35,8 +35,85 @@ declare ptr @realloc(ptr, i64)
 declare ptr @malloc(i64)
 declare ptr @calloc(i64, i64)
 declare i32 @madvise(ptr, i64, i32)
+declare i64 @malloc_usable_size(ptr)
 declare {i64, i1} @llvm.umul.with.overflow.i64(i64, i64)
 declare i32 @PyErr_CheckSignals()
+
+; Large temporaries are kept for the next call that needs the size: malloc gives such memory back to the system when it is
+; freed, and getting its pages anew takes longer than a pass over them. At most four, of 1 to 32 MB.
+@wg_spares = global [4 x i64] zeroinitializer
+
+define ptr @wg_reuse(i64 %bytes) {
+entry:
+  %worth = icmp uge i64 %bytes, 1048576
+  br i1 %worth, label %each, label %none
+each:
+  %k = phi i64 [0, %entry], [%next, %other]
+  %slot = getelementptr i64, ptr @wg_spares, i64 %k
+  %seen = load atomic i64, ptr %slot monotonic, align 8
+  %nothing = icmp eq i64 %seen, 0
+  br i1 %nothing, label %other, label %try
+try:
+  %taken = atomicrmw xchg ptr %slot, i64 0 acq_rel
+  %gone = icmp eq i64 %taken, 0
+  br i1 %gone, label %other, label %have
+have:
+  %p = inttoptr i64 %taken to ptr
+  %usable = call i64 @malloc_usable_size(ptr %p)
+  %half = lshr i64 %usable, 1
+  %enough = icmp uge i64 %usable, %bytes
+  %fitting = icmp ule i64 %half, %bytes
+  %fits = and i1 %enough, %fitting
+  br i1 %fits, label %found, label %put_back
+put_back:
+  %pair = cmpxchg ptr %slot, i64 0, i64 %taken acq_rel monotonic
+  %back = extractvalue {i64, i1} %pair, 1
+  br i1 %back, label %other, label %drop
+drop:
+  call void @free(ptr %p)
+  br label %other
+other:
+  %next = add i64 %k, 1
+  %end = icmp eq i64 %next, 4
+  br i1 %end, label %none, label %each
+found:
+  ret ptr %p
+none:
+  ret ptr null
+}
+
+define void @wg_give_back(ptr %p) {
+entry:
+  %absent = icmp eq ptr %p, null
+  br i1 %absent, label %done, label %look
+look:
+  %usable = call i64 @malloc_usable_size(ptr %p)
+  %above = icmp uge i64 %usable, 1048576
+  %below = icmp ule i64 %usable, 33554432
+  %keep = and i1 %above, %below
+  %number = ptrtoint ptr %p to i64
+  br i1 %keep, label %each, label %let_go
+each:
+  %k = phi i64 [0, %look], [%next, %other]
+  %slot = getelementptr i64, ptr @wg_spares, i64 %k
+  %pair = cmpxchg ptr %slot, i64 0, i64 %number acq_rel monotonic
+  %put = extractvalue {i64, i1} %pair, 1
+  br i1 %put, label %done, label %other
+other:
+  %next = add i64 %k, 1
+  %end = icmp eq i64 %next, 4
+  br i1 %end, label %exchange, label %each
+exchange:
+  %old = atomicrmw xchg ptr @wg_spares, i64 %number acq_rel
+  %old_p = inttoptr i64 %old to ptr
+  call void @free(ptr %old_p)
+  br label %done
+let_go:
+  call void @free(ptr %p)
+  br label %done
+done:
+  ret void
+}
 
 ; memory for %count elements of %size bytes, noted in the table of live buffers; null where there is none
 define ptr @wg_allocate(ptr %live, i64 %count, i64 %size) {
@@ -52,14 +129,18 @@ get:
   %down = and i64 %plus, -64
   %empty = icmp eq i64 %down, 0
   %rounded = select i1 %empty, i64 64, i64 %down
-  %p = call ptr @aligned_alloc(i64 64, i64 %rounded)
-  %missing = icmp eq ptr %p, null
+  %spare = call ptr @wg_reuse(i64 %rounded)
+  %is_spare = icmp ne ptr %spare, null
+  br i1 %is_spare, label %note, label %fresh
+fresh:
+  %made = call ptr @aligned_alloc(i64 64, i64 %rounded)
+  %missing = icmp eq ptr %made, null
   br i1 %missing, label %none, label %advise
 advise:                                    ; huge pages for large buffers, as NumPy does
   %huge = icmp uge i64 %rounded, 4194304
   br i1 %huge, label %pages, label %note
 pages:
-  %address = ptrtoint ptr %p to i64
+  %address = ptrtoint ptr %made to i64
   %up = add i64 %address, 4095
   %page = and i64 %up, -4096
   %skipped = sub i64 %page, %address
@@ -68,6 +149,7 @@ pages:
   %ignored = call i32 @madvise(ptr %at, i64 %length, i32 14)
   br label %note
 note:
+  %p = phi ptr [%spare, %get], [%made, %advise], [%made, %pages]
   %capacity = load i64, ptr %live
   br label %find
 find:
@@ -126,7 +208,7 @@ entry:
   %held = call i1 @wg_forget(ptr %live, ptr %p)
   br i1 %held, label %do, label %done
 do:
-  call void @free(ptr %p)
+  call void @wg_give_back(ptr %p)
   br label %done
 done:
   ret void
@@ -143,7 +225,7 @@ each:
 some:
   %slot = getelementptr ptr, ptr %live, i64 %k
   %held = load ptr, ptr %slot
-  call void @free(ptr %held)
+  call void @wg_give_back(ptr %held)
   store ptr null, ptr %slot
   %next = add i64 %k, 1
   br label %each
@@ -190,7 +272,7 @@ define ptr @wg_h_realloc(ptr %c, ptr %o, i64 %n) {
   ret ptr %p
 }
 define void @wg_h_free(ptr %c, ptr %o, i64 %n) {
-  call void @free(ptr %o)
+  call void @wg_give_back(ptr %o)
   ret void
 }
 @wg_handler = global {[127 x i8], i8, ptr, ptr, ptr, ptr, ptr} {[127 x i8] zeroinitializer, i8 1, ptr null,

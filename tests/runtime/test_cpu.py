@@ -303,3 +303,25 @@ def test_a_written_array_may_not_overlap_itself() -> None:
 def test_a_number_too_large_is_refused() -> None:
     with pytest.raises(TypeMismatch, match="cannot hold"):
         load("func @f(%n: i64) { return %n }").call(2**63)
+
+
+def test_large_results_are_distinct_while_they_live() -> None:
+    """Memory of arrays that are gone is used again; of those that are there, never."""
+    import wengert as wg
+
+    def f(x):
+        y = np.sin(x) + 1.0
+        return y[::-1] * x, y[1:] + y[:-1]
+
+    compiled, x = wg.jit(f), np.linspace(0.0, 1.0, 200_000)
+    wanted = f(x)
+    held = []
+    for k in range(12):
+        held.append(compiled(x))
+        if k % 3 == 0:
+            held.pop(0)
+    for found in held:
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-14)
+    arrays = [a for found in held for a in found]
+    assert not any(np.may_share_memory(a, b) for k, a in enumerate(arrays) for b in arrays[:k])

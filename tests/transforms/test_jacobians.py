@@ -151,3 +151,15 @@ def test_what_directions_share_is_done_once() -> None:
     assert ir.count("= sin ") == 1 and ir.index("= sin ") < ir.index("= for ")
     ir = wg.jacobian(g, mode="forward").lower(X).ir("optimised")
     assert ir.count("= sin ") == 1 and ir.count("_dot") > 8
+
+
+def test_a_sum_of_multiples_is_a_multiple_of_the_sum() -> None:
+    """The gradient of log-sum-exp reads the sum of exponentials that the value has, and counts ties."""
+
+    def logsumexp(x):
+        top = np.max(x)
+        return top + np.log(np.sum(np.exp(x - top)))
+
+    ir = wg.grad(logsumexp).lower(X).ir("optimised")
+    assert ir.count("= sum ") == 2
+    np.testing.assert_allclose(wg.grad(logsumexp)(X), np.exp(X) / np.sum(np.exp(X)), rtol=1e-14)

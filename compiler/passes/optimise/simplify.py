@@ -169,8 +169,17 @@ def _regroup(builder: Builder, x: Value, y: Value, name: str) -> Value | None:
     return builder.emit(name, inner.operands[0], builder.constant(c + d, x.type.dtype))
 
 
+def _repeated(value: Value) -> Value:
+    """The number that an array repeats, else the value itself."""
+    made = value.owner
+    return made.operands[0] if made is not None and made.name == "broadcast" and made.operands[0].type.is_scalar else value
+
+
 def _multiply(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
-    x, y = operands
+    x, y = (_repeated(v) for v in operands)
+    if x.type.is_scalar and y.type.is_scalar and op.result.type.is_array:
+        array = next(v for v in operands if v.type.is_array)
+        return builder.broadcast(builder.emit("multiply", x, y), builder.extents(array))
     if _is(x, 1):
         return _shaped(y, op)
     if _is(y, 1):
@@ -295,6 +304,21 @@ def _load(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
     return None
 
 
+def _sum(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
+    """In derivatives, whose sums come in any order: the sum of s * x is s times the sum of x, which may be there."""
+    made = operands[0].owner
+    if op.role == "primal" or made is None or made.name != "multiply":
+        return None
+    for factor, rest in (made.operands, made.operands[::-1]):
+        factor = _repeated(factor)
+        if factor.type.is_scalar and rest.type.is_array:
+            total = builder.emit("sum", rest, **op.attrs)
+            if total.type.is_array:
+                factor = builder.broadcast(factor, builder.extents(total))
+            return builder.emit("multiply", factor, total)
+    return None
+
+
 RULES: dict[str, Rule] = {
     "add": _add,
     "subtract": _subtract,
@@ -312,4 +336,5 @@ RULES: dict[str, Rule] = {
     "transpose": _transpose,
     "reshape": _reshape,
     "load": _load,
+    "sum": _sum,
 }
