@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wengert.compiler.api import Compiled, batch, hessian, jit, offload
+from IPython.display import display
+
+from wengert.compiler.api import Compiled, batch, compare, hessian, jit, offload
 from wengert.magics.derivative import Result, annotated_result, derivative, result_of, signature_names
 from wengert.magics.options import Autodiff, Batch, Layer, Offload
 
@@ -74,10 +76,16 @@ def _differentiated(layer: Autodiff, inner: Made, name: str | None) -> Made:
 
 def _offloaded(layer: Offload, inner: Made, name: str | None) -> Made:
     made: Any = offload(inner.compiled, layer.device, layer.fallback)
+    made.watch = _compared if layer.compare else None
     # After a fallback the name is that of the device asked for: the cells below go on working on every machine.
     device = made.asked if made.notice else made.device
     label = re.sub(r"\W", "", device)
     return _compile(_named(Made((name or f"{inner.name}_{label}",), made, inner.declared, inner.result, made.notice)))
+
+
+def _compared(function: Compiled, args: tuple[Any, ...]) -> None:
+    """`--compare`: what `%wengert compare` says, before the first call with arguments of a kind."""
+    display(compare(function, *args))
 
 
 def _named(made: Made) -> Made:

@@ -64,6 +64,7 @@ class Offload:
     view: bool = True
     notes: tuple[str, ...] = ()
     help: bool = False
+    compare: bool = False
 
 
 Layer = Autodiff | Batch | Offload
@@ -134,7 +135,7 @@ def _batch_parser() -> Parser:
 def _offload_parser() -> Parser:
     parser = Parser(
         "%%offload",
-        "[cuda:0|cpu] [--fallback cpu] [--name f_cuda0] [--no-view]",
+        "[cuda:0|cpu] [--fallback cpu] [--compare] [--name f_cuda0] [--no-view]",
         "Every annotated function f of the cell on a device: f_cuda0 or f_cpu. Arrays travel by themselves, once, and\n"
         "results stay on the device until they are read. f itself is compiled for the CPU.\n"
         "The next lines may be %%autodiff, %%batch or %%offload again; the lowest is applied first.",
@@ -142,7 +143,9 @@ def _offload_parser() -> Parser:
     )
     parser.add_argument("device", nargs="?", default="cuda:0", help="the device (default: cuda:0)")
     parser.add_argument("--fallback", choices=("cpu",), help="what to use, and say so, where the device is missing")
-    parser.add_argument("--compare", action="store_true", help="run on CPU and device and compare (not there yet)")
+    parser.add_argument(
+        "--compare", action="store_true", help="before the first call of each kind, the largest difference from the CPU in ULPs"
+    )
     parser.add_argument("--name", metavar="NAME", help="what to call the result (of the last function, where several)")
     parser.add_argument("--no-view", action="store_true", help="no panel")
     return parser
@@ -183,9 +186,7 @@ def _batch(given: argparse.Namespace) -> Batch:
 def _offload(given: argparse.Namespace) -> Offload:
     if "," in given.device:
         raise UsageError("%%offload: name one device; for several, write wg.offload(batch_f, ['cuda:0', 'cuda:1'])")
-    later = "--compare at the definition will come: nothing was compared; write `%wengert compare f(x)`"
-    notes = (later,) if given.compare else ()
-    return Offload(given.device, given.fallback, given.name, not given.no_view, notes, given.help)
+    return Offload(given.device, given.fallback, given.name, not given.no_view, (), given.help, given.compare)
 
 
 _READ: dict[str, Callable[[argparse.Namespace], Layer]] = {"autodiff": _autodiff, "batch": _batch, "offload": _offload}

@@ -7,9 +7,11 @@ from typing import Any
 
 from wengert.compiler.diag.errors import DeviceError, OptionError
 from wengert.compiler.diag.span import Source
+from wengert.compiler.frontend.signature import Signature, signature_of
 from wengert.compiler.ir.core import Function
 from wengert.compiler.runtime import cpu, devices, offload
-from wengert.compiler.transforms.compiled import Compiled
+from wengert.compiler.transforms.compiled import Compiled, Program
+from wengert.compiler.transforms.structure import positional
 
 
 class Offload(Compiled):
@@ -37,9 +39,29 @@ class Offload(Compiled):
                 raise
             self.device = fallback
             self.notice = f"{error.message.rstrip('.')}; running on the CPU instead"
+        self.watch: Callable[[Offload, tuple[Any, ...]], None] | None = None
+        """Called with the arguments before the first call of each kind: `%%offload --compare` compares there."""
         self.__wengert_device__ = self.device  # compiled code around it would run its body elsewhere: it is refused there
+        self._watched: set[Any] = set()
         label = device.replace(":", "")  # the device that was asked for: a notebook's names are the same everywhere
         super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
+
+    FORGOTTEN = Compiled.FORGOTTEN | {"watch", "_watched"}
+
+    def _fast_entry(self, program: Program, signature: Signature) -> Callable[..., Any] | None:
+        return super()._fast_entry(program, signature) if self.watch is None else None
+
+    def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        watch, self.watch = self.watch, None  # what it calls is not watched
+        try:
+            if watch is not None:
+                given = self.convert(positional(self.__wrapped__, args, kwargs))
+                if signature_of(given).key not in self._watched:
+                    self._watched.add(signature_of(given).key)
+                    watch(self, given)
+        finally:
+            self.watch = watch
+        return super()._dispatch(args, kwargs)
 
     def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
         return offload.load(function, self.device, source, python, kept, self.deterministic)

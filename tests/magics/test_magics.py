@@ -131,7 +131,13 @@ def test_fallback_is_told(cell):
 
 def test_what_is_not_there_yet_is_said(cell):
     assert "note: --check at the definition will come" in cell(f"%%autodiff --check\n{SQUARE}")
-    assert "note: --compare at the definition will come" in cell(f"%%offload cpu --compare\n{SQUARE}")
+
+
+def test_compare_runs_both_before_the_first_call_of_each_kind(cell):
+    cell(f"%%offload cuda-sim --compare --name there\n{SQUARE}")
+    assert "ULP" in cell("there(2.0)")
+    assert "ULP" not in cell("there(3.0)")
+    assert cell.shell.ev("there(2.0)") == 8.0
 
 
 @pytest.mark.parametrize("magic", ["autodiff", "batch", "offload"])
