@@ -14,7 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
-from llvmlite import binding as llvm
+
+from wengert.compiler.backend import target
+from wengert.compiler.runtime.support import machine_code
 
 _LANES = 8
 CHUNK = 4 << 20  # bytes hashed by one task; fixed, so that the checksum does not depend on the number of threads
@@ -63,12 +65,9 @@ def _threads() -> ThreadPoolExecutor:
 @cache
 def _compiled() -> Callable[[int, int], int]:
     """uint64 hash(address, size); releases the GIL."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    jit = llvm.create_lljit_compiler(llvm.Target.from_default_triple().create_target_machine(opt=2, jit=True))
-    library = llvm.JITLibraryBuilder().add_ir(_text()).export_symbol("hash").link(jit, "checksum")
-    _KEEP.append((jit, library))
-    return ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(library["hash"])
+    code = target.link(machine_code(f'target triple = "{target.triple()}"\n{_text()}'), ["wg_hash"], {})
+    _KEEP.append(code)
+    return ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(code["wg_hash"])
 
 
 _KEEP: list[object] = []  # the code lives as long as these
@@ -95,7 +94,7 @@ def _text() -> str:
     fold = _step("%t", "%size", "f0") + "".join(_step(f"%f{k - 1}", f"%e{k}", f"f{k}") for k in range(1, _LANES))
     return f"""
 declare i64 @llvm.fshl.i64(i64, i64, i64)
-define i64 @hash(ptr %data, i64 %size) {{
+define i64 @wg_hash(ptr %data, i64 %size) {{
 entry:
   %whole = and i64 %size, -{8 * _LANES}
   %none = icmp eq i64 %whole, 0

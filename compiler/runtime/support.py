@@ -664,7 +664,7 @@ class Support:
         _check_layout()
         table = _numpy_table()
         self._loaded = target.link(
-            _machine_code(f'target triple = "{target.triple()}"\n{_MEMORY}{threads.text()}{_CALL}'),
+            machine_code(f'target triple = "{target.triple()}"\n{_MEMORY}{threads.text()}{_CALL}'),
             [*SYMBOLS, *threads.SYMBOLS[2:], "wg_call", "wg_handler", "wg_handler_capsule"],
             {"wg_array_type": id(np.ndarray), "wg_array_new": table[93] or 0, "wg_scalar_new": table[60] or 0},
         )
@@ -678,8 +678,8 @@ class Support:
         ctypes.c_void_p.from_address(self._loaded["wg_handler_capsule"]).value = id(self._capsule)
 
 
-def _machine_code(text: str) -> bytes:
-    """The object file of the support code, compiled once per machine and version."""
+def machine_code(text: str) -> bytes:
+    """The object file of LLVM text, compiled once per machine and version."""
     key = hashlib.sha256(f"{target.description()}\n{llvmlite.__version__}\n{text}".encode()).hexdigest()
     kept = store.load(key)
     if isinstance(kept, bytes):
