@@ -522,6 +522,7 @@ FUNCTIONS |= ufuncs.methods(FUNCTIONS)
 RANDOM = "Draw the numbers before the call and pass the array."
 
 HELP: dict[str, str] = {
+    "partition": "Use `np.sort`: it puts every element in its place.", "argpartition": "Use `np.argsort`.",
     "nanmedian": "Use `np.median(x[~np.isnan(x)])`.",
     "unravel_index": "Use `k // n` and `k % n`.",
     "ravel_multi_index": "Write `i * n + j`.",

@@ -732,4 +732,15 @@ def integer_powers(x, n):
     return total + x**2 - x**-1 + x**0.5
 
 
+@program(lambda rng: (rng.uniform(0.5, 1.5, 6), rng.uniform(0.5, 1.5, 6)), wrt=(0, 1))
+def selection_of_equal_arms(x, y):
+    """Both arms are one array, of which the condition knows more extents (found by the generator, seed 307502)."""
+    y = np.arctan(y[[3, 3, -1, -2, -2, -2]])
+    x = np.cos(np.where(y > x[-1], x, x))
+    for _ in range(3):
+        w = x[1:-1]
+        w[0] = np.tanh(y.std() + x[0])
+    return x
+
+
 BY_NAME = {p.name: p for p in PROGRAMS}

@@ -45,7 +45,9 @@ def simplify(function: Function) -> Function:
         folded = _fold(builder, op, operands)
         if folded is None and (rule := RULES.get(op.name)) is not None:
             folded = rule(builder, op, operands)
-        return None if folded is None else [folded]
+        if folded is None or not op.result.type.accepts(folded.type):  # what stands for it must know its extents, too
+            return None
+        return [folded]
 
     return Function(function.name, copy_block(function.body, mapping, replace), function.written)
 
