@@ -36,19 +36,36 @@ def item(tracer: Tracer, a: Object, *index: Object) -> Object:
     return Scalar(element(tracer, indexed(tracer, a, index)).value, True)
 
 
+def sort_in_place(tracer: Tracer, a: Object, axis: Object = Static(-1), kind: Object = NONE) -> Object:
+    assert isinstance(a, Array)
+    store(tracer, a, SERVICES["call"](tracer, Static(np.sort), [a, axis], {}))
+    return NONE
+
+
+def as_function(function: Any) -> Any:
+    """A method that is a function of NumPy."""
+
+    def build(tracer: Tracer, a: Object, *args: Object, **options: Object) -> Object:
+        made: Object = SERVICES["call"](tracer, Static(function), [a, *args], options)
+        return made
+
+    return build
+
+
 ARRAY_METHODS: dict[str, Any] = {
     **reductions.METHODS, **shapes.METHODS, **masks.METHODS, "copy": creation.copied, "astype": astype, "fill": fill,
     "item": item,
     "dot": functions.FUNCTIONS[np.dot], "clip": lambda t, a, min=NONE, max=NONE: functions.clip(t, a, min, max),
-    "round": functions.rounded, **complexes.METHODS,
+    "round": functions.rounded, **complexes.METHODS, "sort": sort_in_place, "argsort": as_function(np.argsort),
+    "searchsorted": as_function(np.searchsorted), "repeat": as_function(np.repeat), "choose": as_function(np.choose),
 }  # fmt: skip
 SCALAR_METHODS = (
     "copy", "astype", "item", "sum", "mean", "max", "min", "round", "any", "all", "prod", "clip", "conj", "conjugate",
 )  # fmt: skip
 METHOD_HELP = {
-    "sort": "Sort before the compiled function.", "append": "Allocate an array with np.zeros and fill it.",
+    "append": "Allocate an array with np.zeros and fill it.",
     "tolist": "Return the array.",
-    "flat": "Use `.ravel()`.", "repeat": "Use broadcasting or a loop.", "argsort": "Sort before the compiled function.",
+    "flat": "Use `.ravel()`.",
 }  # fmt: skip
 
 
@@ -58,7 +75,7 @@ def attribute(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
         return of_structure(tracer, owner, name, node)
     if isinstance(owner, Array):
         return of_array(tracer, owner, name, node)
-    if isinstance(owner, Static) and not isinstance(owner.value, bool | int | float | complex | str):
+    if isinstance(owner, Static) and not isinstance(owner.value, bool | int | float | complex):
         if owner.value is None or not hasattr(owner.value, name):
             near = difflib.get_close_matches(name, dir(owner.value), 1)
             help = f"Did you mean `{near[0]}`?" if near else ""

@@ -110,6 +110,8 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
         builder = None
     if isinstance(value, np.ufunc) and len(args) == value.nin + 1:
         args, keywords = args[:-1], keywords | {"out": args[-1]}
+    if isinstance(getattr(value, "__self__", None), str) and not keywords and all(isinstance(a, Static) for a in args):
+        return tracer.lift(value(*(a.value for a in args if isinstance(a, Static))))
     if builder is not None and isinstance(value, np.ufunc) and keywords.get("where", NONE) not in (NONE, Static(True)):
         if keywords.get("out", NONE) == NONE:
             tracer.refuse("where_argument")

@@ -83,8 +83,7 @@ class BodyEnd:
     """Compares the end of one traced body with its head.
 
     names: those the loop may bind and that are live; live: all that may be read at the head or after the loop.
-    before: the state before the loop; start: the state at the top of the body. runs: what the body binds may be used
-    after the loop, because it runs at least once or what it binds will be guarded.
+    before: the state before the loop; start: the state at the top of the body.
     """
 
     tracer: Tracer
@@ -94,7 +93,6 @@ class BodyEnd:
     names: list[str]
     live: frozenset[str]
     loop: Loop
-    runs: bool
     before: State
     start: State
 
@@ -218,7 +216,6 @@ class BodyEnd:
             item is None
             or isinstance(item, Unset | Guarded)
             or name not in self.loop.after | {RESULT}
-            or not (self.runs or name == RESULT)
         ):
             return
         if name not in guess.born:

@@ -48,7 +48,7 @@ class Form:
     """How a particular loop is made from its carried values.
 
     body: traces one iteration. condition: for a `while`, traces the test. index: the loop variable of a `for`.
-    emit: (inits, blocks, types, hints) -> results. ran: after the loop, whether its body was run at all.
+    emit: (inits, blocks, types, hints) -> results. ran: whether a `for` runs its body at all.
     """
 
     body: Callable[[], None]
@@ -83,9 +83,8 @@ class LoopTracer:
             attempt, head = self.enter(before)
             blocks, scopes, ends = self.trace(attempt, head)
             end = BodyEnd(
-                tracer, self.node, self.guess, attempt, self.names, self.live, self.loop,
-                self.runs or self.form.ran is not None, before, self.start,
-            )  # fmt: skip
+                tracer, self.node, self.guess, attempt, self.names, self.live, self.loop, before, self.start
+            )
             yields = end.leave(ends, blocks[-1], scopes[-1])
             if not self.guess.changed:
                 break
@@ -297,6 +296,7 @@ class LoopTracer:
         tracer = self.tracer
         blocks[-1].results = yields
         types, hints = [p.type for p in attempt.params], [p.hint for p in attempt.params]
+        bound = self.first_test(before) if self.guess.born and not self.runs else None
         tracer.state = before
         results = self.form.emit(attempt.inits, blocks, types, hints)
         tracer.state = self.renamed(head, dict(zip(attempt.params, results, strict=True)))
@@ -305,10 +305,16 @@ class LoopTracer:
             assert isinstance(held, ArrayValue)
             tracer.state.cells[cell] = self.array_of(cell, results[at], held.extents, outside=True)
         names = tracer.names
-        ran = self.form.ran() if self.guess.born and not self.runs and self.form.ran is not None else None
         for name, item in self.guess.born.items():
             made = self.born_object((name,), item, attempt, results)
-            names[name] = made if ran is None or name == RESULT else Guarded(made, ran)
+            names[name] = made if bound is None or name == RESULT else Guarded(made, bound)
+
+    def first_test(self, before: State) -> Value:
+        """Whether the body is run at all, as known before the loop."""
+        self.tracer.state = before.copy(self.tracer.frame.index)
+        test = self.form.ran or self.form.condition
+        assert test is not None
+        return test()
 
     def born_object(self, path: Path, item: Object, attempt: Attempt, results: list[Value]) -> Object:
         if isinstance(item, Tuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 from wengert.compiler.frontend import gather, lists
 from wengert.compiler.frontend.arithmetic import scalar_value
@@ -10,7 +11,7 @@ from wengert.compiler.frontend.grids import GRIDS, as_view, has_open_step, stepp
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.masks import picked
 from wengert.compiler.frontend.merge import describe, scalar_type
-from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Slice, Static, Tuple, is_list
+from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Slice, Static, Tuple, is_list
 from wengert.compiler.frontend.tracer import EXPRESSIONS, Tracer, handles
 from wengert.compiler.frontend.views import as_index, checked, element, indexed
 
@@ -39,6 +40,8 @@ def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
         return lists.item_at(tracer, base, items[0])
     if isinstance(base, Tuple):
         return tuple_item(tracer, base, items, node)
+    if isinstance(base, Static) and isinstance(base.value, str | dict) and len(items) == 1:
+        return constant_item(tracer, base.value, items[0], node)
     if isinstance(base, Static) and id(base.value) in GRIDS:
         made: Object = GRIDS[id(base.value)](tracer, items)
         return made
@@ -51,6 +54,23 @@ def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
             rank=0,
         )
     return array_item(tracer, base, items)
+
+
+def constant_item(tracer: Tracer, base: Any, item: Object, node: ast.AST) -> Object:
+    """Part of a text or a dict of the module, by what is known at compile time."""
+    if isinstance(item, Slice):
+        parts = [NONE if p is None else p for p in (item.start, item.stop, item.step)]
+        key: Any = slice(*(p.value for p in parts if isinstance(p, Static)))
+        known = all(isinstance(p, Static) for p in parts)
+    else:
+        known = isinstance(item, Static)
+        key = item.value if isinstance(item, Static) else None
+    if not known:
+        tracer.refuse("tuple_index", node)
+    try:
+        return tracer.lift(base[key])
+    except (KeyError, IndexError, TypeError) as error:
+        tracer.refuse("binding", node, name=type(base).__name__, problem=f"{type(error).__name__}: {error}")
 
 
 def array_item(tracer: Tracer, base: Array, items: list[Object]) -> Object:
@@ -80,6 +100,10 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
         if not -len(base.items) <= item.value < len(base.items):
             tracer.refuse("tuple_range", node, index=item.value, length=len(base.items))
         return base.items[item.value]
+    rows = [part for part in base.items if isinstance(part, Tuple) and part.kind in (tuple, list)]
+    if rows and len(rows) == len(base.items) and len({(row.kind, len(row.items)) for row in rows}) == 1:
+        columns = zip(*(row.items for row in rows), strict=True)
+        return Tuple(rows[0].kind, tuple(tuple_item(tracer, Tuple(tuple, c), [item], node) for c in columns))
     kinds = {scalar_type(part) for part in base.items}
     if len(kinds) != 1 or None in kinds or not base.items:
         tracer.refuse("tuple_index", node)

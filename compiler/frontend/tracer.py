@@ -235,6 +235,8 @@ class Tracer:
         kind = type(value)
         if kind in (int, float, bool, complex, str) or value is None:
             return Static(value)
+        if isinstance(value, int | float | str) and not isinstance(value, np.generic):  # IntEnum and its like
+            return Static(next(base(value) for base in (int, float, str) if isinstance(value, base)))
         if isinstance(value, np.generic) or (kind is np.ndarray and value.ndim == 0):
             dtype = dtype_of(value.dtype)
             if dtype is None:

@@ -28,7 +28,7 @@ def same(found: Any, wanted: Any) -> None:
         np.testing.assert_allclose(x, y, rtol=1e-5 if single else 1e-10, atol=1e-6 if single else 1e-12)
 
 
-QUICK = ("methods", "models")
+QUICK = ("arrays", "methods", "models")
 """Modules whose kernels are compiled without LLVM's optimisations, in half the time."""
 
 

@@ -6,7 +6,7 @@
 Unlike `programs`, these need not be differentiable.
 """
 
-from tests.corpus.kernels import features, methods, models, sciences
+from tests.corpus.kernels import arrays, features, methods, models, sciences
 from tests.corpus.kernels.registry import KERNELS
 
-__all__ = ["KERNELS", "features", "methods", "models", "sciences"]
+__all__ = ["KERNELS", "arrays", "features", "methods", "models", "sciences"]

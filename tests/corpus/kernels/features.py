@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from enum import IntEnum
 from functools import reduce
 
 import numpy as np
@@ -230,3 +231,42 @@ def whole_numbers(n, r, x):
 def rolled_and_rounded(a, s, n):
     rolls = np.roll(a, s), np.roll(a, s, axis=1), np.roll(a, (s, 1), axis=(0, 1)), np.roll(a, 2), np.roll(a[0], -s)
     return rolls, np.linalg.matrix_power(a[:, :3], n), np.linalg.matrix_power(a[:, :3], -n), np.outer(a[0] > 0.5, a[1] > 0.5)
+
+
+@kernel(lambda: (3.0, 5, R(6)))
+def bound_in_while_loops(x, n, a):
+    while n > 0:
+        y = x * n
+        n -= 1
+    lo, hi = 0, len(a) - 1
+    while lo <= hi:
+        mid = (lo + hi) // 2
+        if a[mid] > 0.5:
+            break
+        lo = mid + 1
+    return y, n, mid, lo
+
+
+class Boundary(IntEnum):
+    PERIODIC = 0
+    FIXED = 1
+
+
+STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
+COEFFICIENTS = {2: [-0.5, 0.0, 0.5], 4: [1 / 12, -2 / 3, 0.0, 2 / 3, -1 / 12]}
+
+
+@kernel(lambda: (R(9), Boundary.FIXED, 3))
+def constants_of_the_module(u, bc, d):
+    made = np.zeros_like(u)
+    for j, c in enumerate(COEFFICIENTS[4]):
+        made += c * np.roll(u, 2 - j)
+    if bc == Boundary.FIXED:
+        made[0] = made[-1] = 0
+    dy, dx = STEPS[d]
+    mode = "abc"
+    if mode[0] == "a" and mode.upper() == "ABC" and mode[1:].startswith("bc"):
+        made = made * 2
+    order = u.argsort()
+    u.sort()
+    return made, dy, dx, order, u, u.searchsorted(0.5)
