@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -65,3 +67,23 @@ def test_a_guess_is_shown_beside_the_answer(lesson, capsys) -> None:
     first.reveal("other", 2.0)
     out = capsys.readouterr().out
     assert "you said 1, it is 0" in out and "You made no guess" in out
+
+
+def test_the_path_shows_what_is_done_and_what_comes_next(lesson, tmp_path, capsys) -> None:
+    def notebook(number: str, *exercises: str) -> None:
+        cells = [{"source": [f"# Tutorial {int(number)} · Of {number}\n", "*About 20 minutes.*"]}]
+        cells += [{"source": [f"# Exercise: {name}\n", "x = 0"]} for name in exercises]
+        (tmp_path / f"{number}_of.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+
+    notebook("06", "one")
+    notebook("07", "norm", "other")
+    notebook("13", "last")
+    sixth, seventh = (lesson().__class__(number, lesson().progress) for number in ("06", "07"))
+    for of, name in ((sixth, "one"), (seventh, "norm"), (seventh, "renamed since")):
+        with of.check(name) as expect:
+            expect.close("it", 1.0, 1.0)
+    capsys.readouterr()
+    sys.modules["lesson"].show_path(tmp_path, lesson().progress)
+    out = capsys.readouterr().out
+    assert re.search(r"✓ 06  Of 06 +20 min  1 of 1", out) and re.search(r"→ 07  Of 07 +20 min  1 of 2", out)
+    assert "The machine" in out and "Next: 7 · Of 07" in out
