@@ -25,6 +25,7 @@ class ThreadTarget:
     """The target of code inside a kernel."""
 
     splits_loops = False
+    lanes = 1
 
     def __init__(self, dialect: Dialect, has_scratch: bool = False, interleaved: bool = False):
         self.dialect, self.has_scratch, self.interleaved = dialect, has_scratch, interleaved

@@ -149,9 +149,8 @@ class Executable:
         plan_memory(plan)
         start = self._lap("bufferise", start)
         module = Module(target.triple(), target.data_layout())
-        emitter = HostEmitter(
-            plan, module, CpuTarget(Dialect(target.vector_variants), families.contract), layouts, self.options.count
-        )
+        machine = CpuTarget(Dialect(target.vector_variants), families.contract, target.lanes())
+        emitter = HostEmitter(plan, module, machine, layouts, self.options.count)
         emitter.emit()
         text = str(module)
         start = self._lap("emit", start)
@@ -170,6 +169,8 @@ class Executable:
             "allocations": own.number("allocation"),
             "allocations_in_loops": own.number("allocation", in_loops=True),
             "growths": own.number("growth"),
+            "threaded": len(plan.threaded),
+            "lanes": own.number("lanes"),
         }
         faults = [Site.of(fault) for fault in emitter.faults]
         return Image(code, symbol(self.function), tuple(module.declarations), faults, counts, tuple(emitter.prints))

@@ -34,8 +34,10 @@ class CpuTarget:
     splits_loops = True
     latch = None
 
-    def __init__(self, dialect: Dialect, contract: Callable[[HostEmitter, Op], bool] | None = None):
-        self.dialect = dialect
+    def __init__(
+        self, dialect: Dialect, contract: Callable[[HostEmitter, Op], bool] | None = None, lanes: int = 1
+    ):
+        self.dialect, self.lanes = dialect, lanes
         self._contract = contract
 
     def run_parallel(self, host: HostEmitter, op: Op) -> bool:

@@ -63,6 +63,8 @@ class Target(Protocol):
     dialect: Dialect
     splits_loops: bool
     """Whether innermost loops are written twice, to be free of bounds checks for most trips (ranges.py)."""
+    lanes: int
+    """Iterations of a parallel loop that run side by side in vector registers; 1: none (lanes.py)."""
 
     @property
     def latch(self) -> Callable[[HostEmitter, int], str] | None:
@@ -141,6 +143,8 @@ class HostEmitter:
 
     context = "0"
     """The operand that says on which thread this runs (runtime/threads.py); a task is told by its caller."""
+    bail: tuple[str, Phi, str] | None = None
+    """Where faults go instead, with a value for a phi there: to a loop that runs into them in order (lanes.py)."""
 
     def __init__(self, plan: Plan, module: Module, target: Target, layouts: Sequence[bool], count: bool = False):
         self.plan, self.module, self.target, self.layouts, self.count = plan, module, target, layouts, count
@@ -273,6 +277,12 @@ class HostEmitter:
     def leave_unless(self, condition: str, code: str, a: str = "0", b: str = "0") -> None:
         """Code 0: interrupted."""
         after = self.text.fresh("ok")
+        if self.bail is not None and code != "0":
+            label, phi, value = self.bail
+            phi.add(value, self.text.block)
+            self.text.branch_if(condition, after, label, COLD)
+            self.text.label(after)
+            return
         for phi, value in ((self.fail_code, code), (self.fail_a, a), (self.fail_b, b)):
             phi.add(value, self.text.block)
         self.text.branch_if(condition, after, "fail", COLD)

@@ -16,12 +16,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from wengert.compiler.backend.bufferise import Storage
+from wengert.compiler.backend.emit.control import Slots, has_inner_loops, trip_count, write_loop
 from wengert.compiler.backend.emit.host import FAULT_WORDS, FUEL, HostEmitter, HostScope, symbol
+from wengert.compiler.backend.emit.lanes import write_blocks
 from wengert.compiler.backend.emit.loops import counted_loop
 from wengert.compiler.backend.emit.nest import Nest, combine_elements, identity_of
 from wengert.compiler.backend.emit.outline import Made, NestHost, call_nest, outline
 from wengert.compiler.backend.emit.scope import Buffer, CapturingScope, is_literal
 from wengert.compiler.backend.emit.text import COLD, Text, register_type
+from wengert.compiler.backend.lanes import fits_lanes
 from wengert.compiler.backend.threads import GRAIN, LEAST, weight
 from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.types import DType
@@ -111,8 +114,6 @@ def unpack(captured: Sequence[tuple[str, str]]) -> list[str]:
 
 def run_loop(host: HostEmitter, op: Op) -> None:
     """A parallel `for` that `find_threaded` found."""
-    from wengert.compiler.backend.emit.control import Slots, has_inner_loops, trip_count, write_loop
-
     slots, combines = Slots(host, op), host.plan.threaded[op]
     low, high, step = (host.scope.scalar(v) for v in op.operands[:3])
     carried = slots.enter()
@@ -127,11 +128,14 @@ def run_loop(host: HostEmitter, op: Op) -> None:
         start.append((type_, identity_of(how, dtype) if how else task.scope.outside.outer(operand, type_)))
         merges.append((how, dtype, operand) if how else None)
     own_low, own_step = (task.scope.outside.outer(operand, "i64") for operand in (low, step))
-    results = write_loop(inner, own_low, own_step, "%first", "%last", start)
+    begin, lanes = "%first", host.target.lanes
+    if lanes > 1 and step == "1" and fits_lanes(host.plan, op):
+        begin = write_blocks(inner, op, "%first", "%last", lanes)
+    results = write_loop(inner, own_low, own_step, begin, "%last", start)
     inner.unhoist()
     parts = [(type_, v) for (type_, _), v, m in zip(carried, results, merges, strict=True) if m is not None]
     captured = task.finish(parts)
-    align = 1 if has_inner_loops(host, slots.body) else ALIGN
+    align = 1 if has_inner_loops(host, slots.body) and begin == "%first" else ALIGN
     known = [m for m in merges if m is not None]
     merged = iter(_start(host, task.name, captured, first, trips, weight(slots.body), align, known))
     slots.leave([operand if m is None else next(merged) for (_, operand), m in zip(carried, merges, strict=True)])
