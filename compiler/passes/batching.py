@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.rewrite import copy_ops
 from wengert.compiler.ir.types import I64, Type
+from wengert.compiler.passes.optimise.scalarise import is_small
 from wengert.compiler.passes.outside import OutsideScalars
 
 
@@ -125,6 +128,14 @@ def _lane_of(builder: Builder, array: Value, axis: int | None, lane: Value, para
         return array
     if param.type.is_scalar:
         return builder.emit("load", array, lane, hint=param.hint)
+    if is_small(param):  # its elements, so that it can be kept in registers
+        shape = [int(n) for n in param.type.shape if n is not None]
+        elements = []
+        for place in np.ndindex(*shape):
+            index = [builder.integer(k) for k in place]
+            index.insert(axis, lane)
+            elements.append(builder.emit("load", array, *index))
+        return builder.emit("pack", *elements, shape=tuple(shape), hint=param.hint)
     zero, one = builder.integer(0), builder.integer(1)
     rank = array.type.rank
     starts = [lane if k == axis else zero for k in range(rank)]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from wengert.compiler.diag.errors import OptionError
-from wengert.compiler.frontend.signature import Leaf, Signature
+from wengert.compiler.diag.errors import CompileError, OptionError
+from wengert.compiler.frontend.signature import Leaf, Signature, signature_of
 from wengert.compiler.frontend.trace import Traced
-from wengert.compiler.ir.tree import Tree
+from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.passes.batching import batch
+from wengert.compiler.passes.optimise.scalarise import MOST_ELEMENTS
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import with_known_extents
-from wengert.compiler.transforms.compiled import Compiled, trace_for
+from wengert.compiler.transforms.compiled import Compiled, Program, trace_for
 from wengert.compiler.transforms.settle import replace_function
 from wengert.compiler.transforms.structure import full_out, named
 
+MOST_EXTENTS = 4
+"""Programs from which on no more are made for particular extents."""
 Axes = int | None | Sequence[Any]
 
 
@@ -29,9 +33,11 @@ class Batch(Compiled):
     """
 
     takes_the_same = False
+    FORGOTTEN = Compiled.FORGOTTEN | {"_general"}
 
     def __init__(self, function: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0, name: str | None = None):
         super().__init__(function, name or f"batch_{getattr(function, '__name__', 'f')}")
+        self._general = False
         self.in_axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes
         self.out_axes = tuple(out_axes) if isinstance(out_axes, list) else out_axes
 
@@ -51,6 +57,29 @@ class Batch(Compiled):
                 help="Write one entry per argument, None for those that all calls share.",
             )
         return self.in_axes
+
+    def signature(self, args: tuple[Any, ...]) -> Signature:
+        """With the extents of small arrays that each call gets: they are then kept in registers, like numbers."""
+        general = signature_of(args)
+        if self._general:
+            return general
+        per_argument = self._per_argument(len(general.tree.children))
+        axes = [a for child, one in zip(general.tree.children, per_argument, strict=True) for a in _spread(child, one, "in_axes")]
+        leaves = zip(general.leaves, flatten(args)[0], axes, strict=True)
+        exact = Signature(general.tree, tuple(_small_leaf(leaf, value, axis) for leaf, value, axis in leaves))
+        known = exact.key in self.programs or len(self.programs) < MOST_EXTENTS
+        return exact if known else general
+
+    def program(self, signature: Signature) -> Program:
+        try:
+            return super().program(signature)
+        except CompileError:  # an array that grows, say, has no one extent
+            general = Signature(signature.tree, tuple(_any_extent(leaf) for leaf in signature.leaves))
+            if general == signature:
+                raise
+            program = super().program(general)
+            self._general = True
+            return program
 
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         per_argument = self._per_argument(len(signature.tree.children))
@@ -106,6 +135,23 @@ def _normal(axis: int | None, rank: int, what: str) -> int | None:
             help="Write None for what all calls share, such as in_axes=(0, None)." if rank == 0 else None,
         )
     return axis % rank
+
+
+def _small_leaf(leaf: Leaf, value: Any, axis: int | None) -> Leaf:
+    """The leaf with its extents, but for the axis that counts lanes, where a lane's array is small."""
+    rank = leaf.type.rank
+    if axis is None or rank < 2 or not -rank <= axis < rank:
+        return leaf
+    axis %= rank
+    shape = [n for k, n in enumerate(value.shape) if k != axis]
+    if not 1 <= math.prod(shape) <= MOST_ELEMENTS:
+        return leaf
+    shape.insert(axis, leaf.type.shape[axis])
+    return Leaf(leaf.type.with_shape(tuple(shape)), leaf.weak)
+
+
+def _any_extent(leaf: Leaf) -> Leaf:
+    return Leaf(leaf.type.with_shape(tuple(1 if n == 1 else None for n in leaf.type.shape)), leaf.weak)
 
 
 def _lane_leaf(leaf: Leaf, axis: int | None) -> Leaf:

@@ -129,6 +129,10 @@ class Compiled:
         conform_dtypes(args, self.dtypes, self)
         return args
 
+    def signature(self, args: tuple[Any, ...]) -> Signature:
+        """What is compiled for these arguments, as `convert` gave them."""
+        return signature_of(args)
+
     def result_labels(self, traced: Traced) -> list[str]:
         """What the first results are called in the graph, where the transform knows."""
         return []
@@ -158,7 +162,7 @@ class Compiled:
 
     def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args = self.convert(positional(self.__wrapped__, args, kwargs))
-        program = self.program(signature_of(args))
+        program = self.program(self.signature(args))
         results = program.executable.call(*flatten(args)[0], *program.captures)
         return program.out.unflatten(results)
 
@@ -209,13 +213,13 @@ class Compiled:
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The stages of the compilation for these arguments: `.source`, `.ir(stage)`, `.llvm`, `.asm`, ..."""
         args = self.convert(positional(self.__wrapped__, args, kwargs))
-        return Lowered(self, self.program(signature_of(args)), flatten(args)[0])
+        return Lowered(self, self.program(self.signature(args)), flatten(args)[0])
 
     def plan(self, *args: Any) -> Plan:
         """What reverse mode keeps at these arguments, as `lower(*args).plan` says, without making machine code of it."""
         args = self.convert(args)
         recorder = Recorder()
-        self.__wengert_trace__(signature_of(args), recorder)
+        self.__wengert_trace__(self.signature(args), recorder)
         if recorder.plan is None:
             raise OptionError(f"{self.__name__} has no reverse sweep, so it keeps nothing", help="Ask `wg.grad(f)`.")
         return recorder.plan.at(flatten(args)[0])

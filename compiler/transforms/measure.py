@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import DeviceError
-from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.runtime.ledger import transfers
 from wengert.compiler.transforms.compiled import Compiled, Jit
@@ -113,7 +112,7 @@ def copies_of(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _measure(f: Compiled, args: tuple[Any, ...], device: str, seconds: float) -> Timing:
-    program = f.program(signature_of(f.convert(args)))
+    program = f.program(f.signature(f.convert(args)))
     wait = getattr(program.executable, "synchronize", None)
     times: list[float] = []
     end = time.perf_counter() + seconds

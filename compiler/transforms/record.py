@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from wengert.compiler.diag.errors import OptionError
-from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.runtime.ledger import LEDGER, Transfer
 from wengert.compiler.runtime.offload import DeviceExecutable, Launch
@@ -33,7 +32,7 @@ def record(f: Callable[..., Any], *args: Any) -> Recording:
     Raises OptionError for a function that is not offloaded.
     """
     copies = copies_of(args)
-    program = f.program(signature_of(f.convert(copies))) if isinstance(f, Compiled) else None
+    program = f.program(f.signature(f.convert(copies))) if isinstance(f, Compiled) else None
     executable = program.executable if program is not None else None
     if program is None or not isinstance(executable, DeviceExecutable):
         name = getattr(f, "__name__", "f")

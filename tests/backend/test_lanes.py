@@ -175,3 +175,45 @@ def test_assertions_of_lanes_that_wait_do_not_fail():
     x[33] = -1.0
     with pytest.raises(AssertionError):
         wg.batch(f)(x)
+
+
+def force(s):
+    return np.array([10.0 * (s[1] - s[0]), s[0] * (28.0 - s[2]) - s[1], s[0] * s[1] - 8.0 / 3.0 * s[2]])
+
+
+def solve(s, steps, dt):
+    for _ in range(steps):
+        k = force(s)
+        s = s + 0.5 * dt * (k + force(s + dt * k))
+    return s
+
+
+def energy(s, steps, dt):
+    return np.sum(solve(s, steps, dt) ** 2)
+
+
+@pytest.mark.parametrize("count", (1, 5, 100))
+def test_states_as_arrays_are_kept_in_registers(count):
+    states = RNG.random((count, 3))
+    batched = wg.batch(solve, in_axes=(0, None, None))
+    np.testing.assert_allclose(batched(states, 9, 0.01), [solve(s, 9, 0.01) for s in states], rtol=1e-13)
+    if count > 1 and target.lanes() > 1:
+        assert batched.last.executable.statistics["lanes"] == 1
+    transposed = wg.batch(solve, in_axes=(1, None, None), out_axes=1)
+    np.testing.assert_allclose(transposed(states.T, 9, 0.01), batched(states, 9, 0.01).T, rtol=1e-13)
+    gradient = wg.batch(wg.grad(energy), in_axes=(0, None, None))
+    one = wg.grad(energy)
+    np.testing.assert_allclose(gradient(states, 9, 0.01), [one(s, 9, 0.01) for s in states], rtol=1e-12)
+
+
+def test_extents_that_change_from_call_to_call():
+    def f(x, n):
+        for _ in range(n):
+            x = x[1:] + x[:-1]
+        return np.sum(x)
+
+    batched = wg.batch(f, in_axes=(0, None))
+    for extent in (5, 6, 4, 7, 8, 9, 30):
+        x = RNG.random((11, extent))
+        np.testing.assert_allclose(batched(x, 2), [f(row, 2) for row in x], rtol=1e-13)
+    assert len(batched.programs) <= 5

@@ -38,7 +38,8 @@ def scalarise(function: Function) -> Function:
     return Function(function.name, _Scalariser(small).block(function.body, keep_results=True), function.written)
 
 
-def _is_small(value: Value) -> bool:
+def is_small(value: Value) -> bool:
+    """Whether an array is small enough to be kept as scalars."""
     shape = value.type.shape
     return bool(shape) and value.type.is_static and 0 < prod(shape) <= MOST_ELEMENTS  # type: ignore[arg-type]
 
@@ -52,10 +53,10 @@ def _candidates(function: Function) -> set[Value]:
     groups: list[list[Value]] = []  # values that are one variable: all of them or none
     for op in function.walk():
         for v in op.results:
-            if _is_small(v):
+            if is_small(v):
                 small.add(v)
         for region in op.regions:
-            small.update(p for p in region.params if _is_small(p))
+            small.update(p for p in region.params if is_small(p))
         groups += _linked(op)
     barred = set(function.params)
     small -= barred
