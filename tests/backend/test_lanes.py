@@ -95,7 +95,7 @@ PROGRAMS = {
     "parting": (parting, lambda n: (uniform(n), 60), (0, None)),
     "integers": (integers, lambda n: (RNG.integers(1, 100, n), 90), (0, None)),
     "table": (table, lambda n: (RNG.normal(size=n), RNG.normal(size=11)), (0, None)),
-    "own_table": (table, lambda n: (RNG.normal(size=n), RNG.normal(size=(n, 9))), (0, 0)),
+    "own_table": (table, lambda n: (RNG.normal(size=n), RNG.normal(size=(n, 19))), (0, 0)),
     "together": (together, lambda n: (uniform(n), 50), (0, None)),
     "counted_down": (counted_down, lambda n: (uniform(n),), (0,)),
     "powers": (powers, lambda n: (RNG.normal(size=n), 5), (0, None)),
