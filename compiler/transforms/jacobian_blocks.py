@@ -28,6 +28,8 @@ Blocks = dict[tuple[int, int], Value]
 Write = Callable[[Builder, Function, list[Value], list[int], list[int], Recorder], Blocks]
 ONE_SWEEP = 16
 """The most directions that are written out in one sweep."""
+FEW = 4
+"""The most elements of a result whose reverse sweeps are written out one after another, sharing what they compute."""
 CHUNK = 4
 """Tangents in one trip of the loop over directions of a function with loops or branches."""
 
@@ -178,6 +180,9 @@ def reverse_blocks(
             values = inline(builder, gradient, [*params, builder.constant(1, type_.dtype)])
             blocks.update({(r, c): v for c, v in zip(order, values, strict=True)})
             continue
+        if type_.is_static and prod(type_.shape) <= FEW and not any(op.regions for op in gradient.walk()):  # type: ignore[arg-type]
+            blocks.update(_few_rows(builder, gradient, params, r, type_, order))
+            continue
         extents = [outside.extent(function.results[r], k) for k in range(type_.rank)]
         cotangent = optimise(gradient, recorder, "cotangent")
         lanes = batch(cotangent, [*[None] * count, 0], [0] * len(columns), shared=True)
@@ -185,4 +190,27 @@ def reverse_blocks(
         for c, v in zip(order, values, strict=True):
             shape = [*extents, *builder.extents(v)[1:]]
             blocks[r, c] = builder.emit("reshape", v, *shape) if len(extents) > 1 else v
+    return blocks
+
+
+def _few_rows(
+    builder: Builder, gradient: Function, params: list[Value], r: int, type_: Type, columns: Sequence[int]
+) -> Blocks:
+    """The reverse sweeps of a result of few elements, without a loop over them: equal ops become one (`optimise`)."""
+    blocks: Blocks = {}
+    extents = [builder.integer(n) for n in type_.shape if n is not None]
+    one, zeros = builder.constant(1, type_.dtype), builder.broadcast(builder.constant(0, type_.dtype), extents)
+    for at in tuples(*(range(n) for n in type_.shape if n is not None)):
+        index = [builder.integer(i) for i in at]
+        unit = builder.emit("update", zeros, one, *index)
+        for c, v in zip(columns, inline(builder, gradient, [*params, unit]), strict=True):
+            if (r, c) not in blocks:
+                whole = [*extents, *builder.extents(v)]
+                blocks[r, c] = builder.broadcast(builder.constant(0, v.type.dtype), whole)
+            if v.type.is_scalar:
+                blocks[r, c] = builder.emit("update", blocks[r, c], v, *index)
+                continue
+            starts = [*index, *[builder.integer(0)] * v.type.rank]
+            steps, drop = (1,) * len(starts), tuple(range(len(index)))
+            blocks[r, c] = builder.emit("update_slice", blocks[r, c], v, *starts, steps=steps, drop=drop)
     return blocks

@@ -107,6 +107,17 @@ def test_of_matrices() -> None:
             np.testing.assert_allclose(found, one_by_one(f, (a, b), wrt)[0], atol=1e-12)
 
 
+def test_results_of_few_elements() -> None:
+    def f(x, s):
+        out = np.zeros((2, 2))
+        out[0, 0], out[0, 1] = x[0] * np.sin(s), x[1] / s
+        out[1, 0] = np.sum(x * x) * out[0, 0]
+        return out
+
+    for found, wrt in zip(wg.jacobian(f, (0, 1), "reverse")(X, 0.7), range(2), strict=True):
+        np.testing.assert_allclose(found, one_by_one(f, (X, 0.7), wrt)[0], atol=1e-13)
+
+
 def test_hessian_through_a_loop() -> None:
     def f(x):
         u = x.copy()
