@@ -87,25 +87,28 @@ def _split_devices(rest: str) -> tuple[str, tuple[str, ...]]:
     return (before + (words[1] if len(words) > 1 else "")).strip(), tuple(d for d in words[0].split(",") if d)
 
 
-def evaluate_call(session: Session, text: str) -> tuple[Callable[..., Any], list[Any]]:
-    """The function and the arguments of a call written as text, evaluated in the user's namespace."""
+def evaluate_call(session: Session, text: str, command: str = "bench") -> tuple[Callable[..., Any], list[Any]]:
+    """The function and the arguments of a call written as text, evaluated in the user's namespace; `*args` are put in
+    one by one. Raises UsageError, naming `command`, for what is no such call."""
+    magic = f"%wengert {command}"
     try:
-        node = ast.parse(text, "<wengert bench>", "eval").body
+        node = ast.parse(text, f"<{magic}>", "eval").body
     except SyntaxError:
         node = None
     if not isinstance(node, ast.Call):
-        raise UsageError("%wengert bench f(x): write a call of the function to measure")
-    if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
-        raise UsageError("%wengert bench f(x): pass every argument by position")
+        raise UsageError(f"{magic} f(x): write a call of the function")
+    if node.keywords:
+        raise UsageError(f"{magic} f(x): pass every argument by position")
 
     def value(part: ast.expr) -> Any:
-        code = compile(ast.Expression(part), "<wengert bench>", "eval")
+        code = compile(ast.Expression(part), f"<{magic}>", "eval")
         try:
             return eval(code, session.shell.user_global_ns, session.user)
         except NameError as error:
-            raise UsageError(f"%wengert bench: {error}") from None
+            raise UsageError(f"{magic}: {error}") from None
 
-    return value(node.func), [value(a) for a in node.args]
+    arguments = ast.Tuple(node.args, ast.Load())  # with its starred ones
+    return value(node.func), list(value(ast.copy_location(arguments, node)))
 
 
 def _settings(session: Session, rest: str) -> None:
@@ -120,7 +123,7 @@ def _settings(session: Session, rest: str) -> None:
 
 
 def _check(session: Session, rest: str) -> None:
-    function, arguments = evaluate_call(session, rest)
+    function, arguments = evaluate_call(session, rest, "check")
     print(check(function, *arguments).text())
 
 
@@ -131,7 +134,7 @@ def _lab(session: Session, rest: str) -> None:
 
 
 def _compare(session: Session, rest: str) -> None:
-    function, arguments = evaluate_call(session, rest)
+    function, arguments = evaluate_call(session, rest, "compare")
     session.show(compare(function, *arguments))
 
 

@@ -64,7 +64,8 @@ def test_settings(cell):
         ("%wengert ir f nostage", "%wengert ir: no stage 'nostage'; there are typed, optimised"),
         ("%wengert ir f 17", "%wengert ir: there are the stages 0 to 1"),
         ("%wengert graph later", "%wengert graph: later is compiled at its first call: call it once, then look again"),
-        ("%wengert bench f", "%wengert bench f(x): write a call of the function to measure"),
+        ("%wengert bench f", "%wengert bench f(x): write a call of the function"),
+        ("%wengert check f(x=1.0)", "%wengert check f(x): pass every argument by position"),
         ("%wengert bench f(x=1.0)", "%wengert bench f(x): pass every argument by position"),
         ("%wengert bench f(nowhere)", "%wengert bench: name 'nowhere' is not defined"),
         ("%wengert settings view maybe", "%wengert settings [view on|off]"),
@@ -89,3 +90,4 @@ def test_what_will_come_is_said(with_f):
 
 def test_check_prints_a_report(with_f):
     assert with_f("%wengert check f(1.0)").startswith("f: 0 warnings, 0 notes")
+    assert with_f("%wengert check f(*[1.0])").startswith("f: 0 warnings, 0 notes")
