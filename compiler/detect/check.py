@@ -25,19 +25,22 @@ from wengert.compiler.transforms.structure import leaf_ranges, positions
 
 Rule = Callable[[Facts], Iterator[Finding]]
 
-# The first group that warns ends the search: one cause has one name. `always` is looked at beside it.
-GROUPS: tuple[tuple[Rule, ...], ...] = (
-    (rules.not_finite,),
-    (rules.at_the_point,),
-    (loops.growth,),
-    (loops.adaptive,),
-    (loops.convergence,),
-    (loops.averages,),
-    (rules.detached,),
-    (rules.lost_digits, rules.narrow),
-    (rules.unexplained,),
-)
-ALWAYS: tuple[Rule, ...] = (loops.tape, rules.cut)
+# Each stage is looked at unless one of the kinds beside it was warned of: that is the cause of what the stage would see.
+ANY = frozenset(KINDS) - {"tape_memory"}
+STAGES: tuple[tuple[Rule, frozenset[str]], ...] = (
+    (loops.tape, frozenset()),
+    (rules.cut, frozenset()),
+    (rules.not_finite, frozenset()),
+    (rules.at_the_point, frozenset({"domain_edge", "masked_nan", "overflow", "degenerate_eig"})),
+    (loops.adaptive, frozenset({"overflow"})),
+    (loops.convergence, frozenset({"adaptive_step", "overflow"})),
+    (loops.growth, frozenset({"adaptive_step", "fixed_point_lag", "linear_solver", "overflow"})),
+    (loops.averages, frozenset({"adaptive_step", "fixed_point_lag", "chaos", "overflow"})),
+    (rules.detached, frozenset({"adaptive_step", "chaos", "fixed_point_lag", "linear_solver", "fixed_point_zero_iter", "overflow", "domain_edge"})),
+    (rules.lost_digits, frozenset({"chaos", "overflow", "domain_edge", "degenerate_eig", "adaptive_step"})),
+    (rules.narrow, frozenset({"chaos", "overflow"})),
+    (rules.unexplained, ANY),
+)  # fmt: skip
 BUDGET = 0.7
 """Seconds for the interpreted run."""
 
@@ -91,13 +94,15 @@ def check(f: Callable[..., Any], *args: Any) -> Report:
 
 
 def _findings(facts: Facts) -> Iterator[Finding]:
-    for rule in ALWAYS:
-        yield from rule(facts)
-    for group in GROUPS:
-        found = [finding for rule in group for finding in rule(facts)]
+    warned: set[str] = set()
+    lines: set[int] = set()
+    for rule, causes in STAGES:
+        if warned & causes:
+            continue
+        found = [f for f in rule(facts) if f.severity == "note" or f.line not in lines]
         yield from found
-        if any(f.severity == "warning" for f in found):
-            return
+        warned |= {f.kind for f in found if f.severity == "warning"}
+        lines |= {f.line for f in found if f.severity == "warning" and f.kind != "tape_memory"}
 
 
 TOLERANCES = re.compile(r"^(\w*tol\w*|eps|epsilon)$")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +15,19 @@ from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import Flow
 from wengert.compiler.detect.observe import Observation
 from wengert.compiler.detect.probe import MIDDLE, Direction, Probe, directions, size
+from wengert.compiler.detect.variants import Variant, path_of, samples
+from wengert.compiler.diag.errors import WengertError
+from wengert.compiler.frontend.source import parse
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.core import Op, Value
+from wengert.compiler.ir.tree import flatten
+from wengert.compiler.passes.autodiff.structure import LOOPS
 
 
 @dataclass
 class Local:
-    """AD against both sides at the point. wrong: both sides agree with each other and not with AD; kinked: they differ."""
+    """AD against both sides at the point. wrong: both sides agree with each other and not with AD; kinked: they differ;
+    off: AD is far from either, whether or not they converge."""
 
     direction: Direction
     ad: np.ndarray
@@ -29,6 +36,7 @@ class Local:
     converged: bool
     kinked: bool
     wrong: bool
+    off: bool
 
 
 @dataclass
@@ -40,6 +48,7 @@ class Blind:
     slopes: list[np.ndarray]
     agree: float
     off: float
+    dead: bool = False  # AD is 0, and the function moves over every wide step
 
     @property
     def steady(self) -> bool:
@@ -64,17 +73,17 @@ class Facts:
     @cached_property
     def run(self) -> Observation:
         """Interpreted once, all leaves moving along their directions at once."""
-        observation = Observation(self.traced.function, self.padded, self.budget)
+        observation = Observation(self.traced.function, self.padded, self.budget, self.flow.varied)
         return observation.run(self.arguments)
 
     @cached_property
     def wide(self) -> Observation:
         """The same in 80-bit numbers."""
-        return Observation(self.traced.function, self.padded, self.budget, wide=True).run(self.arguments)
+        return Observation(self.traced.function, self.padded, self.budget, self.flow.varied, wide=True).run(self.arguments)
 
     @cached_property
     def arguments(self) -> list[Any]:
-        vectors = {d.leaf: d.vector for d in self.directions}
+        vectors = {d.leaf: np.asarray(d.vector) * (1 + 0.137 * (d.leaf % 7)) for d in self.directions}  # a == b must not move as one
         dots = [vectors.get(k, np.zeros_like(leaf)) for k, leaf in enumerate(self.leaves) if self.marked[k]]
         return [*self.leaves, *self.traced.captures, *dots]
 
@@ -88,9 +97,10 @@ class Facts:
             converged = gap_right < 2e-3 * scale and gap_left < 2e-3 * scale
             apart = size(right - left)
             off = min(size(ad - right), size(ad - left)) if np.all(np.isfinite(ad)) else np.inf
-            kinked = converged and apart > 2e-2 * scale
-            wrong = converged and not kinked and off > 2e-2 * max(scale, size(ad) if np.isfinite(size(ad)) else 0.0)
-            found.append(Local(d, ad, right, left, converged, kinked, wrong))
+            noise = 20 * (gap_right + gap_left)
+            kinked = converged and apart > max(1e-4 * scale, 20 * (gap_right + gap_left))
+            wrong = converged and not kinked and off > max(1e-3 * max(scale, size(ad) if np.isfinite(size(ad)) else 0.0), noise)
+            found.append(Local(d, ad, right, left, converged, kinked, wrong, off > 0.02 * max(scale, size(ad))))
         return found
 
     @cached_property
@@ -99,7 +109,9 @@ class Facts:
         for d in self.directions:
             ad = self.probe.derivative(d)
             best = None
-            for steps in (MIDDLE, (3e-2, 1e-1, 3e-1)):
+            for steps in (MIDDLE, (3e-2, 1e-1, 3e-1), (1e-1, 2e-1, 4e-1)):
+                if best is not None and best.agree < 0.15:
+                    break
                 slopes = [self.probe.slope(d, h) for h in steps]
                 if not all(np.all(np.isfinite(s)) for s in slopes) or not np.all(np.isfinite(ad)):
                     continue
@@ -108,10 +120,50 @@ class Facts:
                     continue
                 agree = max(size(a - b) for a in slopes for b in slopes) / top
                 off = min(size(ad - s) for s in slopes) / max(top, size(ad))
-                made = Blind(d, ad, slopes, agree, off)
+                dead = size(ad) == 0 and sum(size(s) > 1e-6 * top for s in slopes) >= 2
+                made = Blind(d, ad, slopes, agree, off, dead)
                 best = made if best is None or agree < best.agree else best
             if best is not None:
                 found.append(best)
+        return found
+
+    @cached_property
+    def backwards(self) -> bool | None:
+        """Whether reverse mode gives finite numbers; None where it cannot be had."""
+        return self.probe.reverse_finite()
+
+    @cached_property
+    def calls(self) -> dict[int, set[str]]:
+        """The names of what is called on each line of the source, without their modules."""
+        found: dict[int, set[str]] = {}
+        for node in ast.walk(parse(self.function).node):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                    found.setdefault(line, set()).add(name)
+        return found
+
+    def calls_of(self, op: Op) -> set[str]:
+        return self.calls.get(op.span.line, set()) if op.span is not None else set()
+
+    @cached_property
+    def paths(self) -> dict[Op, tuple[np.ndarray, np.ndarray]]:
+        """What the loops at function level carry from trip to trip, and its tangents along all directions at once: compiled
+        runs. Rows are trips, the first column counts them."""
+        found = {}
+        tree = flatten(np.zeros((1, 1)))[1]
+        for place, op in enumerate(self.traced.function.walk()):
+            if op.name not in LOOPS or op not in self.traced.function.body.ops or not long_enough(self, op):
+                continue
+            probe = Probe(Variant(self.function, path_of(place), tree), self.probe.tree, self.leaves, self.marked)
+            try:
+                values, dots = probe.along_all(self.directions)
+            except (WengertError, ArithmeticError, ValueError):
+                continue
+            columns = len(samples([v.type for v in op.results])) + 1
+            values, dots = values.reshape(-1, columns), dots.reshape(-1, columns)
+            done = values[:, 0] > 0
+            found[op] = values[done], dots[done]
         return found
 
     def depends(self, value: Value) -> set[int]:
@@ -141,6 +193,14 @@ class Facts:
             name,
             f"pitfalls.md#{kind.replace('_', '-')}",
         )
+
+
+def long_enough(facts: Facts, op: Op) -> bool:
+    """At least 40 trips were seen, or may follow, and what is carried depends on the input."""
+    seen = facts.run.trips.get(op)
+    if seen is None or (seen.count < 40 and facts.run.complete):
+        return False
+    return any(v in facts.flow.varied for v in op.results)
 
 
 def plain(value: Any) -> Any:

@@ -31,7 +31,15 @@ class Flow:
     def __post_init__(self) -> None:
         self.structure = Structure(self.function)
         found = analyse(self.structure, self.marked)
-        self.varied, self.active = found.varied, found.active
+        self.varied, self.active = set(found.varied), found.active
+        for op in self.function.walk():
+            if op.name == "while":  # what the exit test reads
+                for test, carried in zip(op.regions[0].params, carried_params(op), strict=True):
+                    if carried in self.varied:
+                        self.varied.add(test)
+                for inner in op.regions[0].walk():
+                    if any(v in self.varied for v in inner.operands):
+                        self.varied |= {r for r in inner.results if r.type.dtype.is_float}
         for op in self.function.walk():
             for v in op.operands:
                 self.users.setdefault(v, []).append(op)

@@ -10,30 +10,33 @@ from wengert.compiler.detect.facts import Facts, shown
 from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import COMPARISONS
 from wengert.compiler.detect.probe import Probe, size
-from wengert.compiler.detect.variants import Variant, more_laps
+from wengert.compiler.detect.variants import Variant, frozen, more_laps, place_of, samples
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
 from wengert.compiler.passes.autodiff.reverse import reverse_with_plan
 from wengert.compiler.passes.autodiff.structure import carried_params
 
 LAPS = 200
+LIBRARY = {"interp", "searchsorted", "digitize", "sort", "argsort", "median", "quantile", "percentile", "unique"}
+"""Calls whose loops are the library's own."""
 
 
 def convergence(facts: Facts) -> Iterator[Finding]:
-    """fixed_point_lag, fixed_point_zero_iter, linear_solver: the loop runs 200 laps more."""
-    loops = [op for op in facts.traced.function.walk() if op.name == "while" and _is_search(facts, op)]
-    for loop in loops:
-        assert loop.span is not None
-        longer = Probe(Variant(facts.function, more_laps(LAPS, {loop.span.line})), facts.probe.tree, facts.leaves, facts.marked)
-        value = facts.probe.value
-        try:
-            after = longer.value
-        except (WengertError, ArithmeticError):
+    """fixed_point_lag, fixed_point_zero_iter, linear_solver: the loop runs more laps."""
+    for loop in facts.traced.function.walk():
+        if facts.calls_of(loop) & LIBRARY:
             continue
-        if after.shape != value.shape or not np.all(np.isfinite(after)):
+        solver = _solves(facts, loop)
+        if not solver and not (loop.name == "while" and _is_search(facts, loop)):
             continue
+        longer = _longer(facts, loop)
+        if longer is None:
+            continue
+        value, after = facts.probe.value, longer.value
         scale = max(size(after), 1e-300)
         stays = size(after - value) / scale
+        if (stays > 0.5 and not solver) or (stays < 1e-10 and solver):
+            continue
         trips = facts.run.trips[loop].count if loop in facts.run.trips else 0
         for d in facts.directions:
             a = facts.probe.derivative(d)
@@ -44,21 +47,99 @@ def convergence(facts: Facts) -> Iterator[Finding]:
             if not (np.all(np.isfinite(b)) and np.all(np.isfinite(a))):
                 continue
             moved = size(b - a) / max(size(a), size(b), 1e-300)
-            if max(size(a), size(b)) < 1e-9 * scale:
+            if max(size(a), size(b)) < 1e-9 * scale or moved < 1e-3:
                 continue
-            if stays < 0.05 and moved > 1e-3 and moved > 3 * stays:
-                kind = "linear_solver" if _has_product(loop) else "fixed_point_zero_iter" if trips == 0 or not size(a) else "fixed_point_lag"  # fmt: skip
+            if solver or moved > 3 * stays or moved > 5e-3:
+                kind = (
+                    "linear_solver"
+                    if solver
+                    else "fixed_point_zero_iter"
+                    if trips == 0 or not size(a)
+                    else "fixed_point_lag"
+                )
                 text = (
-                    f"after {LAPS} more laps the value moves by {stays:.1e} of itself and the derivative by `{d.name}` "
+                    f"after more laps the value moves by {stays:.1e} of itself and the derivative by `{d.name}` "
                     f"by {moved:.1e}: from {shown(a, d.scale)} to {shown(b, d.scale)}"
                 )
                 yield facts.finding(kind, loop, text, value_moves=stays, derivative_moves=moved, trips=trips)
                 break
 
 
+def _longer(facts: Facts, loop: Op) -> Probe | None:
+    """The function with more laps of the loop; as many as leave its value finite (0 / 0 follows where nothing is left to do)."""
+    place = place_of(facts.traced.function, loop)
+    seen = facts.run.trips.get(loop)
+    done = seen.count if seen is not None and len(seen.starts) == 1 and facts.run.complete else None
+    for laps in (LAPS, 20, 5):
+        longer = Probe(
+            Variant(facts.function, more_laps(laps, place, done)), facts.probe.tree, facts.leaves, facts.marked
+        )
+        try:
+            after = longer.value
+        except (WengertError, ArithmeticError):
+            continue
+        if after.shape == facts.probe.value.shape and np.all(np.isfinite(after)):
+            return longer
+    return None
+
+
+def _solves(facts: Facts, loop: Op) -> bool:
+    """An iteration for a linear system: its counter is not read, and it multiplies by a matrix and scales by a quotient of
+    scalar products (gradient methods), or divides by elements of a diagonal (relaxation)."""
+    if loop.name not in ("for", "while") or loop.span is None:
+        return False
+    if loop.name == "for" and any(loop.regions[0].params[0] in op.operands for op in loop.regions[0].walk()):
+        return False
+    if not any(p.type.rank == 1 and p.type.dtype.is_float for p in carried_params(loop)):
+        return False
+    ops = list(loop.regions[-1].walk())
+    products = {op.result for op in ops if op.name == "dot_general" and op.result.type.is_scalar} | {
+        op.result for op in ops if op.name == "sum" and op.result.type.is_scalar
+    }
+    matrix = any(op.name == "dot_general" and any(v.type.rank == 2 for v in op.operands) for op in ops)
+    for op in ops:
+        if op.name != "divide":
+            continue
+        below = op.operands[1]
+        if (
+            matrix
+            and op.result.type.is_scalar
+            and products & facts.flow.parameters(below)
+            and _scales_a_step(facts, loop, op.result)
+        ):
+            return True
+        if below.owner is not None and below.owner.name == "load" and below.owner.operands[0].type.rank == 2:
+            _, *index = below.owner.operands
+            if _behind(index[0]) is _behind(index[1]):
+                return True
+    return False
+
+
+def _scales_a_step(facts: Facts, loop: Op, alpha: Value) -> bool:
+    """x + alpha * p, for a carried array x."""
+    carried = set(carried_params(loop))
+    for op in facts.flow.users.get(alpha, ()):
+        if op.name == "multiply" and op.result.type.rank:
+            for use in facts.flow.users.get(op.result, ()):
+                if use.name in ("add", "subtract") and carried & set(use.operands):
+                    return True
+    return False
+
+
+def _behind(index: Value) -> Value:
+    """What an index was before it was checked against the bounds."""
+    while index.owner is not None and index.owner.name in ("index", "wrap_index"):
+        index = index.owner.operands[0]
+    return index
+
+
 def _is_search(facts: Facts, loop: Op) -> bool:
     """The exit test compares something floating that the loop computes (not only a clock that runs against a bound)."""
-    inside = {v for r in loop.regions for o in r.walk() for v in o.results} | set(carried_params(loop)) | set(loop.regions[0].params)
+    inside = (
+        {v for r in loop.regions for o in r.walk() for v in o.results}
+        | set(carried_params(loop))
+        | set(loop.regions[0].params)
+    )
     flags = set(loop.regions[0].results)
     for region in loop.regions:
         for op in region.walk():
@@ -113,75 +194,123 @@ def _addition(end: Value, start: Value, seen: set[Value]) -> Op | None:
     return None
 
 
-def _has_product(loop: Op) -> bool:
-    return any(op.name == "dot_general" and any(v.type.rank == 2 for v in op.operands) for op in loop.regions[-1].walk())
-
-
 def adaptive(facts: Facts) -> Iterator[Finding]:
-    """adaptive_step: a clock advanced by a step that depends on the active state and changes from trip to trip."""
+    """adaptive_step: a clock is advanced by a step that depends on the active state and moves the state, too."""
     for loop in facts.traced.function.walk():
         if loop.name != "while":
             continue
-        carried = set(carried_params(loop))
         for op in loop.regions[0].walk():
             if op.name not in COMPARISONS or not op.operands[0].type.dtype.is_float:
                 continue
-            adds = [a for v in op.operands if (a := _advance(loop, v)) is not None]
-            for add in adds:
-                steps = [v for v in add.operands if v not in carried]
-                back = set().union(*(facts.flow.parameters(v) for v in add.operands))
-                steered = [p for p in carried & back if p.type.dtype.is_float and p not in add.operands]
-                steered += [p for p in carried & set(add.operands) if not _is_time(loop, p)]
-                depends = [
-                    p for p in steered
-                    if any(v in facts.flow.varied for v in facts.flow.parameters(p)) and _changes(facts, loop, p)
-                ]  # fmt: skip
-                if not depends and not any(v in facts.flow.varied for v in steps):
-                    continue
-                if not depends:
-                    continue
-                wrong = next((b for b in facts.blinds if b.agree < 0.2 and b.off > 0.02), None)
-                if wrong is None:
-                    yield facts.finding("adaptive_step", add, "the step depends on the input; not seen to matter here", warn=False)
+            add, clock = next(((a, v) for v in op.operands if (a := _advance(loop, v)) is not None), (None, None))
+            chosen = _chosen_step(facts, loop, add, clock) if add is not None and clock is not None else None
+            if add is None or chosen is None:
+                continue
+            held = Probe(
+                Variant(facts.function, frozen(place_of(facts.traced.function, chosen))),
+                facts.probe.tree, facts.leaves, facts.marked,
+            )  # fmt: skip
+            for d in facts.directions:
+                ad = facts.probe.derivative(d)
+                try:
+                    still = held.derivative(d)
+                except (WengertError, ArithmeticError):
+                    break
+                blind = next((b for b in facts.blinds if b.direction is d and b.agree < 0.3), None)
+                part = size(ad - still) / max(size(ad), size(still), 1e-300)
+                off = blind is not None and blind.off > 0.02
+                if part > 1e-2 or off:
+                    text = f"the step depends on the input: AD gives {shown(ad, d.scale)} for `{d.name}`, with the steps held fixed {shown(still, d.scale)}"
+                    if blind is not None:
+                        text += f", the slopes over wide steps are {', '.join(shown(s, d.scale) for s in blind.slopes)}"
+                    yield facts.finding("adaptive_step", chosen, text, ad=ad / d.scale, held=still / d.scale)
                     return
-                unit = wrong.direction.scale
-                text = (
-                    f"the step depends on the input: AD gives {shown(wrong.ad, unit)} for `{wrong.direction.name}`, the slopes "
-                    f"over wide steps are {', '.join(shown(s, unit) for s in wrong.slopes)}"
-                )
-                yield facts.finding("adaptive_step", add, text, ad=wrong.ad / unit)
-                return
+            yield facts.finding(
+                "adaptive_step", chosen, "the step depends on the input; not seen to matter here", warn=False
+            )
+            return
 
 
-def _is_time(loop: Op, p: Value) -> bool:
-    return _advance(loop, p) is not None
+def _chosen_step(facts: Facts, loop: Op, add: Op, compared: Value) -> Op | None:
+    """The op that chooses the step which `add` advances the clock by, where that depends on what is differentiated."""
+    body, params = loop.regions[-1], carried_params(loop)
+    tests = loop.regions[0].params
+    clock = {p for p, test, end in zip(params, tests, body.results, strict=True) if compared in (p, test, end)}
+    steps = [v for v in add.operands if v not in clock] or list(add.operands)
+    back = set().union(*(facts.flow.parameters(v) for v in steps))
+    inside = {v for o in body.walk() for v in o.results}
+    for k, p in enumerate(params):
+        end = body.results[k]
+        if (
+            p in back
+            and p.type.is_scalar
+            and p.type.dtype.is_float
+            and end is not p
+            and _scales(end, p, set())
+            and p not in clock
+        ):
+            behind = facts.flow.parameters(end)
+            controls = {
+                v
+                for o in body.walk()
+                if o.name == "if" and end in o.results
+                for v in facts.flow.parameters(o.operands[0])
+            }
+            if (behind | controls) & facts.flow.varied:
+                return end.owner
+    for v in steps:  # computed anew on each lap (a CFL condition)
+        if v in inside and v in facts.flow.varied and v.type.is_scalar and v.owner is not None:
+            moved = [u for u in facts.flow.users.get(v, []) if u is not add]
+            carried = facts.flow.parameters(v) & set(params)
+            if moved and carried and any(body.results[k] in facts.flow.forward([u.result]) for u in moved if u.results for k, p in enumerate(params) if p not in clock):  # fmt: skip
+                return v.owner
+    return None
 
 
-def _changes(facts: Facts, loop: Op, p: Value) -> bool:
-    return loop.regions[-1].results[carried_params(loop).index(p)] is not p
+def _scales(end: Value, p: Value, seen: set[Value]) -> bool:
+    """`end` is p times or over something, possibly bounded, or p itself on another branch: not p plus an increment."""
+    if end is p:
+        return True
+    op = end.owner
+    if op is None or end in seen:
+        return False
+    seen.add(end)
+    if op.name == "if":
+        k = op.results.index(end)
+        return any(r.results[k] is not p and _scales(r.results[k], p, seen) for r in op.regions)
+    if op.name in ("multiply", "divide", "minimum", "maximum", "where", "sqrt", "power", "cast"):
+        return any(_scales(v, p, seen) for v in op.operands if v.type.dtype.is_float)
+    return False
 
 
 def growth(facts: Facts) -> Iterator[Finding]:
     """chaos: the tangent grows exponentially over the trips, the state stays bounded."""
-    for loop, trips in facts.run.trips.items():
-        tangent, state = np.array(trips.tangent), np.array(trips.state)
-        n = len(tangent)
-        if n < 40 or len(trips.starts) > 1 or not np.all(np.isfinite(state)):
+    for loop, (values, dots) in facts.paths.items():
+        if len(values) < 40 or values.shape[1] < 2:
+            continue
+        state, tangent = np.max(np.abs(values[:, 1:]), axis=1), np.max(np.abs(dots[:, 1:]), axis=1)
+        trips = values[-1, 0] - values[0, 0]
+        if not np.all(np.isfinite(state)):
             continue
         good = np.isfinite(tangent) & (tangent > 0)
         if np.sum(good) < 40:
             continue
         logs = np.log(tangent[good])
         n = len(logs)
-        first, last = np.median(logs[n // 10 : n // 5 + 1]), np.median(logs[-n // 10 :])
-        middle = np.median(logs[9 * n // 20 : 11 * n // 20 + 1])
+        smooth = [np.max(logs[k * n // 10 : (k + 1) * n // 10]) for k in range(10)]
         half = max(1, len(state) // 2)
         bounded = np.max(state[half:]) < 5 * np.max(state[: half + 1]) + 1e-300
-        total = last - first
-        if bounded and total > np.log(1e3) and 0.2 * total < middle - first < 0.8 * total:
-            rate = total / (0.8 * n)
+        total = smooth[9] - smooth[1]
+        middle = smooth[5] - smooth[1]
+        last = int(np.flatnonzero(good)[-1]) + 1
+        steady = total > np.log(1e3) and 0.2 * total < middle < 0.9 * total and last > 0.5 * len(good)
+        overflows = last < len(good) and total > 50
+        huge = logs[-1] - np.log(np.max(state) + 1e-300) > max(np.log(1e6), np.log(10) + 1.5 * np.log(values[-1, 0]))
+        if bounded and (steady or overflows or huge):
+            total = max(total, smooth[9] - logs[0]) if not steady else total
+            rate = total / (0.8 * trips * n / len(good))
             text = (
-                f"over {trips.count} trips the tangent grows by a factor of {np.exp(min(total, 700.0)):.1e}, "
+                f"over {int(values[-1, 0])} trips the tangent grows by a factor of {np.exp(min(total, 700.0)):.1e}, "
                 f"{rate:.2g} in its logarithm per trip, while the state stays bounded"
             )
             yield facts.finding("chaos", loop, text, factor=float(np.exp(min(total, 700.0))), rate=float(rate))
@@ -189,19 +318,27 @@ def growth(facts: Facts) -> Iterator[Finding]:
 
 def averages(facts: Facts) -> Iterator[Finding]:
     """time_average: an average that settles with a derivative that does not."""
-    for loop, trips in facts.run.trips.items():
-        if len(trips.starts) != 1 or len(trips.paths) < 100 or not trips.paths[0]:
+    for loop, (values, dots) in facts.paths.items():
+        if len(values) < 100:
             continue
-        table = np.array(trips.paths)
-        for k in range(table.shape[1]):
-            if (found := _unsettled(np.diff(table[:, k, 0]), np.diff(table[:, k, 1]))) is not None:
+        for k, (position, _) in enumerate(samples([v.type for v in loop.results]), 1):
+            if not _sums(facts, loop, position):
+                continue
+            if (found := _unsettled(np.diff(values[:, k]), np.diff(dots[:, k]))) is not None:
                 yield _average(facts, loop, found)
                 break
     for op in facts.traced.function.walk():
         if op.name in ("sum", "mean") and op.operands[0].owner in facts.run.arrays:
-            terms, dots = facts.run.arrays[op.operands[0].owner]
-            if len(terms) >= 100 and (found := _unsettled(terms, dots)) is not None:
+            terms, tangents = facts.run.arrays[op.operands[0].owner]
+            if len(terms) >= 100 and (found := _unsettled(terms, tangents)) is not None:
                 yield _average(facts, op, found)
+
+
+def _sums(facts: Facts, loop: Op, position: int) -> bool:
+    """The carried number is only added to: s = s + term."""
+    p, end = carried_params(loop)[position], loop.regions[-1].results[position]
+    add = _addition(end, p, set())
+    return add is not None and p.type.is_scalar and set(facts.flow.users.get(p, [])) <= {add}
 
 
 def _average(facts: Facts, op: Op, found: tuple[float, float, float]) -> Finding:
@@ -228,14 +365,16 @@ def _unsettled(terms: np.ndarray, dots: np.ndarray) -> tuple[float, float, float
     flat, smooth = np.mean(terms), np.mean(terms * window)
     dflat, dsmooth = np.mean(dots), np.mean(dots * window)
     spread = np.std(terms)
-    if abs(flat - smooth) > 0.05 * max(abs(flat), spread) or spread == 0:
+    if abs(flat - smooth) > 0.1 * max(abs(flat), spread) or spread == 0:
         return None
-    if abs(dflat) > 3 * abs(dsmooth) and abs(dflat) > 0.005 * late:
+    running = (np.cumsum(dots) / np.arange(1, n + 1))[7 * n // 10 :]
+    swing = float(np.ptp(running))
+    if swing > 0.1 * spread and swing > 5 * abs(dsmooth):
         return float(flat), float(dflat), float(dsmooth)
     return None
 
 
-MEGABYTE = 2**20
+MEGABYTE = 10**6
 
 
 def tape(facts: Facts) -> Iterator[Finding]:
@@ -260,7 +399,7 @@ def tape(facts: Facts) -> Iterator[Finding]:
                 break
     for line, total in by_line.items():
         if total > 16 * MEGABYTE and total > 100 * inputs:
-            text = f"the reverse sweep keeps {total / MEGABYTE:.0f} MB for this loop; the arguments are {inputs / 1024:.3g} kB"
+            text = f"the reverse sweep keeps {total / MEGABYTE:.0f} MB for this loop; the arguments are {inputs / 1000:.3g} kB"
             yield facts.finding("tape_memory", loops[line], text, bytes=total, arguments=inputs)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -21,7 +21,8 @@ from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_p
 class Seen:
     """What was seen of one op: runs; ties (a == b, with tangents that differ); born: the value was not finite though
     its operands were; broke: the tangent was not; ratio: the smallest |a + b| / max(|a|, |b|); masked: an infinite or NaN
-    element in the arm a `where` did not take."""
+    element in the arm a `where` did not take; edges: an operand at the edge of the domain, or an eigenvalue that repeats;
+    absorbed: an addend that was lost altogether; steep: the largest tangent beside a value of at most that size."""
 
     runs: int = 0
     ties: int = 0
@@ -30,6 +31,9 @@ class Seen:
     ratio: float = 1.0
     zeros: int = 0
     masked: int = 0
+    edges: int = 0
+    absorbed: int = 0
+    steep: float = 0.0
     example: Any = None
 
 
@@ -44,6 +48,10 @@ class Trips:
     count: int = 0
 
 
+OFTEN = 300
+DECISIONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "absolute", "maximum", "minimum", "where", "add")
+
+
 class OutOfTime(Exception):
     """The budget is used up: what was seen until then stands."""
 
@@ -51,8 +59,8 @@ class OutOfTime(Exception):
 class Observation:
     """seen: by op; trips: by loop; complete: whether the run came to its end; results: values then tangents."""
 
-    def __init__(self, function: Function, marked: Sequence[bool], budget: float, wide: bool = False):
-        self.function, self.budget, self.wide = function, budget, wide
+    def __init__(self, function: Function, marked: Sequence[bool], budget: float, varied: Set[Value], wide: bool = False):
+        self.function, self.budget, self.varied, self.wide = function, budget, varied, wide
         self.jvp, mapping, self.tangents = forward_with_maps(function, marked)
         self.of = {new: old for old, new in mapping.items()}
         self.copies = mapping
@@ -63,6 +71,8 @@ class Observation:
         self.results: list[Any] = []
         self.old: dict[Op, Op] = {}
         self.arrays: dict[Op, tuple[Any, Any]] = {}
+        self.runs: dict[Block, int] = {}
+        self.decisions: dict[Block, list[Op]] = {}
 
     def run(self, arguments: Sequence[Any]) -> Observation:
         self.end = perf_counter() + self.budget
@@ -180,7 +190,8 @@ class Observation:
         return self.env[self.copies.get(v, v)]
 
     def _watch(self, block: Block) -> None:
-        for op in block.ops:
+        runs = self.runs[block] = self.runs.get(block, 0) + 1
+        for op in self._few(block) if runs > OFTEN else block.ops:
             if op.role == "tangent" or not op.results or op.regions:
                 continue
             old = self.old.get(op)
@@ -189,12 +200,20 @@ class Observation:
                 if found is None:
                     continue
                 old = self.old[op] = found
-            look = _LOOK.get(old.name, _any) if old.result.type.dtype.is_float or old.name in _LOOK else None
+            look = _LOOK.get(old.name, _any) if old.results[0].type.dtype.is_float or old.name in _LOOK else None
             if look is not None:
                 try:
                     look(self, old, self.seen.setdefault(old, Seen()))
                 except KeyError:
                     continue
+
+    def _few(self, block: Block) -> list[Op]:
+        """Of a block that ran often: the decisions."""
+        found = self.decisions.get(block)
+        if found is None:
+            found = [op for op in block.ops if op in self.old and self.old[op].name in DECISIONS]
+            self.decisions[block] = found
+        return found
 
     def finite(self, v: Value) -> bool:
         return bool(np.all(np.isfinite(self._val(v)))) if v.type.dtype.is_float else True
@@ -212,8 +231,68 @@ def _any(run: Observation, op: Op, seen: Seen) -> None:
         if all(d is None or np.all(np.isfinite(d)) for d in dots):
             seen.broke += 1
             seen.example = seen.example or [run._val(v) for v in op.operands]
+    if dot is not None and np.size(dot):
+        steep = float(np.max(np.abs(dot) / np.maximum(np.abs(result), 1.0)))
+        seen.steep = max(seen.steep, steep)
+    edge = EDGES.get(op.name)
+    if edge is not None and np.any(edge(*[run._val(v) for v in op.operands])):
+        seen.edges += 1
     if isinstance(result, np.ndarray) and result.ndim == 1 and result.size >= 50 and dot is not None:
         run.arrays[op] = (result, dot)
+
+
+def _near_one(x: Any) -> Any:
+    return np.abs(1.0 - np.abs(x)) < 1e-12
+
+
+def _repeats(a: Any, symmetric: bool) -> bool:
+    """Eigenvalues (singular values) that repeat: the derivative of the vectors divides by their differences."""
+    if not np.all(np.isfinite(a)):
+        return False
+    values = np.linalg.eigvalsh(a) if symmetric else np.linalg.svd(a, compute_uv=False)
+    gaps = np.diff(np.sort(values, axis=-1), axis=-1)
+    return bool(np.any(gaps < 1e-10 * np.max(np.abs(values), initial=0.0)))
+
+
+EDGES: dict[str, Any] = {
+    "sqrt": lambda x: x == 0,
+    "cbrt": lambda x: x == 0,
+    "log": lambda x: x == 0,
+    "log2": lambda x: x == 0,
+    "log10": lambda x: x == 0,
+    "log1p": lambda x: x == -1,
+    "power": lambda x, p: (x == 0) & (p != np.round(p)),
+    "arccos": _near_one,
+    "arcsin": _near_one,
+    "arctanh": _near_one,
+    "arccosh": lambda x: x == 1,
+    "hypot": lambda x, y: (x == 0) & (y == 0),
+    "arctan2": lambda y, x: (x == 0) & (y == 0),
+    "divide": lambda x, y: y == 0,
+    "reciprocal": lambda x: x == 0,
+    "norm": lambda x: not np.any(x),
+}
+
+
+def _eigen(run: Observation, op: Op, seen: Seen) -> None:
+    seen.runs += 1
+    if _repeats(run._val(op.operands[0]), op.name.startswith("eig")):
+        seen.edges += 1
+
+
+def _reduce(run: Observation, op: Op, seen: Seen) -> None:
+    """Several elements are the largest (smallest) one, with tangents that differ."""
+    _any(run, op, seen)
+    a, da = run._val(op.operands[0]), run._dot(op.operands[0])
+    if da is None or not np.size(a):
+        return
+    axes = tuple(op.attrs["axes"])
+    best = np.max(a, axis=axes, keepdims=True) if op.name == "max" else np.min(a, axis=axes, keepdims=True)
+    tied = a == best
+    high = np.max(np.where(tied, da, -np.inf), axis=axes)
+    low = np.min(np.where(tied, da, np.inf), axis=axes)
+    if np.any(high != low):
+        seen.ties += 1
 
 
 def _compare(run: Observation, op: Op, seen: Seen) -> None:
@@ -225,8 +304,9 @@ def _compare(run: Observation, op: Op, seen: Seen) -> None:
     if not np.any(same):
         return
     da, db = (run._dot(v) for v in op.operands)
+    unknown = any(d is None and v in run.varied for d, v in zip((da, db), op.operands, strict=True))
     difference = (0.0 if da is None else da) - (0.0 if db is None else db)
-    if np.any(same & (difference != 0)):
+    if unknown or np.any(same & (difference != 0)):
         seen.ties += 1
         seen.example = (a, b)
 
@@ -247,7 +327,10 @@ def _extremum(run: Observation, op: Op, seen: Seen) -> None:
 def _sum(run: Observation, op: Op, seen: Seen) -> None:
     _any(run, op, seen)
     a, b, r = run._val(op.operands[0]), run._val(op.operands[1]), run._val(op.result)
+    small = np.minimum(np.abs(a), np.abs(b))
     big = np.maximum(np.abs(a), np.abs(b))
+    if op.name == "add" and np.any((small > 0) & (big == np.abs(r))):
+        seen.absorbed += 1
     if not np.any(big > 0) or not np.all(np.isfinite(big)):
         return
     ratio = np.abs(r) / np.where(big > 0, big, 1.0)
@@ -274,6 +357,8 @@ def _where(run: Observation, op: Op, seen: Seen) -> None:
 _LOOK: dict[str, Any] = {
     **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), _compare),
     **dict.fromkeys(("maximum", "minimum"), _extremum),
+    **dict.fromkeys(("eigh", "eigvalsh", "svd", "svdvals"), _eigen),
+    **dict.fromkeys(("max", "min"), _reduce),
     "absolute": _absolute,
     "where": _where,
     "add": _sum,

@@ -15,7 +15,7 @@ from wengert.compiler.ir.tree import Tree
 from wengert.compiler.transforms.derivatives import Jvp, Vjp
 
 MIDDLE = (1e-2, 3e-2, 1e-1)
-SMALL = (1e-4, 1e-5, 1e-6)
+SMALL = (1e-3, 1e-4, 1e-5, 1e-6)
 
 
 @dataclass
@@ -46,6 +46,10 @@ class Probe:
         self.tree, self.leaves, self.marked = tree, list(leaves), list(marked)
         self.jvp = Jvp(function)
         self.function = function
+
+    @cached_property
+    def vjp(self) -> Vjp:
+        return Vjp(self.function)
 
     def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
         given = []
@@ -84,6 +88,11 @@ class Probe:
         with np.errstate(all="ignore"):
             return self._run(leaves, {k: direction.vector})[1]
 
+    def along_all(self, directions: Sequence[Direction]) -> tuple[np.ndarray, np.ndarray]:
+        """Value and derivative with every leaf moving along its direction at once."""
+        with np.errstate(all="ignore"):
+            return self._run(self.leaves, {d.leaf: d.vector for d in directions})
+
     def slope(self, direction: Direction, step: float) -> np.ndarray:
         """The central difference quotient."""
         ahead, behind = self.at(direction, step), self.at(direction, -step)
@@ -93,7 +102,7 @@ class Probe:
             return (ahead - behind) / (2 * step)
 
     def one_sided(self, direction: Direction, sign: int) -> tuple[np.ndarray, float]:
-        """The slope from one side by extrapolated differences, and how far the last two steps differ; f' is (f(h)-f(0))/h."""
+        """The slope from one side by extrapolated differences, and how far the two steps that agree best differ; f' is (f(h)-f(0))/h."""
         slopes = []
         for h in SMALL:
             near, far = self.at(direction, sign * h), self.at(direction, sign * 2 * h)
@@ -104,7 +113,27 @@ class Probe:
         spread = [size(a - b) for a, b in zip(slopes, slopes[1:], strict=False)]
         if not np.all(np.isfinite(slopes)):
             return slopes[1], np.inf
-        return slopes[1], min(spread)
+        best = int(np.argmin(spread))
+        return slopes[best + 1], spread[best]
+
+    def reverse_finite(self) -> bool | None:
+        """Whether the pullback of ones is finite; None where there is no reverse mode for the function."""
+        out = _flat(self._out())
+        if len(out) != 1:
+            return None
+        try:
+            kept = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
+            with np.errstate(all="ignore"):
+                _, back = self.vjp(kept, _python(np.ones_like(out[0]), out[0]))
+        except (WengertError, ValueError, TypeError, ArithmeticError):
+            return None
+        pulled = [np.asarray(p) for p in _flat(back)]
+        return all(bool(np.all(np.isfinite(p))) for p in pulled if p.dtype.kind in "fc")
+
+    def _out(self) -> Any:
+        args = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
+        dots = self.tree.unflatten([np.zeros_like(x) if on else None for x, on in zip(self.leaves, self.marked, strict=True)])
+        return self.jvp(args, dots)[0]
 
     def reverse_gap(self, rng: np.random.Generator) -> float | None:
         """Forward against reverse: |<w, J d> - <J'w, d>| relative to its size, for random d and w; None where not to be had."""
@@ -122,7 +151,7 @@ class Probe:
                 return None
             weight = np.asarray(rng.standard_normal(np.shape(flat[0])), np.asarray(flat[0]).dtype)[()]
             kept = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
-            _, back = Vjp(self.function)(kept, _python(weight, flat[0]))
+            _, back = self.vjp(kept, _python(weight, flat[0]))
             pulled = _flat(back)
             left = float(np.sum(weight * flat_dots[0]))
             right = float(sum(np.sum(a * b) for a, b in zip(pulled, dots.values(), strict=True)))

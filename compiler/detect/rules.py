@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +10,12 @@ import numpy as np
 
 from wengert.compiler.detect.facts import Blind, Facts, shown
 from wengert.compiler.detect.findings import Finding
-from wengert.compiler.detect.probe import size
-from wengert.compiler.detect.variants import Variant, widened
+from wengert.compiler.detect.flow import Flow
+from wengert.compiler.detect.probe import Probe, size
+from wengert.compiler.detect.variants import Variant, flipped, widened
+from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
+from wengert.compiler.passes.autodiff.structure import LOOPS
 
 GROW = ("exp", "exp2", "expm1", "sinh", "cosh", "power", "multiply", "add", "sum", "logaddexp", "subtract")
 
@@ -32,7 +36,8 @@ def not_finite(facts: Facts) -> Iterator[Finding]:
         return
     value = facts.probe.value
     broken = [d for d in facts.directions if not np.all(np.isfinite(facts.probe.derivative(d)))]
-    if np.all(np.isfinite(value)) and not broken:
+    backwards = facts.backwards
+    if np.all(np.isfinite(value)) and not broken and backwards is not False:
         return
     order = [op for op in facts.traced.function.walk() if op in seen]
     born = [op for op in order if seen[op].born]
@@ -42,14 +47,21 @@ def not_finite(facts: Facts) -> Iterator[Finding]:
         yield facts.finding(
             "overflow", born[0], f"`{born[0].name}` overflows here: AD gives {_gradient(facts)}", in_80_bits=wide
         )
-    elif np.all(np.isfinite(value)) and (broke or broken):
-        for op in broke[:1]:
-            text = f"the derivative of `{op.name}` is not finite here: AD gives {_gradient(facts)}"
-            yield facts.finding("domain_edge", op, text)
+    elif np.all(np.isfinite(value)):
+        edge = [op for op in order if seen[op].edges]
+        equal = [op for op in edge if op.name in EIGEN]
+        reverse = ", reverse mode NaN or infinity" if backwards is False else ""
+        for op in equal or edge[:1] or broke[:1]:
+            kind = "degenerate_eig" if op in equal else "domain_edge"
+            text = f"the derivative of `{op.name}` is not finite here: AD gives {_gradient(facts)}{reverse}"
+            yield facts.finding(kind, op, text)
     elif born:
         yield facts.finding(
             "domain_edge", born[0], f"`{born[0].name}` is outside or at the edge of its domain: the value is not finite"
         )
+
+
+EIGEN = ("eigh", "eigvalsh", "svd", "svdvals")
 
 
 def _gradient(facts: Facts) -> str:
@@ -57,139 +69,243 @@ def _gradient(facts: Facts) -> str:
 
 
 def at_the_point(facts: Facts) -> Iterator[Finding]:
-    """kink, equality_branch, pruned_zero: AD against both sides where a comparison is met exactly."""
-    tied = [(op, s) for op, s in facts.run.seen.items() if s.ties and op.result in facts.flow.useful]
-    if not tied:
+    """kink, equality_branch, pruned_zero, domain_edge: AD against both sides where a comparison or an edge is met exactly."""
+    places = {op: k for k, op in enumerate(facts.traced.function.walk())}
+    tied = [op for op, s in facts.run.seen.items() if s.ties and op in places]
+    edges = [op for op, s in facts.run.seen.items() if s.edges and op in places]
+    if not tied and not edges:
         return
-    for one in facts.locals:
-        if not (one.kinked or one.wrong):
-            continue
-        moved = [
-            op
-            for op, _ in tied
-            if one.direction.leaf in set().union(*(facts.depends(v) for v in op.operands if v.type.dtype.is_float))
-        ]
-        if not moved:
-            continue
-        equal = [op for op in moved if op.name in ("equal", "not_equal")]
+    suspects = [one for one in facts.locals if one.kinked or one.wrong or (edges and not tied and one.off)]
+    if not suspects:
+        return
+    matter = {op: _matters(facts, op, places[op]) for op in _by_line(tied)[:6]}
+    for one in suspects:
         unit = one.direction.scale
         numbers: dict[str, Any] = {"ad": one.ad / unit, "right": one.right / unit, "left": one.left / unit}
         what = f"AD gives {shown(one.ad, unit)} for `{one.direction.name}`"
-        if one.wrong and equal:
-            op = equal[0]
+        sides = f"the slope is {shown(one.left, unit)} on the left and {shown(one.right, unit)} on the right"
+        moved = [op for op, matters in matter.items() if matters and _moves(facts, one.direction.leaf, op)]
+        near = [op for op in edges if one.direction.leaf in set().union(*(facts.depends(v) for v in op.operands))]
+        equal = [op for op in moved if op.name in ("equal", "not_equal")]
+        for op in equal if one.wrong else ():
             kind = "pruned_zero" if _prunes(facts, op) else "equality_branch"
             text = f"the equality holds here: {what}, the differences on both sides {shown(one.right, unit)}"
             yield facts.finding(kind, op, text, **numbers)
-        elif one.kinked:
-            text = f"{what}, the slope is {shown(one.left, unit)} on the left and {shown(one.right, unit)} on the right"
-            yield facts.finding("kink", moved[0], text, **numbers)
-        elif one.wrong:
-            text = f"{what}, the differences on both sides give {shown(one.right, unit)}"
-            yield facts.finding("kink", moved[0], text, **numbers)
+        if one.wrong and equal:
+            continue
+        for op in near if not moved else ():
+            yield facts.finding("degenerate_eig" if op.name in EIGEN else "domain_edge", op, f"{what}, {sides}", **numbers)
+        for op in moved:
+            kind = "table_lookup" if facts.calls_of(op) & TABLES else "kink"
+            yield facts.finding(kind, op, f"{what}, {sides}", **numbers)
+
+
+TABLES = {"interp", "searchsorted", "digitize"}
+ORDERS = {"argmax", "argmin", "argsort", "nanargmax", "nanargmin", "argpartition", "lexsort"}
+
+
+def _by_line(ops: list[Op]) -> list[Op]:
+    """One op for each line."""
+    found: dict[int, Op] = {}
+    for op in ops:
+        found.setdefault(op.span.line if op.span is not None else 0, op)
+    return list(found.values())
+
+
+def _moves(facts: Facts, leaf: int, op: Op) -> bool:
+    return leaf in set().union(*(facts.depends(v) for v in op.operands if v.type.dtype.is_float))
+
+
+def _matters(facts: Facts, op: Op, place: int) -> bool:
+    """Whether AD gives another derivative when ties at this op are decided the other way."""
+    if op.name in ("max", "min"):
+        return True
+    other = Probe(Variant(facts.function, flipped(place)), facts.probe.tree, facts.leaves, facts.marked)
+    try:
+        (before, a), (after, b) = (probe.along_all(facts.directions) for probe in (facts.probe, other))
+    except (WengertError, ArithmeticError):
+        return True
+    if a.shape != b.shape or not np.all(np.isfinite(b)) or not np.all(np.isfinite(after)):
+        return True
+    return size(a - b) > 1e-9 * max(size(a), size(b)) or size(before - after) > 1e-9 * size(before)
 
 
 def _prunes(facts: Facts, op: Op) -> bool:
-    """An equality with zero around work that multiplies by the number compared."""
-    zero = [constant_of(v) for v in op.operands]
-    if 0.0 not in [z for z in zero if z is not None]:
+    """An equality with zero, whose branch leaves out an addition or an update that the other makes."""
+    if 0.0 not in [constant_of(v) for v in op.operands]:
         return False
-    numbers = [v for v, z in zip(op.operands, zero, strict=True) if z is None]
-    if not numbers:
+    decided = facts.flow.forward([op.result])
+    for branch in facts.traced.function.walk():
+        if branch.name != "if" or branch.operands[0] not in decided:
+            continue
+        for yes, no in zip(*(region.results for region in branch.regions), strict=True):
+            for kept, made in ((yes, no), (no, yes)):
+                if kept is not made and made.owner is not None and made.type == kept.type and _adds_to(made, kept, 8):
+                    return True
+    return False
+
+
+def _adds_to(end: Value, start: Value, depth: int) -> bool:
+    """`end` is `start` after additions and updates, which may be those of a loop."""
+    op = end.owner
+    if op is None or not depth:
         return False
-    number = numbers[0]
-    same = {number}
-    if number.owner is not None and number.owner.name == "load":  # read again: the same element of the same array
-        same |= {
-            o.result
-            for o in facts.traced.function.walk()
-            if o.name == "load" and o.operands[0] is number.owner.operands[0]
-        }
-    return any(o.name in ("multiply", "dot_general") and set(o.operands) & same for o in facts.traced.function.walk())
+    if op.name in LOOPS:
+        k = op.results.index(end)
+        return op.operands[k + (3 if op.name == "for" else 0)] is start
+    if op.name == "if":
+        k = op.results.index(end)
+        return any(region.results[k] is not start and _adds_to(region.results[k], start, depth - 1) for region in op.regions)
+    if op.name not in ("add", "subtract", "update", "accumulate"):
+        return False
+    return start in op.operands or any(_adds_to(v, start, depth - 1) for v in op.operands)
 
 
 STEP_KINDS = {"bound": "step_count", "exit": "step_count", "index": "table_lookup"}
 
 
 def detached(facts: Facts) -> Iterator[Finding]:
-    """step_count, table_lookup, quantisation, order_index, parametric_discontinuity, discrete_random, bisection: a varied
-    value acts on the result without a derivative, and AD is blind to it."""
-    candidates = list(facts.flow.detaching())
-    for op, family in candidates:
+    """step_count, table_lookup, quantisation, order_index, parametric_discontinuity, discrete_random, bisection, detached:
+    a varied value acts on the result without a derivative, and AD is blind to it."""
+    explained: set[int] = set()
+    ranks = {"step": 0, "order": 0, "stop": 1, "compare": 2}
+    candidates = [(op, _family(facts, op, family)) for op, family in facts.flow.detaching()]
+    for op, family in sorted(candidates, key=lambda c: ranks[c[1]]):
         kind = _kind_of(facts, op, family)
         if kind is None:
             continue
-        blind = blinded(facts, op)
+        at = _place(facts, op, kind)
+        leaves = set().union(*(facts.depends(v) for v in op.operands if v.type.dtype.is_float))
+        blind = blinded(facts, leaves - explained if family == "compare" else leaves, family)
         if blind is not None:
             unit = blind.direction.scale
             text = (
                 f"AD gives {shown(blind.ad, unit)} for `{blind.direction.name}`, the slopes over wide steps are "
                 f"{', '.join(shown(s, unit) for s in blind.slopes)}"
             )
-            yield facts.finding(kind, op, text, ad=blind.ad / unit, slopes=[float(s.flat[0]) / unit for s in blind.slopes])
-        elif kind == "table_lookup" and (jump := cells(facts, op)) is not None:
+            yield facts.finding(kind, at, text, ad=blind.ad / unit, slopes=[float(s.flat[0]) / unit for s in blind.slopes])
+            if family != "compare":
+                explained.add(blind.direction.leaf)
+        elif family in ("step", "order") and (dead := _severed(facts, leaves)):
+            text = f"the result depends on `{dead}` through this whole number only: every derivative by it is 0"
+            yield facts.finding(kind, at, text, ad=0.0)
+        elif kind == "table_lookup" and op.name != "stop_gradient" and (jump := cells(facts, op)) is not None:
             text = f"the slope by `{jump[0]}` jumps from {jump[1]:.4g} to {jump[2]:.4g} between neighbouring cells"
-            yield facts.finding(kind, op, text, slopes=list(jump[1:]))
+            yield facts.finding(kind, at, text, slopes=list(jump[1:]))
         elif family in ("step", "order"):
-            yield facts.finding(kind, op, "a value without a derivative gets into the result; not seen to matter here", warn=False)
+            yield facts.finding(kind, at, "a value without a derivative gets into the result; not seen to matter here", warn=False)
 
 
-def blinded(facts: Facts, op: Op) -> Blind | None:
-    leaves = set().union(*(facts.depends(v) for v in op.operands if v.type.dtype.is_float))
+def _family(facts: Facts, op: Op, family: str) -> str:
+    """Library functions are written in the language: what they are is read from the call on the line."""
+    if family in ("compare", "stop") and facts.calls_of(op) & (ORDERS | TABLES):
+        return "order"
+    return family
+
+
+def _severed(facts: Facts, leaves: set[int]) -> str | None:
+    """The name of a leaf from which no differentiable path leads to the results."""
+    for k in sorted(leaves):
+        only = [j == k and on for j, on in enumerate(facts.padded)]
+        if facts.padded[k] and not any(v in Flow(facts.traced.function, only).varied for v in facts.traced.function.results):
+            return facts.params[k].hint
+    return None
+
+
+def _place(facts: Facts, op: Op, kind: str) -> Op:
+    """A table is to blame where it is read, a search where it compares."""
+    if kind == "table_lookup" and not facts.calls_of(op) & {"interp"}:
+        return facts.flow.sinks(op.result).get("index") or _chosen_index(facts, op) or op
+    return op
+
+
+def blinded(facts: Facts, leaves: set[int], family: str) -> Blind | None:
     for b in facts.blinds:
-        if b.direction.leaf in leaves and (b.steady or b.loose):
+        if b.direction.leaf not in leaves:
+            continue
+        if b.steady or (family != "stop" and (b.loose or b.dead)):
             return b
     return None
 
 
 def _kind_of(facts: Facts, op: Op, family: str) -> str | None:
-    if family == "stop":
-        return None
     sinks = facts.flow.sinks(op.result)
+    if family == "stop":
+        return "detached" if "stop_gradient" in facts.calls_of(op) else None
     if family == "order":
-        return "order_index" if "arithmetic" in sinks else None
+        if facts.calls_of(op) & ORDERS:
+            return "order_index"
+        return "table_lookup"
     if family == "step":
         for sink, kind in STEP_KINDS.items():
             if sink in sinks and (sink != "exit" or op.name == "cast"):
                 return kind
         return "quantisation" if "arithmetic" in sinks or "branch" in sinks or "select" in sinks else None
+    if _irregular(facts, op):
+        return "discrete_random"
     loops = facts.flow.loops(op)
+    if loops and _chosen_index(facts, op) is not None:
+        return "table_lookup"
     if loops and _steers(facts, op, loops[-1]):
         return "fixed_point_zero_iter"
-    if not {"select", "branch", "arithmetic"} & set(sinks) or ("exit" in sinks and "arithmetic" not in sinks):
+    if "exit" in sinks and not {"select", "branch"} & set(sinks):
+        return "step_count"
+    if not {"select", "branch", "arithmetic"} & set(sinks):
         return None
-    return "discrete_random" if _irregular(facts, op) else "parametric_discontinuity"
+    return "parametric_discontinuity"
+
+
+def _chosen_index(facts: Facts, op: Op) -> Op | None:
+    """Where the whole number that a branch on this comparison chooses is used as an index."""
+    decided = facts.flow.forward([op.result])
+    for branch in facts.traced.function.walk():
+        if branch.name in ("if", "where") and branch.operands[0] in decided:
+            for result in branch.results:
+                if result.type.dtype.kind == "i" and (found := facts.flow.sinks(result).get("index")) is not None:
+                    return found
+    return None
 
 
 def _steers(facts: Facts, op: Op, loop: Op) -> bool:
-    """The comparison reads what the loop carries and its branch sets what the loop carries: a search."""
+    """A search: the comparison reads what the loop carries, and its branch keeps a carried value or replaces it by one that
+    was compared (bisection)."""
     carried = {p for region in loop.regions for p in region.params[(1 if loop.name == "for" else 0) :]}
     back = set().union(*(facts.flow.parameters(v) for v in op.operands))
-    read = {p for p in carried & back if p.type.dtype.is_float}
-    if not read:
+    if not any(p.type.dtype.is_float for p in carried & back):
         return False
+    decided = facts.flow.forward([op.result])
     for branch in loop.regions[-1].walk():
-        if branch.name == "if" and branch.operands[0] in facts.flow.forward([op.result]):
-            written = {v for region in branch.regions for v in region.results if v.type.dtype.is_float}
-            if written & (carried | _within(loop)):
+        if branch.name == "if" and branch.operands[0] in decided:
+            pairs = list(zip(*(region.results for region in branch.regions), strict=True))
+        elif branch.name == "where" and branch.operands[0] in decided:
+            pairs = [(branch.operands[1], branch.operands[2])]
+        else:
+            continue
+        for yes, no in pairs:
+            if yes.type.dtype.is_float and any(a in carried and b in back and b not in carried for a, b in ((yes, no), (no, yes))):
                 return True
-        if branch.name == "where" and branch.operands[0] in facts.flow.forward([op.result]):
-            return True
     return False
 
 
-def _within(loop: Op) -> set[Value]:
-    return {v for o in loop.regions[-1].walk() for v in o.results}
+DRAWS = re.compile(r"^(u|us|xi|z|.*(unif|draw|rand|rnd|noise|coin|dice).*)$")
 
 
 def _irregular(facts: Facts, op: Op) -> bool:
-    """Whether one operand is (an element of) an unsorted sample among the arguments."""
+    """Whether one operand is (an element of) an unsorted sample among the arguments, drawn from [0, 1] or called so."""
     for v in op.operands:
-        for k in facts.depends(v):
-            leaf = facts.leaves[k] if k < len(facts.leaves) else None
-            if isinstance(leaf, np.ndarray) and leaf.ndim == 1 and leaf.size >= 8:
-                turns = np.sum(np.diff(np.sign(np.diff(leaf))) != 0)
-                if turns > 0.3 * leaf.size:
-                    return True
+        behind = v
+        while behind.owner is not None and behind.owner.name in ("load", "slice", "broadcast", "cast", "reshape"):
+            behind = behind.owner.operands[0]
+        if behind not in facts.params:
+            continue
+        k = facts.params.index(behind)
+        leaf = facts.leaves[k] if k < len(facts.leaves) else None
+        if isinstance(leaf, np.ndarray) and leaf.ndim >= 1 and leaf.size >= 8:
+            flat = leaf.ravel()
+            turns = np.sum(np.diff(np.sign(np.diff(flat))) != 0)
+            unit = np.min(flat) >= 0 and np.max(flat) <= 1 and np.min(flat) < 0.1 and np.max(flat) > 0.9
+            if turns > 0.3 * leaf.size and (unit or DRAWS.match(facts.params[k].hint.lower())):
+                return True
     return False
 
 
@@ -223,16 +339,24 @@ def lost_digits(facts: Facts) -> Iterator[Finding]:
     trips = [(op, t.count) for op, t in run.trips.items()]
     if any(facts.wide.trips.get(op) is None or facts.wide.trips[op].count != n for op, n in trips):
         return
-    plain, wide = run.results[count:], facts.wide.results[count:]
-    off = max(size(np.asarray(a - b, float)) / max(size(np.asarray(b, float)), 1e-300) for a, b in zip(plain, wide, strict=True))
-    if not off > 1e-6:
+    off, apart = (_furthest(run.results[part], facts.wide.results[part]) for part in (slice(count, None), slice(count)))
+    if not (off > 1e-6 or apart > 1e-4):
         return
     _, _, op = min(near)
-    digits = "no digit" if off > 0.5 else f"{-np.log10(off):.0f} digits"
-    unit = facts.directions[0].scale if len(facts.directions) == 1 else 1.0
-    got, exact = (float(np.ravel(np.asarray(r[0], float))[0]) / unit for r in (plain, wide))
+    lost = [o for o, s in run.seen.items() if s.absorbed > 0.5 * s.runs and s.runs > 4 and o.result in facts.flow.active]
+    kind = "precision" if lost else "cancellation"
+    digits = "no digit" if off > 0.5 else f"{-np.log10(max(off, 1e-16)):.0f} digits"
+    unit = facts.directions[0].scale * (1 + 0.137 * (facts.directions[0].leaf % 7)) if len(facts.directions) == 1 else 1.0
+    got, exact = (float(np.ravel(np.asarray(r.results[count], float))[0]) / unit for r in (run, facts.wide))
     text = f"{digits} of the derivative are left: {got:.6g} in 64-bit numbers, {exact:.6g} in 80-bit ones"
-    yield facts.finding("cancellation", op, text, relative_error=off, double=got, extended=exact)
+    if apart > 1e-4:
+        text += f"; the value is off by {apart:.1e} of its size"
+    yield facts.finding(kind, lost[0] if lost else op, text, relative_error=off, value_error=apart, double=got, extended=exact)
+
+
+def _furthest(plain: Any, wide: Any) -> float:
+    gaps = [size(np.asarray(a - b, float)) / max(size(np.asarray(b, float)), 1e-300) for a, b in zip(plain, wide, strict=True)]
+    return max(gaps, default=0.0)
 
 
 def narrow(facts: Facts) -> Iterator[Finding]:
@@ -244,6 +368,12 @@ def narrow(facts: Facts) -> Iterator[Finding]:
     ]
     if not sums:
         return
+    for op in sums:
+        seen = facts.run.seen.get(op)
+        if seen is not None and op.result.type.is_scalar and seen.runs > 4 and seen.absorbed > 0.5 * seen.runs:
+            text = f"{seen.absorbed} of {seen.runs} addends are absorbed whole: they are smaller than half a unit in the last place of the sum"
+            yield facts.finding("precision", op, text, absorbed=seen.absorbed, additions=seen.runs)
+            return
     wide = type(facts.probe)(Variant(facts.function, widened), facts.probe.tree, facts.leaves, facts.marked)
     looped = [op for op in sums if facts.flow.loops(op)] or sums
     for d in facts.directions:
@@ -263,7 +393,7 @@ def narrow(facts: Facts) -> Iterator[Finding]:
 def cut(facts: Facts) -> Iterator[Finding]:
     """detached: a note for `stop_gradient`."""
     for op, family in facts.flow.detaching():
-        if family == "stop":
+        if family == "stop" and "stop_gradient" in facts.calls_of(op):
             yield facts.finding("detached", op, "this value is taken as a constant by every derivative", warn=False)
 
 
@@ -272,7 +402,11 @@ def unexplained(facts: Facts) -> Iterator[Finding]:
     last = list(facts.traced.function.walk())[-1]
     for b in facts.blinds:
         if b.agree < 0.03 and b.off > 0.25:
+            steep = [(s.steep, -k, o) for k, (o, s) in enumerate(facts.run.seen.items()) if o.result in facts.flow.active]
+            typical = b.direction.scale
             op = facts.traced.function.results[0].owner or last
+            if steep and max(steep)[0] > 100 * typical:
+                op = max(steep)[2]
             unit = b.direction.scale
             text = f"AD gives {shown(b.ad, unit)} for `{b.direction.name}`, the slopes over wide steps are {', '.join(shown(s, unit) for s in b.slopes)}"  # fmt: skip
             yield facts.finding("approximation", op, text)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from wengert.compiler.frontend.source import unwrap
 from wengert.compiler.frontend.trace import Traced, trace
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
-from wengert.compiler.ir.rewrite import copy_block, copy_op, copy_ops
+from wengert.compiler.ir.rewrite import copy_block, copy_op, copy_ops, rewrite
+from wengert.compiler.ir.tree import Tree
 from wengert.compiler.ir.types import BOOL, DTYPES, I64, Type
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.settle import replace_function
@@ -18,8 +19,8 @@ from wengert.compiler.transforms.settle import replace_function
 class Variant:
     """A callable for the transforms: the function with `change` applied to its IR."""
 
-    def __init__(self, function: Callable[..., Any], change: Callable[[Function], Function]):
-        self.function, self.change = function, change
+    def __init__(self, function: Callable[..., Any], change: Callable[[Function], Function], out: Tree | None = None):
+        self.function, self.change, self.out = function, change, out
         self.__name__ = getattr(function, "__name__", "f")
 
     def __call__(self, *args: Any) -> Any:
@@ -27,27 +28,34 @@ class Variant:
 
     def __wengert_trace__(self, signature: Any, recorder: Recorder | None = None) -> Traced:
         traced = trace(unwrap(self.function), signature)
-        return replace_function(traced, optimise(self.change(traced.function), recorder or Recorder()))
+        return replace_function(traced, optimise(self.change(traced.function), recorder or Recorder()), self.out)
 
 
-def more_laps(laps: int, lines: set[int]) -> Callable[[Function], Function]:
-    """Runs `laps` more trips of the `while` loops that start on these lines, whatever their exit test says."""
+def more_laps(laps: int, place: int, done: int | None = None) -> Callable[[Function], Function]:
+    """Runs `laps` more trips of the loop at this place, whatever its exit test or number of trips says. done: how many it
+    makes; then it runs from the start without exits, since a `break` may leave what it carries half updated."""
 
     def change(function: Function) -> Function:
+        chosen = _at(function, place)
         mapping: dict[Value, Value] = {}
 
         def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
-            if op.name != "while" or op.span is None or op.span.line not in lines:
+            if op is not chosen:
                 return None
-            regions = tuple(copy_block(r, mapping, replace) for r in op.regions)
-            made = copy_op(builder, op, operands, regions)
-            body, again = op.regions[1], Block([Value(Type(I64), "lap")])
-            again.params += [Value(p.type, p.hint) for p in body.params]
-            mapping.update(zip(body.params, again.params[1:], strict=True))
+            afresh = op.name == "while" and done is not None
+            if afresh:
+                start = operands
+            else:
+                regions = tuple(copy_block(r, mapping, replace) for r in op.regions)
+                start = list(copy_op(builder, op, operands, regions).results)
+            body, again = op.regions[-1], Block([Value(Type(I64), "lap")])
+            params = body.params[1:] if op.name == "for" else body.params
+            again.params += [Value(p.type, p.hint) for p in params]
+            mapping.update(zip(params, again.params[1:], strict=True))
             copy_ops(Builder(again, op.span), body.ops, mapping, stay)
             again.results = [mapping.get(v, v) for v in body.results]
-            low, high, step = (builder.integer(n) for n in (0, laps, 1))
-            return list(builder.for_(low, high, step, list(made.results), again).results)
+            low, high, step = (builder.integer(n) for n in (0, laps + (done or 0) * afresh, 1))
+            return list(builder.for_(low, high, step, start, again).results)
 
         def stay(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
             """A branch that would leave the loop is not taken: one side yields True where the other does not."""
@@ -99,3 +107,134 @@ def _widen_block(block: Block, mapping: dict[Value, Value]) -> Block:
     _widen_ops(Builder(new), block.ops, mapping)
     new.results = [mapping.get(v, v) for v in block.results]
     return new
+
+
+def flipped(place: int) -> Callable[[Function], Function]:
+    """The comparison, `abs`, `maximum` or `minimum` at this place (in the order of `walk`) decides ties the other way."""
+
+    def change(function: Function) -> Function:
+        chosen = _at(function, place)
+
+        def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
+            if op is not chosen:
+                return None
+            if op.name in OTHER:
+                return [builder.emit(OTHER[op.name], *operands)]
+            if op.name in ("equal", "not_equal"):
+                never = builder.boolean(op.name == "not_equal")
+                shaped = next((v for v in operands if not v.type.is_scalar), None)
+                return [never if shaped is None else builder.broadcast(never, builder.extents(shaped))]
+            if op.name == "absolute":
+                (x,) = operands
+                zero = builder.constant(0.0, x.type.dtype)
+                return [builder.emit("where", builder.emit("greater_equal", x, zero), x, builder.emit("negative", x))]
+            ahead = builder.emit("greater_equal" if op.name == "maximum" else "less_equal", *operands)
+            return [builder.emit("where", ahead, *operands)]
+
+        return rewrite(function, replace)
+
+    return change
+
+
+OTHER = {"less": "less_equal", "less_equal": "less", "greater": "greater_equal", "greater_equal": "greater"}
+
+
+def frozen(place: int) -> Callable[[Function], Function]:
+    """The result of the op at this place is taken as a constant by derivatives."""
+
+    def change(function: Function) -> Function:
+        chosen = _at(function, place)
+
+        def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
+            if op is not chosen:
+                return None
+            made = copy_op(builder, op, operands, tuple(copy_block(r, mapping, replace) for r in op.regions))
+            return [builder.emit("stop_gradient", v) if v.type.dtype.is_float else v for v in made.results]
+
+        mapping: dict[Value, Value] = {}
+        return Function(function.name, copy_block(function.body, mapping, replace), function.written)
+
+    return change
+
+
+def place_of(function: Function, op: Op) -> int:
+    return next(k for k, other in enumerate(function.walk()) if other is op)
+
+
+def _at(function: Function, place: int) -> Op:
+    return list(function.walk())[place]
+
+
+ROOM = 2048
+"""Trips of which a path is kept: later ones overwrite the last, or every n-th is kept where the number is known."""
+
+
+def path_of(place: int) -> Callable[[Function], Function]:
+    """Returns, in place of the results, what the loop at this place (not within another) carries from trip to trip:
+    an array of ROOM rows, each the number of trips done so far and then the carried floats (of arrays a few elements)."""
+
+    def change(function: Function) -> Function:
+        chosen = _at(function, place)
+        body = Block([Value(p.type, p.hint) for p in function.params])
+        mapping: dict[Value, Value] = dict(zip(function.params, body.params, strict=True))
+        builder = Builder(body, chosen.span)
+        for op in function.body.ops:
+            if op is chosen:
+                break
+            copy_ops(builder, [op], mapping)
+        operands = [mapping.get(v, v) for v in chosen.operands]
+        counted = chosen.name == "for"
+        old = chosen.regions[-1]
+        inits = operands[3:] if counted else operands
+        columns = samples([v.type for v in inits])
+        room = builder.broadcast(builder.constant(0.0, DTYPES["f64"]), [builder.integer(ROOM), builder.integer(len(columns) + 1)])
+        stride = builder.integer(1)
+        if counted:
+            trips = builder.emit("floor_divide", builder.emit("subtract", operands[1], operands[0]), operands[2])
+            stride = builder.emit("add", builder.emit("floor_divide", trips, builder.integer(ROOM)), stride)
+        again = Block([Value(p.type, p.hint) for p in old.params] + [Value(Type(I64), "trip"), Value(room.type, "path")])
+        mapping.update(zip(old.params, again.params[:-2], strict=True))
+        inner = Builder(again, chosen.span)
+        copy_ops(inner, old.ops, mapping)
+        ends = [mapping.get(v, v) for v in old.results]
+        trip, path = again.params[-2:]
+        row = inner.emit("minimum", inner.emit("floor_divide", trip, stride), inner.integer(ROOM - 1))
+        after = inner.emit("add", trip, inner.integer(1))
+        path = inner.emit("update", path, inner.cast(after, DTYPES["f64"]), row, inner.integer(0))
+        for k, (position, entry) in enumerate(columns):
+            value = ends[position]
+            if entry is not None:
+                index = []
+                for axis in range(value.type.rank):
+                    extent = inner.extent(value, axis)
+                    scaled = inner.emit("floor_divide", inner.emit("multiply", extent, inner.integer(entry)), inner.integer(8))
+                    index.append(scaled)
+                value = inner.emit("load", value, *index)
+            path = inner.emit("update", path, inner.cast(value, DTYPES["f64"]), row, inner.integer(k + 1))
+        again.results = [*ends, after, path]
+        zero = builder.integer(0)
+        if counted:
+            made = builder.for_(operands[0], operands[1], operands[2], [*inits, zero, room], again)
+        else:
+            test = Block([Value(p.type, p.hint) for p in chosen.regions[0].params] + [Value(Type(I64)), Value(room.type)])
+            mapping.update(zip(chosen.regions[0].params, test.params[:-2], strict=True))
+            copy_ops(Builder(test, chosen.span), chosen.regions[0].ops, mapping)
+            test.results = [mapping.get(v, v) for v in chosen.regions[0].results]
+            made = builder.while_([*inits, zero, room], test, again)
+        body.results = [made.results[-1]]
+        return Function(function.name, body)
+
+    return change
+
+
+def samples(types: Sequence[Type]) -> list[tuple[int, int | None]]:
+    """Which of the carried values a path holds: (position, None for a number, else eighths along every axis)."""
+    found: list[tuple[int, int | None]] = []
+    for k, t in enumerate(types):
+        if not t.dtype.is_float:
+            continue
+        if t.is_scalar:
+            found.append((k, None))
+        elif all(n != 0 for n in t.shape):
+            found += [(k, e) for e in (0, 3, 5)]
+    return found[:24]
