@@ -71,6 +71,8 @@ def _kernel(
     emitter.emit()
     target.finish(module)
     slots = 2 * emitter.allocations + 2 * len(plan.slots) + 8  # as many as the emitter's table of what is live has
+    if interleaved:  # nothing takes another's buffer over: each place that allocates has one at most
+        slots = max(1, emitter.allocations)
     scratch = Scratch(slots, sizes, interleaved) if sizes and target.allocates else None
     module.functions.append(EntryWriter(number, kernel, module, entry, function.params, emitter.layout, scratch).write())
     return tuple(emitter.faults), scratch

@@ -118,6 +118,7 @@ def test_without_memory_it_says_what_was_asked_and_goes_on(device, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(residency._accelerator, "allocate", none)
+    monkeypatch.setattr(residency._accelerator, "allocate_here", lambda size: None)
     with pytest.raises(MemoryFault, match=r"has no room for 400 B more"):
         f(y, 2.0)
     assert len(residency) == 0
