@@ -157,3 +157,23 @@ def test_single_elements_are_one_entry_of_the_ledger(device):
     f(X)
     entries = [t for t in LEDGER.since(mark) if t.direction == "to host"]
     assert [(t.array, t.bytes) for t in entries] == [("element", 8)]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(bool(real_gpu()), reason=real_gpu() or "-")
+@pytest.mark.parametrize("library", ["cupy", "torch", "jax"])
+def test_arrays_of_other_libraries_enter_and_leave_without_a_copy(library):
+    module = pytest.importorskip(library)
+    if library == "jax":
+        module.config.update("jax_enable_x64", True)
+        x = module.numpy.linspace(0.0, 1.0, 50)
+    elif library == "torch":
+        x = module.linspace(0.0, 1.0, 50, dtype=module.float64, device="cuda")
+    else:
+        x = module.linspace(0.0, 1.0, 50)
+    f, mark = wg.offload(waves, "cuda:0"), LEDGER.mark
+    y = f(x, 2.0)
+    back = (module.numpy if library == "jax" else module).from_dlpack(y)
+    pointers = {"cupy": lambda: back.data.ptr, "torch": lambda: back.data_ptr(), "jax": lambda: back.unsafe_buffer_pointer()}
+    assert pointers[library]() == y.pointer and LEDGER.mark == mark
+    np.testing.assert_allclose(np.asarray(y), waves(X, 2.0), rtol=1e-12)
