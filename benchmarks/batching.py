@@ -157,8 +157,10 @@ def numba_loops() -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]:
     for loop in (lorenz_loop, prey_loop, kepler_loop, rows_loop):
         made = []
         for parallel in (False, True):
-            namespace = {**inline, "np": np, "range": numba.prange if parallel else range}
-            rebound = type(loop)(loop.__code__, namespace, loop.__name__)
+            code, namespace = loop.__code__, {**inline, "np": np, "prange": numba.prange}
+            if parallel:
+                code = code.replace(co_names=tuple("prange" if name == "range" else name for name in code.co_names))
+            rebound = type(loop)(code, namespace, loop.__name__)
             made.append(numba.njit(rebound, fastmath=True, parallel=parallel))
         found[loop.__name__] = (made[0], made[1])
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.diag.errors import CompileError, OptionError
+from wengert.compiler.diag.errors import CompileError, OptionError, TypeMismatch
 from wengert.compiler.frontend.signature import Leaf, Signature, signature_of
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.tree import Tree, flatten
@@ -44,7 +44,7 @@ class Batch(Compiled):
     def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         axes = self._per_argument(len(args))
         return tuple(
-            np.stack(a, axis) if isinstance(a, list) and isinstance(axis, int) and a and np.ndim(a[0]) >= 0 else a
+            _stacked(a, axis) if isinstance(a, list) and isinstance(axis, int) and a else a
             for a, axis in zip(args, axes, strict=True)
         )
 
@@ -135,6 +135,16 @@ def _normal(axis: int | None, rank: int, what: str) -> int | None:
             help="Write None for what all calls share, such as in_axes=(0, None)." if rank == 0 else None,
         )
     return axis % rank
+
+
+def _stacked(values: list[Any], axis: int) -> Any:
+    """Equal arguments stacked; of structures (dataclasses, NamedTuples, tuples) each leaf, into one such structure."""
+    leaves, trees = zip(*(flatten((value,)) for value in values), strict=True)
+    if isinstance(values[0], list) or not any(child.children for child in trees[0].children):
+        return np.stack(values, axis)
+    if any(tree != trees[0] for tree in trees):
+        raise TypeMismatch("a list of arguments to batch over holds structures that differ", help="Give each call the same.")
+    return trees[0].unflatten([np.stack(column, axis) for column in zip(*leaves, strict=True)])[0]
 
 
 def _small_leaf(leaf: Leaf, value: Any, axis: int | None) -> Leaf:

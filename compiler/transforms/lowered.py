@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from wengert.compiler.backend import target
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.diag.errors import OptionError
 from wengert.compiler.ir.core import Function, Op
 from wengert.compiler.ir.printer import print_function, print_lines
 from wengert.compiler.passes.autodiff import Plan
+from wengert.compiler.runtime.support import support
 from wengert.compiler.transforms.graph import Graph, graph_of
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class Lowered:
     stages      [(name, milliseconds, number of ops)], in order; the back end's own stages last (ops None)
     ir(stage)   the IR as text after a stage, by name or position (default: the last)
     graph       the derivative graph: primal and adjoint ops with their source lines
+    parallel    on the CPU, how many parallel loops run on threads, and how many of these in vector registers
     llvm, asm   the optimised LLVM text and the machine's assembly
     ptx         PTX of an offloaded function
     plan        what reverse mode keeps, recomputes and checkpoints, with the sizes that these arguments have
@@ -111,6 +114,13 @@ class Lowered:
     @property
     def transfers(self) -> Any:
         return self.placement.transfers
+
+    @property
+    def parallel(self) -> str:
+        """What of a program of the CPU runs at once: parallel loops on threads, and how many of them in vector registers."""
+        counts = getattr(self.program.executable, "statistics", {})
+        loops, lanes = counts.get("threaded", 0), counts.get("lanes", 0)
+        return f"{loops} parallel loops on {support().pool.count} threads, {lanes} of them in {target.lanes()} lanes"
 
     def _offloaded(self, what: str) -> Any:
         found = getattr(self.program.executable, what, None)

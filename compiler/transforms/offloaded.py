@@ -10,6 +10,7 @@ from wengert.compiler.diag.span import Source
 from wengert.compiler.frontend.signature import Signature, signature_of
 from wengert.compiler.ir.core import Function
 from wengert.compiler.runtime import cpu, devices, offload
+from wengert.compiler.runtime.support import support
 from wengert.compiler.transforms.compiled import Compiled, Program
 from wengert.compiler.transforms.structure import positional
 
@@ -38,7 +39,7 @@ class Offload(Compiled):
             if fallback is None:
                 raise
             self.device = fallback
-            self.notice = f"{error.message.rstrip('.')}; running on the CPU instead"
+            self.notice = f"{error.message.rstrip('.')}; running on the CPU instead{_on_threads()}"
         self.watch: Callable[[Offload, tuple[Any, ...]], None] | None = None
         """Called with the arguments before the first call of each kind: `%%offload --compare` compares there."""
         self.__wengert_device__ = self.device  # compiled code around it would run its body elsewhere: it is refused there
@@ -72,3 +73,8 @@ def placed(function: Any) -> Offload | None:
     while isinstance(function, Compiled) and not isinstance(function, Offload):
         function = function.__wrapped__
     return function if isinstance(function, Offload) else None
+
+
+def _on_threads() -> str:
+    count = support().pool.count
+    return f", on {count} threads" if count > 1 else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -199,11 +201,31 @@ def test_states_as_arrays_are_kept_in_registers(count):
     np.testing.assert_allclose(batched(states, 9, 0.01), [solve(s, 9, 0.01) for s in states], rtol=1e-13)
     if count > 1 and target.lanes() > 1:
         assert batched.last.executable.statistics["lanes"] == 1
+        lanes = f"1 of them in {target.lanes()} lanes"
+        assert batched.lower(states, 9, 0.01).parallel.endswith(lanes)
     transposed = wg.batch(solve, in_axes=(1, None, None), out_axes=1)
     np.testing.assert_allclose(transposed(states.T, 9, 0.01), batched(states, 9, 0.01).T, rtol=1e-13)
     gradient = wg.batch(wg.grad(energy), in_axes=(0, None, None))
     one = wg.grad(energy)
     np.testing.assert_allclose(gradient(states, 9, 0.01), [one(s, 9, 0.01) for s in states], rtol=1e-12)
+
+
+class Body(NamedTuple):
+    position: np.ndarray
+    mass: float
+
+
+def test_a_list_of_structures_is_stacked_leaf_by_leaf():
+    def weigh(body, factor):
+        return Body(body.position * factor, np.sum(body.position) * body.mass)
+
+    bodies = [Body(RNG.random(3), float(k)) for k in range(9)]
+    got = wg.batch(weigh, in_axes=(0, None))(bodies, 2.0)
+    wanted = [weigh(body, 2.0) for body in bodies]
+    np.testing.assert_allclose(got.position, [w.position for w in wanted], rtol=1e-14)
+    np.testing.assert_allclose(got.mass, [w.mass for w in wanted], rtol=1e-14)
+    with pytest.raises(wg.errors.TypeMismatch, match="differ"):
+        wg.batch(weigh, in_axes=(0, None))([bodies[0], (1.0, bodies[1])], 2.0)
 
 
 def test_extents_that_change_from_call_to_call():
