@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 from wengert.compiler.detect.catalogue import KINDS as PITFALLS
 from wengert.compiler.detect.check import check, suppress
 from wengert.compiler.detect.findings import Finding, Report
+from wengert.compiler.detect.static import notes
 from wengert.compiler.diag import errors
 from wengert.compiler.diag.errors import OptionError
 from wengert.compiler.frontend.intrinsics import prange, stop_gradient
@@ -75,6 +76,7 @@ __all__ = [
     "jacobian",
     "jit",
     "jvp",
+    "notes",
     "offload",
     "placed",
     "prange",

@@ -49,6 +49,7 @@ def fresh_generated() -> None:
     for table in tables:
         shutil.copy(table, GENERATED / "results")
     (GENERATED / "concepts.md").write_text(concepts_page(), encoding="utf-8")
+    (GENERATED / "pitfalls.md").write_text(pitfalls(), encoding="utf-8")
     (GENERATED / "results.md").write_text(results_page(), encoding="utf-8")
     (GENERATED / "language_table.md").write_text(language_table(), encoding="utf-8")
     (GENERATED / "magics.md").write_text(magics_page(), encoding="utf-8")
@@ -58,6 +59,12 @@ def language_table() -> str:
     import language_table as made
 
     return made.page()
+
+
+def pitfalls() -> str:
+    import pitfalls_page
+
+    return pitfalls_page.page()
 
 
 def concepts_page() -> str:

@@ -15,8 +15,9 @@ from typing import Any
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
 
+from wengert.compiler.api import check, notes
 from wengert.magics import layers
-from wengert.magics.inputs import watch
+from wengert.magics.inputs import last_arguments, watch
 from wengert.magics.options import PARSERS, Layer, parse
 from wengert.magics.panel import show_panel
 from wengert.magics.session import Session
@@ -76,8 +77,22 @@ def run(session: Session, magic: str, line: str, body: str) -> None:
                 made.append(transform(session, function.name, todo, function is functions[-1], len(functions) > 1))
     for note in [note for layer in todo for note in layer.notes]:
         print(f"note: {note}")
+    if any(getattr(layer, "check", False) for layer in todo):
+        for chain in made:
+            print(checked(chain))
     if made and session.view and all(layer.view for layer in todo):
         show_panel(session, made)
+
+
+def checked(chain: list[layers.Made]) -> str:
+    """The report of `--check`, at the arguments of the cell's last call; the places to look at where it calls nothing."""
+    primal = chain[0].compiled
+    arguments = last_arguments(chain, primal)
+    if arguments is not None:
+        return check(primal, *arguments).text()
+    name = primal.__name__
+    said = [f"note: --check: the cell does not call {name}, so nothing was checked; write `%wengert check {name}(...)`"]
+    return "\n".join([*said, *(f"note: line {f.line}: {f.message} [{f.kind}]" for f in notes(primal))])
 
 
 # -- reading

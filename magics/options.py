@@ -41,6 +41,7 @@ class Autodiff:
     notes: tuple[str, ...] = ()
     help: bool = False
     memory: str | None = None
+    check: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Parser(MagicArgumentParser):
 def _autodiff_parser() -> Parser:
     parser = Parser(
         "%%autodiff",
-        "[--mode auto|reverse|forward] [--wrt x,y] [--order 1|2] [--name grad_f] [--no-view]",
+        "[--mode auto|reverse|forward] [--wrt x,y] [--order 1|2] [--name grad_f] [--memory 500MB] [--check] [--no-view]",
         "Derivatives of every annotated function f of the cell: the gradient grad_f where f returns a float,\n"
         "the Jacobian jac_f where it returns an array, the Hessian hess_f with --order 2. f itself is compiled.\n"
         "The next lines may be %%batch, %%offload or %%autodiff again; the lowest is applied first.",
@@ -107,7 +108,7 @@ def _autodiff_parser() -> Parser:
     parser.add_argument("--order", choices=("1", "2"), default="1", help="2: second derivatives")
     parser.add_argument("--name", metavar="NAME", help="what to call the result (of the last function, where several)")
     parser.add_argument("--memory", metavar="500MB", help="what a gradient may keep for its reverse sweep")
-    parser.add_argument("--check", action="store_true", help="check against finite differences (not there yet)")
+    parser.add_argument("--check", action="store_true", help="then the pitfall report, at the arguments of the cell's last call")
     parser.add_argument("--no-view", action="store_true", help="no panel")
     return parser
 
@@ -173,9 +174,8 @@ def _autodiff(given: argparse.Namespace) -> Autodiff:
             raise UsageError("%%autodiff: --memory bounds the reverse sweep of a first derivative; leave it out here")
     if given.order == "2" and given.mode != "auto":
         raise UsageError("%%autodiff: --order 2 is always forward over reverse; leave --mode out")
-    notes = ("--check at the definition will come: nothing was checked; write `%wengert check f(x)`",) if given.check else ()
     return Autodiff(
-        given.mode, wrt(given.wrt), int(given.order), given.name, not given.no_view, notes, given.help, given.memory
+        given.mode, wrt(given.wrt), int(given.order), given.name, not given.no_view, (), given.help, given.memory, given.check
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wengert.compiler.api import Compiled, Lowered, Recording, Report
+from wengert.compiler.api import Compiled, Finding, Lowered, Recording, Report, notes
 from wengert.widgets import models
 
 ASSEMBLED = {"LLVM code", "link", "machine code", "support"}
@@ -103,10 +103,7 @@ def _again(loop: Any) -> str:
 
 
 def findings_model(compiled: Compiled, report: Report) -> models.FindingsModel:
-    found = tuple(
-        models.Finding(f.kind, _severity(f.severity), f.title or f.kind, f.message, f.line, f.column, f.remedy, f.docs)
-        for f in report.findings
-    )
+    found = _shown(report.findings)
     checks = tuple((name, str(result)) for name, result in report.checks.items())
     source = _source(compiled)
     return models.FindingsModel(
@@ -114,11 +111,21 @@ def findings_model(compiled: Compiled, report: Report) -> models.FindingsModel:
     )
 
 
+def _shown(findings: Sequence[Finding]) -> tuple[models.Finding, ...]:
+    return tuple(
+        models.Finding(f.kind, _severity(f.severity), f.title or f.kind, f.message, f.line, f.column, f.remedy, f.docs)
+        for f in findings
+    )
+
+
 def unchecked_model(compiled: Compiled) -> models.FindingsModel:
-    """Before the first call: what has to be done."""
+    """Before the first call: what has to be done, and what can be said of the program alone."""
     name = compiled.__name__
     said = f"The check runs at the arguments of the last call: call {name} once, then press Check."
-    return models.FindingsModel(name, _source(compiled), 1, pending=said)
+    found = notes(compiled)
+    if found:
+        said += " Until then, these are the places to look at."
+    return models.FindingsModel(name, _source(compiled), 1, _shown(found), pending=said)
 
 
 def _source(compiled: Compiled) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ def _checks(facts: Facts) -> dict[str, Any]:
     checks: dict[str, Any] = {}
     gap = facts.probe.reverse_gap(np.random.default_rng(0))
     if gap is not None:
-        checks["forward against reverse"] = f"differ by {gap:.1e} of their size"
+        checks["forward against reverse"] = f"differ by {gap:.1e} of their size" if np.isfinite(gap) else "one of them is not finite"
     for one in facts.locals[:4]:
         unit, name = one.direction.scale, one.direction.name
         along = "" if np.ndim(one.direction.vector) == 0 else " (along one direction)"
@@ -151,7 +151,7 @@ def _report(name: str, function: Any, found: list[Finding], checks: dict[str, An
     shown_: list[Finding] = []
     hidden: list[Finding] = []
     for finding in unique.values():
-        (hidden if finding.kind in silent or _at_line(finding) else shown_).append(finding)
+        (hidden if finding.kind in silent or at_line(finding) else shown_).append(finding)
     shown_.sort(key=lambda f: (f.severity != "warning", f.line, f.column))
     return Report(name, tuple(shown_), checks, tuple(hidden), perf_counter() - start, tuple(unseen))
 
@@ -159,7 +159,8 @@ def _report(name: str, function: Any, found: list[Finding], checks: dict[str, An
 _COMMENT = re.compile(r"#.*wg\.suppress\(([^)]*)\)")
 
 
-def _at_line(finding: Finding) -> bool:
+def at_line(finding: Finding) -> bool:
+    """Whether a comment on the finding's line silences it."""
     found = _COMMENT.search(finding.code)
     return found is not None and finding.kind in re.findall(r"[\"'](\w+)[\"']", found[1])
 

@@ -61,14 +61,17 @@ class Blind:
 
 
 class Facts:
-    def __init__(self, traced: Traced, function: Any, leaves: Sequence[Any], marked: Sequence[bool], budget: float):
+    """leaves: the arguments; none where only static facts are asked for, of a program whose types are known."""
+
+    def __init__(self, traced: Traced, function: Any, leaves: Sequence[Any], marked: Sequence[bool], budget: float = 0.0):
         self.traced, self.function, self.leaves, self.budget = traced, function, list(leaves), budget
         self.marked = list(marked)
         self.padded = [*marked, *[False] * (len(traced.function.params) - len(marked))]
         self.flow = Flow(traced.function, self.padded)
         self.probe = Probe(function, traced.signature.tree, leaves, marked)
-        self.directions = directions(traced, leaves, marked)
+        self.directions = directions(traced, leaves, marked) if leaves else []
         self.params = traced.function.params
+        self.explained: set[int] = set()  # the leaves whose derivative a warning has accounted for
 
     @cached_property
     def run(self) -> Observation:
@@ -174,6 +177,7 @@ class Facts:
     # -- making findings
 
     def finding(self, kind: str, op: Op, message: str, *, warn: bool = True, **evidence: Any) -> Finding:
+        """A finding at the line of the op."""
         row = KINDS[kind]
         span = op.span
         source = self.traced.source

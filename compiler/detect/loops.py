@@ -26,8 +26,8 @@ def convergence(facts: Facts) -> Iterator[Finding]:
     for loop in facts.traced.function.walk():
         if facts.calls_of(loop) & LIBRARY:
             continue
-        solver = _solves(facts, loop)
-        if not solver and not (loop.name == "while" and _is_search(facts, loop)):
+        solver = solves(facts, loop)
+        if not solver and not (loop.name == "while" and is_search(facts, loop)):
             continue
         longer = _longer(facts, loop)
         if longer is None:
@@ -83,7 +83,7 @@ def _longer(facts: Facts, loop: Op) -> Probe | None:
     return None
 
 
-def _solves(facts: Facts, loop: Op) -> bool:
+def solves(facts: Facts, loop: Op) -> bool:
     """An iteration for a linear system: its counter is not read, and it multiplies by a matrix and scales by a quotient of
     scalar products (gradient methods), or divides by elements of a diagonal (relaxation)."""
     if loop.name not in ("for", "while") or loop.span is None:
@@ -133,7 +133,7 @@ def _behind(index: Value) -> Value:
     return index
 
 
-def _is_search(facts: Facts, loop: Op) -> bool:
+def is_search(facts: Facts, loop: Op) -> bool:
     """The exit test compares something floating that the loop computes (not only a clock that runs against a bound)."""
     inside = (
         {v for r in loop.regions for o in r.walk() for v in o.results}
@@ -196,39 +196,37 @@ def _addition(end: Value, start: Value, seen: set[Value]) -> Op | None:
 
 def adaptive(facts: Facts) -> Iterator[Finding]:
     """adaptive_step: a clock is advanced by a step that depends on the active state and moves the state, too."""
+    for chosen in chosen_steps(facts):
+        change = frozen(place_of(facts.traced.function, chosen))
+        held = Probe(Variant(facts.function, change), facts.probe.tree, facts.leaves, facts.marked)
+        for d in facts.directions:
+            ad = facts.probe.derivative(d)
+            try:
+                still = held.derivative(d)
+            except (WengertError, ArithmeticError):
+                break
+            blind = next((b for b in facts.blinds if b.direction is d and b.agree < 0.3), None)
+            part = size(ad - still) / max(size(ad), size(still), 1e-300)
+            if part > 1e-2 or (blind is not None and blind.off > 0.02):
+                text = f"the step depends on the input: AD gives {shown(ad, d.scale)} for `{d.name}`, with the steps held fixed {shown(still, d.scale)}"
+                if blind is not None:
+                    text += f", the slopes over wide steps are {', '.join(shown(s, d.scale) for s in blind.slopes)}"
+                yield facts.finding("adaptive_step", chosen, text, ad=ad / d.scale, held=still / d.scale)
+                return
+        yield facts.finding("adaptive_step", chosen, "the step depends on the input; not seen to matter here", warn=False)
+        return
+
+
+def chosen_steps(facts: Facts) -> Iterator[Op]:
+    """The ops that choose the step by which a `while` loop advances its clock, where that depends on what is differentiated."""
     for loop in facts.traced.function.walk():
-        if loop.name != "while":
-            continue
-        for op in loop.regions[0].walk():
+        for op in loop.regions[0].walk() if loop.name == "while" else ():
             if op.name not in COMPARISONS or not op.operands[0].type.dtype.is_float:
                 continue
             add, clock = next(((a, v) for v in op.operands if (a := _advance(loop, v)) is not None), (None, None))
             chosen = _chosen_step(facts, loop, add, clock) if add is not None and clock is not None else None
-            if add is None or chosen is None:
-                continue
-            held = Probe(
-                Variant(facts.function, frozen(place_of(facts.traced.function, chosen))),
-                facts.probe.tree, facts.leaves, facts.marked,
-            )  # fmt: skip
-            for d in facts.directions:
-                ad = facts.probe.derivative(d)
-                try:
-                    still = held.derivative(d)
-                except (WengertError, ArithmeticError):
-                    break
-                blind = next((b for b in facts.blinds if b.direction is d and b.agree < 0.3), None)
-                part = size(ad - still) / max(size(ad), size(still), 1e-300)
-                off = blind is not None and blind.off > 0.02
-                if part > 1e-2 or off:
-                    text = f"the step depends on the input: AD gives {shown(ad, d.scale)} for `{d.name}`, with the steps held fixed {shown(still, d.scale)}"
-                    if blind is not None:
-                        text += f", the slopes over wide steps are {', '.join(shown(s, d.scale) for s in blind.slopes)}"
-                    yield facts.finding("adaptive_step", chosen, text, ad=ad / d.scale, held=still / d.scale)
-                    return
-            yield facts.finding(
-                "adaptive_step", chosen, "the step depends on the input; not seen to matter here", warn=False
-            )
-            return
+            if chosen is not None:
+                yield chosen
 
 
 def _chosen_step(facts: Facts, loop: Op, add: Op, compared: Value) -> Op | None:
@@ -288,7 +286,10 @@ def growth(facts: Facts) -> Iterator[Finding]:
     for loop, (values, dots) in facts.paths.items():
         if len(values) < 40 or values.shape[1] < 2:
             continue
-        state, tangent = np.max(np.abs(values[:, 1:]), axis=1), np.max(np.abs(dots[:, 1:]), axis=1)
+        columns = [k for k, (at, _) in enumerate(samples([v.type for v in loop.results]), 1) if not _sums(facts, loop, at)]
+        if not columns:
+            continue
+        state, tangent = np.max(np.abs(values[:, columns]), axis=1), np.max(np.abs(dots[:, columns]), axis=1)
         trips = values[-1, 0] - values[0, 0]
         if not np.all(np.isfinite(state)):
             continue

@@ -23,7 +23,7 @@ GROW = ("exp", "exp2", "expm1", "sinh", "cosh", "power", "multiply", "add", "sum
 def not_finite(facts: Facts) -> Iterator[Finding]:
     """overflow, domain_edge, masked_nan: where the first number that is not finite comes from."""
     seen = facts.run.seen
-    masked = [(op, s) for op, s in seen.items() if op.name == "where" and s.masked and op.result in facts.flow.active]
+    masked = [(op, s) for op, s in seen.items() if op.name == "where" and s.masked and op.result in facts.flow.active and not _special_case(facts, op)]
     for op, s in masked:
         yield facts.finding(
             "masked_nan",
@@ -52,13 +52,25 @@ def not_finite(facts: Facts) -> Iterator[Finding]:
         equal = [op for op in edge if op.name in EIGEN]
         reverse = ", reverse mode NaN or infinity" if backwards is False else ""
         for op in equal or edge[:1] or broke[:1]:
-            kind = "degenerate_eig" if op in equal else "domain_edge"
+            kind = "degenerate_eig" if op in equal else "masked_nan" if is_masked(facts, op) else "domain_edge"
             text = f"the derivative of `{op.name}` is not finite here: AD gives {_gradient(facts)}{reverse}"
             yield facts.finding(kind, op, text)
     elif born:
         yield facts.finding(
             "domain_edge", born[0], f"`{born[0].name}` is outside or at the edge of its domain: the value is not finite"
         )
+
+
+def _special_case(facts: Facts, op: Op) -> bool:
+    """`where` on an equality that gives a wrong slope: rather a branch on equality than a mask."""
+    test = op.operands[0].owner
+    return test is not None and test.name in ("equal", "not_equal") and any(one.wrong for one in facts.locals)
+
+
+def is_masked(facts: Facts, op: Op) -> bool:
+    """What the op gives passes a `where` on the same line that can leave it out."""
+    after = facts.flow.forward(op.results)
+    return any(w.name == "where" and w.span is not None and op.span is not None and w.span.line == op.span.line and after & set(w.operands[1:]) for w in facts.traced.function.walk())
 
 
 EIGEN = ("eigh", "eigvalsh", "svd", "svdvals")
@@ -88,16 +100,18 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
         near = [op for op in edges if one.direction.leaf in set().union(*(facts.depends(v) for v in op.operands))]
         equal = [op for op in moved if op.name in ("equal", "not_equal")]
         for op in equal if one.wrong else ():
-            kind = "pruned_zero" if _prunes(facts, op) else "equality_branch"
+            kind = "pruned_zero" if prunes(facts, op) else "equality_branch"
             text = f"the equality holds here: {what}, the differences on both sides {shown(one.right, unit)}"
             yield facts.finding(kind, op, text, **numbers)
         if one.wrong and equal:
             continue
         for op in near if not moved else ():
-            yield facts.finding("degenerate_eig" if op.name in EIGEN else "domain_edge", op, f"{what}, {sides}", **numbers)
+            kind = "degenerate_eig" if op.name in EIGEN else "masked_nan" if is_masked(facts, op) else "domain_edge"
+            yield facts.finding(kind, op, f"{what}, {sides}", **numbers)
         for op in moved:
             kind = "table_lookup" if facts.calls_of(op) & TABLES else "kink"
             yield facts.finding(kind, op, f"{what}, {sides}", **numbers)
+            facts.explained.add(one.direction.leaf)
 
 
 TABLES = {"interp", "searchsorted", "digitize"}
@@ -130,7 +144,7 @@ def _matters(facts: Facts, op: Op, place: int) -> bool:
     return size(a - b) > 1e-9 * max(size(a), size(b)) or size(before - after) > 1e-9 * size(before)
 
 
-def _prunes(facts: Facts, op: Op) -> bool:
+def prunes(facts: Facts, op: Op) -> bool:
     """An equality with zero, whose branch leaves out an addition or an update that the other makes."""
     if 0.0 not in [constant_of(v) for v in op.operands]:
         return False
@@ -167,14 +181,14 @@ STEP_KINDS = {"bound": "step_count", "exit": "step_count", "index": "table_looku
 def detached(facts: Facts) -> Iterator[Finding]:
     """step_count, table_lookup, quantisation, order_index, parametric_discontinuity, discrete_random, bisection, detached:
     a varied value acts on the result without a derivative, and AD is blind to it."""
-    explained: set[int] = set()
+    explained = facts.explained
     ranks = {"step": 0, "order": 0, "stop": 1, "compare": 2}
-    candidates = [(op, _family(facts, op, family)) for op, family in facts.flow.detaching()]
+    candidates = [(op, family_of(facts, op, family)) for op, family in facts.flow.detaching()]
     for op, family in sorted(candidates, key=lambda c: ranks[c[1]]):
-        kind = _kind_of(facts, op, family)
+        kind = kind_of(facts, op, family)
         if kind is None:
             continue
-        at = _place(facts, op, kind)
+        at = place_for(facts, op, kind)
         leaves = set().union(*(facts.depends(v) for v in op.operands if v.type.dtype.is_float))
         blind = blinded(facts, leaves - explained if family == "compare" else leaves, family)
         if blind is not None:
@@ -196,7 +210,7 @@ def detached(facts: Facts) -> Iterator[Finding]:
             yield facts.finding(kind, at, "a value without a derivative gets into the result; not seen to matter here", warn=False)
 
 
-def _family(facts: Facts, op: Op, family: str) -> str:
+def family_of(facts: Facts, op: Op, family: str) -> str:
     """Library functions are written in the language: what they are is read from the call on the line."""
     if family in ("compare", "stop") and facts.calls_of(op) & (ORDERS | TABLES):
         return "order"
@@ -212,10 +226,12 @@ def _severed(facts: Facts, leaves: set[int]) -> str | None:
     return None
 
 
-def _place(facts: Facts, op: Op, kind: str) -> Op:
+def place_for(facts: Facts, op: Op, kind: str) -> Op:
     """A table is to blame where it is read, a search where it compares."""
     if kind == "table_lookup" and not facts.calls_of(op) & {"interp"}:
-        return facts.flow.sinks(op.result).get("index") or _chosen_index(facts, op) or op
+        sinks = facts.flow.sinks(op.result)
+        counted = _counted_index(facts, sinks["exit"]) if "exit" in sinks else None
+        return sinks.get("index") or _chosen_index(facts, op) or counted or op
     return op
 
 
@@ -228,7 +244,7 @@ def blinded(facts: Facts, leaves: set[int], family: str) -> Blind | None:
     return None
 
 
-def _kind_of(facts: Facts, op: Op, family: str) -> str | None:
+def kind_of(facts: Facts, op: Op, family: str) -> str | None:
     sinks = facts.flow.sinks(op.result)
     if family == "stop":
         return "detached" if "stop_gradient" in facts.calls_of(op) else None
@@ -246,6 +262,8 @@ def _kind_of(facts: Facts, op: Op, family: str) -> str | None:
     loops = facts.flow.loops(op)
     if loops and _chosen_index(facts, op) is not None:
         return "table_lookup"
+    if "exit" in sinks and _counted_index(facts, sinks["exit"]) is not None:
+        return "table_lookup"
     if loops and _steers(facts, op, loops[-1]):
         return "fixed_point_zero_iter"
     if "exit" in sinks and not {"select", "branch"} & set(sinks):
@@ -253,6 +271,18 @@ def _kind_of(facts: Facts, op: Op, family: str) -> str | None:
     if not {"select", "branch", "arithmetic"} & set(sinks):
         return None
     return "parametric_discontinuity"
+
+
+def _counted_index(facts: Facts, loop: Op) -> Op | None:
+    """Where a whole number that the loop counts up to its exit is an index afterwards."""
+    for result in loop.results if loop.name == "while" else ():
+        if result.type.dtype.kind == "i" and result.type.is_scalar:
+            inside = set(loop.regions[-1].walk()) | set(loop.regions[0].walk())
+            for v in facts.flow.forward([result]):
+                for use in facts.flow.users.get(v, ()):
+                    if use.name in ("index", "wrap_index") and use not in inside:
+                        return use
+    return None
 
 
 def _chosen_index(facts: Facts, op: Op) -> Op | None:
@@ -340,7 +370,7 @@ def lost_digits(facts: Facts) -> Iterator[Finding]:
     if any(facts.wide.trips.get(op) is None or facts.wide.trips[op].count != n for op, n in trips):
         return
     off, apart = (_furthest(run.results[part], facts.wide.results[part]) for part in (slice(count, None), slice(count)))
-    if not (off > 1e-6 or apart > 1e-4):
+    if not (off > 1e-8 or apart > 1e-4):
         return
     _, _, op = min(near)
     lost = [o for o, s in run.seen.items() if s.absorbed > 0.5 * s.runs and s.runs > 4 and o.result in facts.flow.active]

@@ -129,8 +129,13 @@ def test_fallback_is_told(cell):
     assert cell.shell.ev("f_cuda7(2.0)") == 8.0
 
 
-def test_what_is_not_there_yet_is_said(cell):
-    assert "note: --check at the definition will come" in cell(f"%%autodiff --check\n{SQUARE}")
+def test_check_reports_at_the_arguments_of_the_cell(cell):
+    folded = "def f(x: float) -> float:\n    return abs(x) * 3.0 + (x == 0.0) * x"
+    assert "kink" in cell(f"%%autodiff --check\n{folded}\nf(0.0)")
+    assert "f: 0 warnings" in cell(f"%%autodiff --check\n{SQUARE}\nf(1.0)")
+    printed = cell("%%autodiff --check\ndef g(x: float) -> float:\n    k = int(x / 0.1)\n    return k * 0.1")
+    assert "the cell does not call g, so nothing was checked" in printed
+    assert "note: line 3: a value without a derivative gets into the result [quantisation]" in printed
 
 
 def test_compare_runs_both_before_the_first_call_of_each_kind(cell):

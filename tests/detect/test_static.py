@@ -1,0 +1,72 @@
+"""The notes on a program that was not run: where to look, silent where nothing is to be seen."""
+
+import numpy as np
+import pytest
+from jaxtyping import Float64
+
+import wengert as wg
+from wengert.compiler.api import notes
+
+
+def tablets(dose: float) -> float:
+    return np.round(dose / 5.0) * 5.0
+
+
+def special(x: float) -> float:
+    if x == 0.0:
+        return 1.0
+    return np.sin(x) / x
+
+
+def search(p: float) -> float:
+    x, change = 0.5, 1.0
+    while change > 1e-3:
+        new = p * np.cos(x)
+        change = abs(new - x)
+        x = new
+    return x
+
+
+def vectors(a: Float64[np.ndarray, "n n"]) -> float:
+    w, v = np.linalg.eigh(a)
+    return w[0] * v[0, 0]
+
+
+def held(x: float) -> float:
+    return x * wg.stop_gradient(x)
+
+
+def masked(x: Float64[np.ndarray, "n"]) -> float:
+    return np.sum(np.where(x > 0.0, np.log(x), 0.0))
+
+
+def smooth(x: Float64[np.ndarray, "n"]) -> float:
+    return np.sum(np.sin(x) * x)
+
+
+@wg.suppress("quantisation")
+def silenced(dose: float) -> float:
+    return np.round(dose / 5.0) * 5.0
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (tablets, [("quantisation", 1)]),
+        (special, [("equality_branch", 1)]),
+        (search, [("fixed_point_lag", 2)]),
+        (vectors, [("degenerate_eig", 1)]),
+        (held, [("detached", 1)]),
+        (masked, [("masked_nan", 1)]),
+        (smooth, []),
+        (silenced, []),
+    ],
+    ids=lambda v: getattr(v, "__name__", None),
+)
+def test_notes(function, expected):
+    first = function.__code__.co_firstlineno + (function is silenced)
+    assert [(f.kind, f.line - first) for f in notes(wg.jit(function))] == expected
+
+
+def test_types_that_are_not_known_give_no_notes():
+    assert notes(wg.jit(lambda x: np.floor(x))) == ()
