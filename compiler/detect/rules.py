@@ -11,6 +11,7 @@ import numpy as np
 from wengert.compiler.detect.facts import Blind, Facts, shown
 from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import Flow
+from wengert.compiler.detect.observe import Seen
 from wengert.compiler.detect.probe import Probe, size
 from wengert.compiler.detect.variants import Variant, flipped, widened
 from wengert.compiler.diag.errors import WengertError
@@ -85,6 +86,8 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
     places = {op: k for k, op in enumerate(facts.traced.function.walk())}
     tied = [op for op, s in facts.run.seen.items() if s.ties and op in places]
     edges = [op for op, s in facts.run.seen.items() if s.edges and op in places]
+    if not facts.run.complete:  # what was not reached may be tied: deciding it the other way tells
+        tied += [op for op in places if op.name in FLIPPED and not facts.run.seen.get(op, NOTHING).ties]
     if not tied and not edges:
         return
     suspects = [one for one in facts.locals if one.kinked or one.wrong or (edges and not tied and one.off)]
@@ -114,6 +117,8 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
             facts.explained.add(one.direction.leaf)
 
 
+FLIPPED = {"less", "less_equal", "greater", "greater_equal", "absolute", "maximum", "minimum"}
+NOTHING = Seen()
 TABLES = {"interp", "searchsorted", "digitize"}
 ORDERS = {"argmax", "argmin", "argsort", "nanargmax", "nanargmin", "argpartition", "lexsort"}
 

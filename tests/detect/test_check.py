@@ -97,3 +97,18 @@ def test_suppressed_findings_are_kept_apart():
 @pytest.mark.parametrize("program", [p for p in PROGRAMS if not p.kinks], ids=lambda p: p.name)
 def test_the_corpus_is_silent(program):
     assert wg.check(program.function, *program.arguments()).ok
+
+
+def test_a_kink_after_a_loop_too_long_to_be_interpreted():
+    """What the interpreted run does not reach is decided by deciding ties the other way in compiled code."""
+
+    def misfit(a, n):
+        u, total = 1.0, 0.0
+        for _ in range(n):
+            u = u + 0.1 * np.sin(a * u) - 0.02 * u * u
+            total += abs(u - 1.5)
+        return total + abs(a - 1.0)
+
+    report = wg.check(misfit, 1.0, 20_000)
+    assert [(f.kind, f.severity) for f in report] == [("kink", "warning")]
+    assert not list(wg.check(misfit, 1.1, 20_000))
