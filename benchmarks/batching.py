@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 from collections.abc import Callable
 from datetime import date
-from importlib import metadata
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter
@@ -26,6 +24,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import numpy as np
+from machine import processor, versions
 
 import wengert as wg
 from wengert.compiler.runtime.support import support
@@ -424,25 +423,6 @@ def render(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def versions() -> dict[str, str]:
-    found = {"wengert": wg.__version__, "Python": platform.python_version()}
-    for name in ("numpy", "jax", "numba", "llvmlite"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
-
-
-def processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-        names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
-    except OSError:
-        names = []
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, {platform.system()}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the solves and rounds; writes nothing")
@@ -453,7 +433,7 @@ def main() -> None:
         "date": date.today().isoformat(),
         "machine": processor(),
         "load": load,
-        "versions": versions(),
+        "versions": versions("numpy", "jax", "numba", "llvmlite"),
         "batches": batches(N // 10 if options.quick else N, seconds, cores),
         "threads": threads(seconds, cores),
     }

@@ -15,14 +15,12 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "WENG
 import argparse
 import ctypes
 import json
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from datetime import date
-from importlib import metadata
 from math import exp, log
 from pathlib import Path
 from statistics import quantiles
@@ -31,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from cpu_kernels import KERNELS, C, Kernel
+from machine import processor, versions
 
 import wengert as wg
 
@@ -276,22 +275,8 @@ def render(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-        names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
-    except OSError:
-        names = []
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, {platform.system()}"
-
-
-def versions() -> dict[str, str]:
-    found = {"wengert": wg.__version__, "Python": platform.python_version()}
-    for name in ("numpy", "numba", "llvmlite"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "missing"
+def compared() -> dict[str, str]:
+    found = versions("numpy", "numba", "llvmlite")
     if shutil.which("gcc"):
         done = subprocess.run(["gcc", "-dumpfullversion"], capture_output=True, text=True, check=False)
         found["gcc"] = done.stdout.strip()
@@ -316,7 +301,7 @@ def main() -> None:
     report = {
         "date": date.today().isoformat(),
         "machine": processor(),
-        "versions": versions(),
+        "versions": compared(),
         "kernels": kernels,
         "calls": call_overhead(njit),
         "compiling": compiling(5 if options.quick else 15),
