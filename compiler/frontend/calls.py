@@ -47,9 +47,8 @@ from wengert.compiler.ir.types import Type
 
 Keywords = dict[str, Object]
 DEEPEST, DEEPEST_KNOWN, MOST_CALLS = 2, 30, 3000
-"""How deep a function may be inlined in itself: with arguments known at run time, and where numbers among them are known at
-compile time, so that the recursion may end; and how many calls may be inlined in all then."""
-"""How often a function may be inside itself: `apply(apply, f)` may, recursion may not."""
+"""How deep a function may be inlined in itself: with arguments known at run time (`apply(apply, f)` may, recursion may not),
+and where numbers among them are known at compile time, so that it may end; and how many calls may be inlined in all then."""
 
 
 @handles(EXPRESSIONS, ast.Call)

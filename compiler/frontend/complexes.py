@@ -110,12 +110,9 @@ def make(tracer: Tracer, real: Object = Static(0.0), imag: Object = Static(0.0))
     return Scalar(tracer.builder.emit("complex", x, y), True)
 
 
-def is_real(tracer: Tracer, x: Object) -> Object:
-    return apply(tracer, "equal", (part(tracer, operand(tracer, x), "imag"), Static(0)), weak=False)
-
-
-def is_not_real(tracer: Tracer, x: Object) -> Object:
-    return apply(tracer, "not_equal", (part(tracer, operand(tracer, x), "imag"), Static(0)), weak=False)
+def imaginary_part(row: str) -> Any:
+    """np.isreal and np.iscomplex: how the imaginary part compares with 0."""
+    return lambda tracer, x: apply(tracer, row, (part(tracer, operand(tracer, x), "imag"), Static(0)), weak=False)
 
 
 def holds_complex(answer: bool) -> Any:
@@ -133,7 +130,8 @@ def squared_modulus(tracer: Tracer, x: Object) -> Object:
 
 COMPLEX: dict[Any, Any] = {
     np.real: lambda t, val: part(t, operand(t, val), "real"), np.imag: lambda t, val: part(t, operand(t, val), "imag"),
-    np.conjugate: conjugate, np.angle: angle, np.absolute: absolute, np.isreal: is_real, np.iscomplex: is_not_real,
+    np.conjugate: conjugate, np.angle: angle, np.absolute: absolute, np.isreal: imaginary_part("equal"),
+    np.iscomplex: imaginary_part("not_equal"),
     np.iscomplexobj: holds_complex(True), np.isrealobj: holds_complex(False), complex: make, abs: absolute,
 }  # fmt: skip
 METHODS: dict[str, Any] = {"conj": conjugate, "conjugate": conjugate}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wengert.compiler.diag.errors import WengertError
@@ -310,18 +311,32 @@ def bind_bounds(tracer: Tracer, index: Value, low: Affine, high: Affine, step: i
 
 def counted_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop, names: frozenset[str]) -> None:
     """A loop that always runs to its end: the IR's `for`."""
+
+    def run(item: Object) -> None:
+        assign(tracer, node.target, item)
+        run_body(tracer, node.body)
+
+    hint = node.target.id if isinstance(node.target, ast.Name) and iteration.bounds else "i"
+    run_counted(tracer, node, iteration, loop, names, run, hint)
+
+
+def run_counted(
+    tracer: Tracer,
+    node: ast.AST,
+    iteration: Iteration,
+    loop: Loop,
+    names: frozenset[str],
+    run: Callable[[Object], None],
+    hint: str,
+) -> None:
+    """The IR's `for` over an iteration; `run` traces what is done with an item."""
     low, high, step, by = bounds_of(tracer, iteration)
     current: list[Value] = []
 
     def index() -> Value:
-        hint = node.target.id if isinstance(node.target, ast.Name) and iteration.bounds else "i"
         current[:] = [Value(Type(I64), hint)]
         bind_bounds(tracer, current[0], low, high, step)
         return current[0]
-
-    def body() -> None:
-        assign(tracer, node.target, iteration.item(Scalar(current[0], True)))
-        run_body(tracer, node.body)
 
     ends = [tracer.index.value(low), tracer.index.value(high), by]
 
@@ -331,7 +346,12 @@ def counted_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop,
             check_parallel(tracer, made, node)
         return made.results
 
-    form = Form(body, emit, index=index, ran=lambda: in_range(tracer, ends[0], ends[1], by, step))
+    form = Form(
+        body=lambda: run(iteration.item(Scalar(current[0], True))),
+        emit=emit,
+        index=index,
+        ran=lambda: in_range(tracer, ends[0], ends[1], by, step),
+    )
     run_loop(tracer, node, names, loop, form, runs_once(tracer, low, high, step))
 
 
@@ -346,28 +366,52 @@ def in_range(tracer: Tracer, low: Value, high: Value, by: Value, step: int | Non
 
 def list_for(tracer: Tracer, node: ast.For, source: Tuple, loop: Loop, names: frozenset[str]) -> None:
     """Over a list of run-time length, also while the body appends to it."""
+
+    def more(place: Value) -> Value:
+        return tracer.builder.emit("less", place, tracer.index.value(lists.length(tracer, source)))
+
+    def item(place: Value) -> Object:
+        tracer.index.suppose_natural(place)
+        return lists.item_at(tracer, source, Scalar(place, True))
+
+    run_with_counter(tracer, node, loop, names, Static(0), tracer.builder.integer(1), more, item)
+
+
+def run_with_counter(
+    tracer: Tracer,
+    node: ast.For,
+    loop: Loop,
+    names: frozenset[str],
+    first: Object,
+    by: Value,
+    more: Callable[[Value], Value],
+    item: Callable[[Value], Object],
+    ran: Callable[[], Value] | None = None,
+    runs: bool = False,
+) -> None:
+    """A `for` as a `while` with a counter, from `first` in steps `by`. more: whether it goes on here; item: what is here."""
     counter = f"$loop{len(tracer.frame.loops)}"
-    tracer.bind(counter, Static(0))
+    tracer.bind(counter, first)
 
     def here() -> Value:
-        return tracer.names[counter].value  # type: ignore[union-attr]
-
-    def test() -> Value:
-        return tracer.builder.emit("less", here(), tracer.index.value(lists.length(tracer, source)))
+        held: Any = tracer.names[counter]
+        value: Value = held.value
+        return value
 
     def body() -> None:
         start = here()
-        tracer.index.suppose_natural(start)
-        assign(tracer, node.target, lists.item_at(tracer, source, Scalar(start, True)))
+        tracer.bind(counter, Scalar(start, True))
+        assign(tracer, node.target, item(start))
         run_body(tracer, node.body)
-        tracer.bind(counter, Scalar(tracer.builder.emit("add", start, tracer.builder.integer(1)), True))
+        tracer.bind(counter, Scalar(tracer.builder.emit("add", start, by), True))
 
     form = Form(
         body=body,
-        condition=lambda: unless_exited(tracer, test),
+        condition=lambda: unless_exited(tracer, lambda: more(here())),
         emit=lambda inits, blocks, types, hints: emit_while(tracer, inits, blocks, types, hints),
+        ran=ran,
     )
-    run_loop(tracer, node, names | {counter}, loop, form, runs=False)
+    run_loop(tracer, node, names | {counter}, loop, form, runs)
     tracer.names.pop(counter, None)
 
 
@@ -391,58 +435,35 @@ def loop_items(tracer: Tracer, source: Object, run: Callable[[Object], None], ta
             run(item)
         return
     names = liveness.assigned([target]) if target is not None else frozenset()
-    low, high, step, by = bounds_of(tracer, iteration)
-    current: list[Value] = []
-
-    def index() -> Value:
-        current[:] = [Value(Type(I64), "i")]
-        bind_bounds(tracer, current[0], low, high, step)
-        return current[0]
-
-    def body() -> None:
-        run(iteration.item(Scalar(current[0], True)))
-
-    ends = [tracer.index.value(low), tracer.index.value(high), by]
-
-    def emit(inits: list[Value], blocks: list[Block], types: list[Type], hints: list[str]) -> Sequence[Value]:
-        return tracer.builder.op("for", (*ends, *inits), blocks, hints, types, parallel=False).results
-
     everything = frozenset(tracer.names) - names
-    loop = Loop(everything, everything)
     for name in names:
         tracer.names.pop(name, None)
     node = target if target is not None else tracer.frame.statement
     assert node is not None
-    run_loop(tracer, node, names, loop, Form(body, emit, index=index), runs_once(tracer, low, high, step))
+    run_counted(tracer, node, replace(iteration, parallel=False), Loop(everything, everything), names, run, "i")
 
 
 def early_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop, names: frozenset[str]) -> None:
     """A `for` that may end early: a `while` with a counter."""
     low, high, step, by = bounds_of(tracer, iteration)
-    counter = f"$loop{len(tracer.frame.loops)}"
-    tracer.bind(counter, tracer.integer(low))
-    last = tracer.index.value(high)
+    first, last = tracer.integer(low), tracer.index.value(high)
 
-    def here() -> Value:
-        item: Any = tracer.names[counter]
-        return item.value
+    def item(place: Value) -> Object:
+        bind_bounds(tracer, place, low, high, step)
+        return iteration.item(Scalar(place, True))
 
-    def body() -> None:
-        start = here()
-        bind_bounds(tracer, start, low, high, step)
-        tracer.bind(counter, Scalar(start, True))
-        assign(tracer, node.target, iteration.item(Scalar(start, True)))
-        run_body(tracer, node.body)
-        tracer.bind(counter, Scalar(tracer.builder.emit("add", start, by), True))
-
-    form = Form(
-        body=body,
-        condition=lambda: unless_exited(tracer, lambda: in_range(tracer, here(), last, by, step)),
-        emit=lambda inits, blocks, types, hints: emit_while(tracer, inits, blocks, types, hints),
+    run_with_counter(
+        tracer,
+        node,
+        loop,
+        names,
+        first,
+        by,
+        more=lambda place: in_range(tracer, place, last, by, step),
+        item=item,
         ran=lambda: in_range(tracer, tracer.index.value(low), last, by, step),
+        runs=runs_once(tracer, low, high, step),
     )
-    run_loop(tracer, node, names | {counter}, loop, form, runs_once(tracer, low, high, step))
-    tracer.names.pop(counter, None)
 
 
 def unroll(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop) -> None:

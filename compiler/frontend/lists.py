@@ -162,17 +162,17 @@ def empty(tracer: Tracer, key: Any, model: Model, room: Value | None = None) -> 
     count = tracer.fresh(ArrayValue(builder.emit("pack", builder.integer(0), shape=(1,)), (ONE,)), "$count")
     data = []
     for leaf in leaves_of(model):
-        type_ = Type(leaf.dtype, (None,) * (1 + (leaf.rank or 0)))
-        zero = builder.constant(0, leaf.dtype)
-        extents = (room, *[builder.integer(0)] * (leaf.rank or 0))
-        value = builder.op("broadcast", (zero, *extents), types=[type_], axes=(), undefined=True).result
-        data.append(_store(tracer, value))
+        value = _space(tracer, leaf, room, [builder.integer(0)] * (leaf.rank or 0))
+        extents = tuple(unknown_extent(tracer, value, k) for k in range(value.type.rank))
+        data.append(tracer.fresh(ArrayValue(value, extents), "$list"))
     return Tuple(ListOf(key, model), (count, *data))  # type: ignore[arg-type]
 
 
-def _store(tracer: Tracer, value: Value) -> Array:
-    extents = tuple(unknown_extent(tracer, value, k) for k in range(value.type.rank))
-    return tracer.fresh(ArrayValue(value, extents), "$list")
+def _space(tracer: Tracer, leaf: Leaf, room: Value, sizes: list[Value]) -> Value:
+    """An array for `room` items of these extents; its own extents are never taken for known."""
+    type_ = Type(leaf.dtype, (None,) * (1 + len(sizes)))
+    zero = tracer.builder.constant(0, leaf.dtype)
+    return tracer.builder.op("broadcast", (zero, room, *sizes), types=[type_], axes=(), undefined=True).result
 
 
 def growing(tracer: Tracer, owner: Object, model: Model) -> Tuple:
@@ -255,11 +255,16 @@ def item_at(tracer: Tracer, owner: Tuple, index: Object) -> Object:
 
 def item_of(tracer: Tracer, owner: Tuple, index: Object) -> Object:
     """An item of a list that is written next: one written out is traced anew as one of run-time length."""
-    if not is_list(owner):
-        if not owner.items:
-            tracer.refuse("list_empty")
-        owner = growing(tracer, owner, model_of(tracer, owner.items[0]))
-    return item_at(tracer, owner, index)
+    return item_at(tracer, _of_own_items(tracer, owner), index)
+
+
+def _of_own_items(tracer: Tracer, owner: Tuple) -> Tuple:
+    """The list, of run-time length. Raises Retrace where it is written out."""
+    if is_list(owner):
+        return owner
+    if not owner.items:
+        tracer.refuse("list_empty")
+    return growing(tracer, owner, model_of(tracer, owner.items[0]))
 
 
 def _load(tracer: Tracer, owner: Tuple, place: Value) -> Object:
@@ -311,19 +316,11 @@ def _shaped(tracer: Tracer, held: ArrayValue, new: ArrayValue, place: Value, lea
         return held.value
     first = builder.emit("equal", place, builder.integer(0))
     sizes = [tracer.index.value(e) for e in new.extents]
-    made: list[Block] = []
-    for make_new in (True, False):
-        block = Block()
-        with builder.region(block, builder.new_scope()):
-            value = held.value
-            if make_new:
-                zero = builder.constant(0, leaf.dtype)
-                value = builder.op(
-                    "broadcast", (zero, builder.integer(ROOM), *sizes), types=[held.value.type], axes=(), undefined=True
-                ).result
-            block.results = [value]
-        made.append(block)
-    return builder.op("if", (first,), tuple(made), "", [held.value.type]).result
+    anew, as_it_is = Block(), Block()
+    with builder.region(anew, builder.new_scope()):
+        anew.results = [_space(tracer, leaf, builder.integer(ROOM), sizes)]
+    as_it_is.results = [held.value]
+    return builder.op("if", (first,), (anew, as_it_is), "", [held.value.type]).result
 
 
 def append(tracer: Tracer, owner: Object, item: Object, listed: bool = False) -> Object:
@@ -345,10 +342,7 @@ def store_item(tracer: Tracer, owner: Object, index: Object, item: Object) -> No
 
 def pop(tracer: Tracer, owner: Object, index: Object = Static(-1)) -> Object:
     assert isinstance(owner, Tuple)
-    if not is_list(owner):
-        if not owner.items:
-            tracer.refuse("list_empty")
-        owner = growing(tracer, owner, model_of(tracer, owner.items[0]))
+    owner = _of_own_items(tracer, owner)
     builder = tracer.builder
     count = _count(tracer, owner)
     tracer.check(builder.emit("greater", count, builder.integer(0)), "index", "pop from empty list")
@@ -398,12 +392,6 @@ def appended_left(tracer: Tracer, owner: Object, item: Object) -> Object:
     tracer.refuse("call", name="insertion at the front of a list", help="Append, and reverse the array at the end.")
 
 
-METHODS: dict[str, Any] = {
-    "append": append, "extend": extend, "pop": pop, "clear": clear, "popleft": lambda t, owner: pop(t, owner, Static(0)),
-    "appendleft": appended_left, "copy": lambda t, owner: copied(t, owner),
-}  # fmt: skip
-
-
 def copied(tracer: Tracer, owner: Object) -> Object:
     assert isinstance(owner, Tuple)
     if not is_list(owner):
@@ -416,6 +404,11 @@ def copied(tracer: Tracer, owner: Object) -> Object:
         made.append(new)
     return Tuple(owner.kind, tuple(made))
 
+
+METHODS: dict[str, Any] = {
+    "append": append, "extend": extend, "pop": pop, "clear": clear, "popleft": lambda t, owner: pop(t, owner, Static(0)),
+    "appendleft": appended_left, "copy": copied,
+}  # fmt: skip
 
 # -- as other things
 
@@ -458,5 +451,3 @@ def of_numbers(tracer: Tracer, owner: Tuple) -> Array:
 
 def is_weak(owner: Tuple) -> bool:
     return bool(leaves_of(owner.kind.model)[0].weak)  # type: ignore[attr-defined]
-
-

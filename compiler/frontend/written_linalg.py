@@ -26,7 +26,7 @@ def _reflections(a):
     v = np.zeros((m, k))
     tau = np.zeros(k)
     for j in range(k):
-        below = np.sqrt(np.sum(r[j + 1 :, j] ** 2)) if np.max(np.abs(r[j:, j])) > 0 and j + 1 < m and np.max(np.abs(r[j + 1 :, j])) > 0 else 0.0
+        below = np.sqrt(np.sum(r[j + 1 :, j] ** 2)) if j + 1 < m and np.max(np.abs(r[j + 1 :, j])) > 0 else 0.0
         v[j, j] = 1.0
         if below > 0:
             head = r[j, j]

@@ -145,10 +145,8 @@ def log_modulus(x: Sym, y: Sym) -> Sym:
     a, b = x.apply("absolute"), y.apply("absolute")
     large, small = a.apply("maximum", b), a.apply("minimum", b)
     size = x.apply("hypot", y)
-    near = ((size > 0.5).both(size < 2.0)).where(
-        ((large - 1.0) * (large + 1.0) + small * small).apply("log1p") * 0.5, 0.0
-    )
-    return ((size > 0.5).both(size < 2.0)).where(near, size.apply("log"))
+    near = (large - 1.0) * (large + 1.0) + small * small
+    return ((size > 0.5).both(size < 2.0)).where(near.apply("log1p") * 0.5, size.apply("log"))
 
 
 def log(z: Sym) -> Sym:
