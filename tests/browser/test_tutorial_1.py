@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_tutorials import PATIENCE, TUTORIALS, shot
+from tests.browser.test_tutorials import PATIENCE, run_tutorial, shot
 
 
 def test_tutorial_1(lab, page: Page) -> None:
-    name = "01_differentiates_the_program.ipynb"
-    shutil.copy(TUTORIALS / name, lab.root / name)
-    shutil.copytree(TUTORIALS / "lesson", lab.root / "lesson", dirs_exist_ok=True)
-    page.set_viewport_size({"width": 1400, "height": 1100})
-    lab.open(page, name)
-    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
-    lab.run_all(page, timeout=240_000)
-    assert lab.errors(page) == []
+    run_tutorial(lab, page, "01_differentiates_the_program.ipynb", "lesson")
 
     plot = page.locator("[data-view=plot]").first
     plot.scroll_into_view_if_needed()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import pytest
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_tutorials import PATIENCE, TUTORIALS, shot
+from tests.browser.test_tutorials import PATIENCE, TUTORIALS, run_tutorial, shot
 
 SOLVE = """async ([mark, source]) => {
     const app = window.jupyterapp, notebook = app.shell.currentWidget.content;
@@ -23,14 +22,7 @@ SOLVE = """async ([mark, source]) => {
 
 
 def test_tutorial_4(lab, page: Page) -> None:
-    name = "04_kinks_and_conventions.ipynb"
-    shutil.copy(TUTORIALS / name, lab.root / name)
-    shutil.copytree(TUTORIALS / "lesson", lab.root / "lesson", dirs_exist_ok=True)
-    page.set_viewport_size({"width": 1400, "height": 1100})
-    lab.open(page, name)
-    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
-    lab.run_all(page, timeout=240_000)
-    assert lab.errors(page) == []
+    run_tutorial(lab, page, "04_kinks_and_conventions.ipynb", "lesson")
 
     guess = page.get_by_placeholder("a number, then Enter").first
     guess.fill("one")

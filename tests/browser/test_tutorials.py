@@ -15,15 +15,20 @@ TUTORIALS = Path(__file__).parents[2] / "tutorials"
 PATIENCE = 30_000  # milliseconds, for a loaded machine
 
 
-def test_tutorial_0(lab, page: Page) -> None:
-    for item in ("00_lotka_volterra.ipynb", "data", "recorded"):
+def run_tutorial(lab, page: Page, name: str, *needed: str, width: int = 1400) -> None:
+    """Copy a notebook and the folders it needs, open it and run all of its cells, none of which may fail."""
+    for item in (name, *needed):
         source, target = TUTORIALS / item, lab.root / item
         shutil.copytree(source, target, dirs_exist_ok=True) if source.is_dir() else shutil.copy(source, target)
-    page.set_viewport_size({"width": 1500, "height": 1100})
-    lab.open(page, "00_lotka_volterra.ipynb")
+    page.set_viewport_size({"width": width, "height": 1100})
+    lab.open(page, name)
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     lab.run_all(page, timeout=240_000)
     assert lab.errors(page) == []
+
+
+def test_tutorial_0(lab, page: Page) -> None:
+    run_tutorial(lab, page, "00_lotka_volterra.ipynb", "data", "recorded", width=1500)
 
     panel = page.locator(".wgt").first
     panel.scroll_into_view_if_needed()
