@@ -116,19 +116,17 @@ end:
   ret void
 }
 
-define internal ptr @worker(ptr %argument) {
+; look at a word for a while, then sleep, until it is (%equal) or is not %value, or the pool is to stop; the mutex is then held
+define internal void @await(ptr %word, i64 %value, i1 %equal, ptr %signal) {
 entry:
-  %own = ptrtoint ptr %argument to i64
-  br label %rest
-rest:                                      ; look for a while before going to sleep
-  %seen = phi i64 [0, %entry], [%g, %joined], [%g, %finish]
   br label %spin
 spin:
-  %tries = phi i64 [0, %rest], [%tried, %again]
-  %now = load atomic i64, ptr @wg_generation acquire, align 8
-  %new = icmp ne i64 %now, %seen
+  %tries = phi i64 [0, %entry], [%tried, %again]
+  %now = load atomic i64, ptr %word acquire, align 8
+  %is = icmp eq i64 %now, %value
+  %so = icmp eq i1 %is, %equal
   %tired = icmp eq i64 %tries, 1000
-  %enough = or i1 %new, %tired
+  %enough = or i1 %so, %tired
   br i1 %enough, label %lock, label %again
 again:
   PAUSE
@@ -140,15 +138,30 @@ lock:
 check:
   %quit = load i64, ptr @wg_quit
   %leave = icmp ne i64 %quit, 0
-  br i1 %leave, label %exit, label %look
-look:
-  %g = load atomic i64, ptr @wg_generation monotonic, align 8
-  %same = icmp eq i64 %g, %seen
-  br i1 %same, label %sleep, label %join
+  %then = load atomic i64, ptr %word acquire, align 8
+  %then_is = icmp eq i64 %then, %value
+  %then_so = icmp eq i1 %then_is, %equal
+  %done = or i1 %leave, %then_so
+  br i1 %done, label %end, label %sleep
 sleep:
-  %s = call i32 @pthread_cond_wait(ptr @wg_wake, ptr @wg_mutex)
+  %s = call i32 @pthread_cond_wait(ptr %signal, ptr @wg_mutex)
   br label %check
+end:
+  ret void
+}
+
+define internal ptr @worker(ptr %argument) {
+entry:
+  %own = ptrtoint ptr %argument to i64
+  br label %rest
+rest:
+  %seen = phi i64 [0, %entry], [%g, %joined], [%g, %finish]
+  call void @await(ptr @wg_generation, i64 %seen, i1 false, ptr @wg_wake)
+  %quit = load i64, ptr @wg_quit
+  %leave = icmp ne i64 %quit, 0
+  br i1 %leave, label %exit, label %join
 join:
+  %g = load atomic i64, ptr @wg_generation monotonic, align 8
   %open = load i64, ptr @wg_open
   %is_open = icmp ne i64 %open, 0
   %threads = load i64, ptr @wg_threads
@@ -297,29 +310,7 @@ open:
   %l2 = call i32 @pthread_mutex_lock(ptr @wg_mutex)
   store i64 0, ptr @wg_open
   %u2 = call i32 @pthread_mutex_unlock(ptr @wg_mutex)
-  br label %spin
-spin:
-  %tries = phi i64 [0, %open], [%tried, %again]
-  %running = load atomic i64, ptr @wg_active acquire, align 8
-  %all = icmp eq i64 %running, 0
-  %tired = icmp eq i64 %tries, 1000
-  %enough = or i1 %all, %tired
-  br i1 %enough, label %wait, label %again
-again:
-  PAUSE
-  %tried = add i64 %tries, 1
-  br label %spin
-wait:
-  %l3 = call i32 @pthread_mutex_lock(ptr @wg_mutex)
-  br label %count
-count:
-  %left = load atomic i64, ptr @wg_active acquire, align 8
-  %none = icmp eq i64 %left, 0
-  br i1 %none, label %close, label %sleep
-sleep:
-  %s = call i32 @pthread_cond_wait(ptr @wg_done, ptr @wg_mutex)
-  br label %count
-close:
+  call void @await(ptr @wg_active, i64 0, i1 true, ptr @wg_done)
   %u3 = call i32 @pthread_mutex_unlock(ptr @wg_mutex)
   %stopped32 = load atomic i32, ptr @wg_stop acquire, align 4
   %fault = load atomic i64, ptr @wg_first_fault acquire, align 8

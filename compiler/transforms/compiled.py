@@ -22,18 +22,24 @@ from wengert.compiler.ir.types import DType
 from wengert.compiler.passes.autodiff import Plan
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
-from wengert.compiler.transforms.entries import make_entry
+from wengert.compiler.runtime.functions import FunctionObject
+from wengert.compiler.transforms.entries import Way, make_way
 from wengert.compiler.transforms.kept import place_of
 from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.settle import replace_function, settled
 from wengert.compiler.transforms.structure import named, positional, with_defaults
 
+WAYS = 4
+"""Programs of a function that a call tries before it looks closer at the arguments."""
+
 
 class Program:
     """One compilation: what runs it, and (traced anew where the machine code was kept on disk) the IR and its stages.
 
-    out: the structure of the returned value. captures: the arrays that are passed after the arguments.
+    out: the structure of the returned value. captures: the arrays that are passed after the arguments. way: the short one.
     """
+
+    way: Way | None = None
 
     def __init__(self, executable: Any, out: Tree, captures: tuple[Any, ...], stages: Callable[[], Stages]):
         self.executable, self.out, self.captures, self._stages = executable, out, captures, stages
@@ -75,7 +81,7 @@ def trace_for(function: Callable[..., Any], signature: Signature, recorder: Reco
     return replace_function(traced[0], optimise(traced[0].function, recorder))
 
 
-class Compiled:
+class Compiled(FunctionObject):
     """A Python function or another transform's result, compiled. Subclasses say how the IR is made (`trace`).
 
     It is compiled once per signature (structure, dtypes, ranks and extents of 1 of the arguments) and keeps every
@@ -96,7 +102,7 @@ class Compiled:
                 self.declared, self.dtypes = declared_signature(function), declared_dtypes(function)
         self.programs: dict[Any, Program] = {}
         self.last: Program | None = None
-        self._entry: Callable[..., Any] | None = None
+        self._ways: list[Program] = []
         self._reads: Reads = {}
 
     # -- what subclasses override
@@ -114,10 +120,9 @@ class Compiled:
 
     declared: Signature | None = None
     dtypes: Mapping[int, DType] = MappingProxyType({})
-    FORGOTTEN = frozenset({"programs", "last", "_entry", "_reads", "declared", "dtypes", "on_call"})
+    FORGOTTEN = frozenset({"programs", "last", "_ways", "_reads", "declared", "dtypes", "_on_call"})
     """Attributes that say nothing of what is compiled: they are left out of the key of programs on disk."""
-    on_call: Callable[[tuple[Any, ...], dict[str, Any]], None] | None = None
-    """Called with the arguments before each call: how a workbench knows the last ones."""
+    _on_call: Callable[[tuple[Any, ...], dict[str, Any]], None] | None = None
     takes_the_same = True
     """Whether it is called like the function it wraps, so that what that declares holds for it, too."""
 
@@ -149,15 +154,20 @@ class Compiled:
         recorder.plan = known.recorder.plan
         return known.traced
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._reads:
-            self._refresh()
-        if self.on_call is not None:
-            self.on_call(args, kwargs)
-        if self._entry is not None and not kwargs:
-            result = self._entry(*args)
-            if result is not NotImplemented:
-                return result
+    @property
+    def on_call(self) -> Callable[[tuple[Any, ...], dict[str, Any]], None] | None:
+        """Called with the arguments before each call: how a workbench knows the last ones."""
+        return self._on_call
+
+    @on_call.setter
+    def on_call(self, watcher: Callable[[tuple[Any, ...], dict[str, Any]], None] | None) -> None:
+        self._on_call = watcher
+        self._prepare()
+
+    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._refresh()
+        if self._on_call is not None:
+            self._on_call(args, kwargs)
         return self._dispatch(args, kwargs)
 
     def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -173,9 +183,28 @@ class Compiled:
         program = self.programs.get(key)
         if program is None:
             program = self.programs[key] = self._make(signature)
-            self._entry = self._fast_entry(program, signature)
+            program.way = self._way(program, signature)
         self.last = program
+        if self._ways[:1] != [program]:
+            self._ways = [program, *(p for p in self._ways if p is not program)][:WAYS] if program.way is not None else []
+            self._prepare()
         return program
+
+    def _found(self, way: Any) -> None:
+        """The machine code called `way`, which was not the first: it is from now on."""
+        for program in self._ways:
+            if program.way is not None and program.way[0] is way:
+                self.last = program
+                self._ways = [program, *(p for p in self._ways if p is not program)]
+                self._prepare()
+
+    def _prepare(self) -> None:
+        """Tell the machine code what there is to know before a call, and the ways to try."""
+        if self._ways and all(type(space) is dict for space, _ in self._reads.values()):
+            reads = [part for (_, name), (space, value) in self._reads.items() for part in (space, name, value)]
+            self._fast = (self._on_call, tuple(reads), *[part for program in self._ways for part in program.way or ()])
+        elif hasattr(self, "_fast"):
+            del self._fast
 
     def _make(self, signature: Signature) -> Program:
         """Compile, or take what an earlier process compiled."""
@@ -199,16 +228,20 @@ class Compiled:
 
     def _refresh(self) -> None:
         """Drop all programs where a constant or helper function they were compiled with has another value now."""
+        if not self._reads or all(space.get(name, self) is value for (_, name), (space, value) in self._reads.items()):
+            return
         if unchanged(self._reads):
+            self._reads = {(key, name): (space, space[name]) for (key, name), (space, _) in self._reads.items()}
+            self._prepare()
             return
         self.programs.clear()
-        self._reads = {}
-        self._entry = self.last = None
+        self._reads, self._ways, self.last = {}, [], None
+        self._prepare()
 
-    def _fast_entry(self, program: Program, signature: Signature) -> Callable[..., Any] | None:
+    def _way(self, program: Program, signature: Signature) -> Way | None:
         """The short way to the program; a declared number counts as declared, whichever kind it is."""
         weak = None if self.declared is not None else [leaf.weak for leaf in signature.leaves]
-        return make_entry(program.executable, signature.tree, program.out, program.captures, weak)
+        return make_way(program.executable, signature.tree, program.out, program.captures, weak)
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The stages of the compilation for these arguments: `.source`, `.ir(stage)`, `.llvm`, `.asm`, ..."""

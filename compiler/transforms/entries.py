@@ -1,6 +1,7 @@
 """The short way of a call: from Python's arguments to the machine code and back, where they are exactly as compiled for.
 
-An entry returns NotImplemented where they are not; the caller then converts, compiles or refuses.
+A way is a callable and the arguments that come after those of the call (captured arrays). The callable returns
+NotImplemented where the arguments are not exactly so; the caller then converts, compiles or refuses.
 """
 
 from __future__ import annotations
@@ -10,38 +11,31 @@ from typing import Any
 
 from wengert.compiler.ir.tree import Tree
 
-Entry = Callable[..., Any]
+Way = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
-def make_entry(executable: Any, arguments: Tree, out: Tree, captures: Sequence[Any], weak: Sequence[bool] | None) -> Entry | None:
-    """The entry of a program; None where its executable has none.
+def make_way(executable: Any, arguments: Tree, out: Tree, captures: Sequence[Any], weak: Sequence[bool] | None) -> Way | None:
+    """The way to a program; None where its executable has none.
 
     weak: for each leaf of the arguments whether it is a Python number; None where either kind counts as declared.
     """
     if not hasattr(executable, "exact_entry"):
         return None
-    kinds = None if weak is None else [*weak, *[False] * len(captures)]
+    kinds, last = None if weak is None else [*weak, *[False] * len(captures)], tuple(captures)
     plain = all(child.kind == "leaf" for child in arguments.children)
     if plain and out.kind in ("leaf", "none"):
-        return _with_captures(executable.exact_entry(kinds, single=True), captures)
-    native = _with_captures(executable.exact_entry(kinds, single=False), captures)
-    if plain:
-        return native if _is_plain_tuple(out) else _rebuilding(native, out)
-    return _flattening(native, arguments, out)
+        return executable.exact_entry(kinds, single=True), last
+    native = executable.exact_entry(kinds, single=False)
+    if not plain:
+        return _flattening(native, arguments, out, last), ()
+    return native if _is_plain_tuple(out) else _rebuilding(native, out), last
 
 
 def _is_plain_tuple(tree: Tree) -> bool:
     return tree.kind == "tuple" and all(child.kind == "leaf" for child in tree.children)
 
 
-def _with_captures(native: Entry, captures: Sequence[Any]) -> Entry:
-    if not captures:
-        return native
-    held = tuple(captures)
-    return lambda *args: native(*args, *held)
-
-
-def _rebuilding(native: Entry, out: Tree) -> Entry:
+def _rebuilding(native: Callable[..., Any], out: Tree) -> Callable[..., Any]:
     def entry(*args: Any) -> Any:
         results = native(*args)
         return results if results is NotImplemented else out.unflatten(results)
@@ -49,7 +43,7 @@ def _rebuilding(native: Entry, out: Tree) -> Entry:
     return entry
 
 
-def _flattening(native: Entry, arguments: Tree, out: Tree) -> Entry:
+def _flattening(native: Callable[..., Any], arguments: Tree, out: Tree, last: tuple[Any, ...]) -> Callable[..., Any]:
     children = arguments.children
 
     def entry(*args: Any) -> Any:
@@ -59,7 +53,7 @@ def _flattening(native: Entry, arguments: Tree, out: Tree) -> Entry:
         for child, arg in zip(children, args, strict=True):
             if not _collect(child, arg, leaves):
                 return NotImplemented
-        results = native(*leaves)
+        results = native(*leaves, *last)
         return results if results is NotImplemented else out.unflatten(results)
 
     return entry

@@ -12,6 +12,7 @@ from wengert.compiler.ir.core import Function
 from wengert.compiler.runtime import cpu, devices, offload
 from wengert.compiler.runtime.support import support
 from wengert.compiler.transforms.compiled import Compiled, Program
+from wengert.compiler.transforms.entries import Way
 from wengert.compiler.transforms.structure import positional
 
 
@@ -49,8 +50,8 @@ class Offload(Compiled):
 
     FORGOTTEN = Compiled.FORGOTTEN | {"watch", "_watched"}
 
-    def _fast_entry(self, program: Program, signature: Signature) -> Callable[..., Any] | None:
-        return super()._fast_entry(program, signature) if self.watch is None else None
+    def _way(self, program: Program, signature: Signature) -> Way | None:
+        return super()._way(program, signature) if self.watch is None else None
 
     def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         watch, self.watch = self.watch, None  # what it calls is not watched
