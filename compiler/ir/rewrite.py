@@ -19,21 +19,22 @@ def clone_value(value: Value) -> Value:
 
 def copy_op(builder: Builder, op: Op, operands: list[Value], regions: tuple[Block, ...] = ()) -> Op:
     """The op again on new operands, types inferred anew where the operands' may have become more precise."""
-    kind = REGISTRY[op.name].kind
-    if kind == "control" or (kind == "elementwise" and _same_types(op, operands)):
+    row = REGISTRY[op.name]
+    if row.kind == "control" or (row.kind == "elementwise" and _same_types(op, operands)):
         types = [v.type for v in op.results]
     else:
-        types = list(REGISTRY[op.name].infer(operands, dict(op.attrs)))
-    before = builder.span, builder.role
-    builder.span, builder.role = op.span or before[0], op.role or before[1]
-    made = builder.op(op.name, operands, regions, [v.hint for v in op.results], types, **op.attrs)
-    builder.span, builder.role = before
-    return made
+        types = list(row.infer(operands, dict(op.attrs)))
+    made = Op(op.name, tuple(operands), op.attrs, regions, (), op.span or builder.span, op.role or builder.role)
+    made.results = tuple([Value(t, v.hint, made) for t, v in zip(types, op.results, strict=True)])
+    return builder.append(made)
 
 
 def _same_types(op: Op, operands: list[Value]) -> bool:
     """Whether the operands have the very types that they had: element-wise rows infer from nothing else."""
-    return all(a.type is b.type for a, b in zip(op.operands, operands, strict=True))
+    for a, b in zip(op.operands, operands, strict=True):  # noqa: SIM110 (a generator is slower, and this runs for every op)
+        if a.type is not b.type:
+            return False
+    return True
 
 
 def copy_block(block: Block, mapping: Mapping, replace: Replace | None = None, params: bool = True) -> Block:

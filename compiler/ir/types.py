@@ -68,12 +68,24 @@ def dtype_of(numpy_dtype: np.dtype | type | str) -> DType | None:
     return _FROM_NUMPY.get(np.dtype(numpy_dtype))
 
 
+_SCALARS: dict[str, Type] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """dtype and shape; an entry of `shape` is the extent of that axis, None where known only at run time."""
 
     dtype: DType
     shape: tuple[int | None, ...] = ()
+
+    def __new__(cls, dtype: DType | None = None, shape: tuple[int | None, ...] = ()) -> Type:
+        """Scalar types are one object each: most values have one, and most comparisons are then of identities."""
+        known = None if dtype is None or shape else _SCALARS.get(dtype.name)
+        if known is None:
+            known = object.__new__(cls)
+            if dtype is not None and not shape:
+                _SCALARS[dtype.name] = known
+        return known
 
     @property
     def rank(self) -> int:
@@ -100,7 +112,7 @@ class Type:
 
     def accepts(self, other: Type) -> bool:
         """Whether a value of type `other` may stand where this type is declared: same, or with more extents known."""
-        return (
+        return self is other or (
             self.dtype == other.dtype
             and len(self.shape) == len(other.shape)
             and all(a is None or a == b for a, b in zip(self.shape, other.shape, strict=True))

@@ -55,10 +55,9 @@ def _op(op: Op, visible: set[Value]) -> None:
         if v not in visible:
             raise _Invalid(f"{op!r} uses {v!r}, which is not defined there")
     for region in op.regions:
-        inner = visible | set(region.params)
-        if visible & set(region.params):
+        if not visible.isdisjoint(region.params):
             raise _Invalid(f"a parameter of a region of {op!r} is already defined")
-        _block(region, inner)
+        _block(region, visible | set(region.params))
     for v in op.results:
         if v.owner is not op:
             raise _Invalid(f"{v!r} has another owner than the op it results from")
@@ -79,7 +78,7 @@ def _inferred(op: Op) -> None:
     if len(types) != len(op.results):
         raise _Invalid(f"{op!r} has {len(op.results)} results, its row says {len(types)}")
     for v, t in zip(op.results, types, strict=True):
-        if not v.type.accepts(t):
+        if v.type is not t and not v.type.accepts(t):
             raise _Invalid(f"{op!r} is declared {v.type}, its row infers {t}")
 
 

@@ -33,6 +33,9 @@ def infer_same(kinds: str, name: str) -> Callable[..., tuple[Type, ...]]:
     """Operands of one dtype, of one of the NumPy `kinds`; the result is of it too."""
 
     def infer(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
+        type_ = operands[0].type
+        if type_.dtype.kind in kinds and all(v.type is type_ for v in operands):
+            return (type_,)
         dtypes = {v.type.dtype for v in operands}
         if len(dtypes) != 1:
             raise InferenceError(f"{name} of {', '.join(str(v.type) for v in operands)}")

@@ -20,11 +20,15 @@ Known = dict[Hashable, tuple[Value, ...]]
 
 
 def share(function: Function) -> Function:
+    """The function itself where nothing is done twice."""
     mapping: dict[Value, Value] = {}
-    return Function(function.name, _block(function.body, mapping, {}), function.written)
+    found: list[Op] = []
+    body = _block(function.body, mapping, {}, found)
+    return Function(function.name, body, function.written) if found else function
 
 
-def _block(block: Block, mapping: dict[Value, Value], known: Known) -> Block:
+def _block(block: Block, mapping: dict[Value, Value], known: Known, found: list[Op]) -> Block:
+    """known: what was done before, in this block and around it; found: the ops that are not done again."""
     new = Block([clone_value(p) for p in block.params])
     mapping.update(zip(block.params, new.params, strict=True))
     builder = Builder(new)
@@ -33,10 +37,12 @@ def _block(block: Block, mapping: dict[Value, Value], known: Known) -> Block:
         key = _key(op, operands)
         results = known.get(key) if key is not None else None
         if results is None:
-            regions = tuple(_block(r, mapping, dict(known)) for r in op.regions)
+            regions = tuple(_block(r, mapping, dict(known), found) for r in op.regions)
             results = copy_op(builder, op, operands, regions).results
             if key is not None:
                 known[key] = results
+        else:
+            found.append(op)
         mapping.update(zip(op.results, results, strict=True))
     new.results = [mapping.get(v, v) for v in block.results]
     return new
@@ -45,4 +51,4 @@ def _block(block: Block, mapping: dict[Value, Value], known: Known) -> Block:
 def _key(op: Op, operands: list[Value]) -> Hashable | None:
     if REGISTRY[op.name].kind == "control" or op.name == "print":
         return None
-    return op.name, tuple(map(id, operands)), repr(sorted(op.attrs.items()))
+    return op.name, tuple(map(id, operands)), repr(sorted(op.attrs.items())) if op.attrs else ""

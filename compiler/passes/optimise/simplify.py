@@ -25,10 +25,18 @@ Rule = Callable[[Builder, Op, list[Value]], Value | None]
 
 
 def simplify(function: Function) -> Function:
+    """The function itself where there is nothing to simplify."""
     mapping: dict[Value, Value] = {}
     outermost = set(map(id, function.body.ops))
+    changed = False
 
     def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
+        nonlocal changed
+        found = simpler(builder, op, operands)
+        changed = changed or found is not None
+        return found
+
+    def simpler(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
         if op.name == "same_extent" and id(op) in outermost and operands[0] is not operands[1]:
             return _equal_from_here_on(builder, op, operands, mapping)
         if op.name == "if":
@@ -49,7 +57,8 @@ def simplify(function: Function) -> Function:
             return None
         return [folded]
 
-    return Function(function.name, copy_block(function.body, mapping, replace), function.written)
+    body = copy_block(function.body, mapping, replace)
+    return Function(function.name, body, function.written) if changed else function
 
 
 def _equal_from_here_on(builder: Builder, op: Op, operands: list[Value], mapping: dict[Value, Value]) -> list[Value]:
