@@ -6,7 +6,16 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
-from wengert.compiler.frontend.merge import Mismatch, describe, is_suspected, join_scalars, root, scalar_type, to_value
+from wengert.compiler.frontend.merge import (
+    Mismatch,
+    describe,
+    detach,
+    is_suspected,
+    join_scalars,
+    root,
+    scalar_type,
+    to_value,
+)
 from wengert.compiler.frontend.objects import (
     Array,
     ArrayValue,
@@ -104,6 +113,7 @@ class BodyEnd:
         yields: list[Value | None] = [None] * len(attempt.params)
         tracer.state = end
         with tracer.builder.region(block, scope):
+            detach(tracer, {*self.names, *self.live, *self.loop.after}, start)
             moved = self.permutation(begin, names, start)
             for name in self.names:
                 item, first = names.get(name), begin.get(name)
@@ -140,6 +150,7 @@ class BodyEnd:
             if a == b and len(forward[root(a.cell)]) == 1 == len(backward[root(b.cell)]):
                 continue
             plain = a.is_whole and b.is_whole and type(a.cell) is Cell and type(b.cell) is Cell
+            plain = plain and (b.cell.contiguous or not a.cell.contiguous)
             known = plain and len(forward[a.cell]) == 1 == len(backward[b.cell]) and not b.cell.alias_of
             suspected = any(is_suspected(state, x.cell) for state in (start, self.tracer.state) for x in (a, b))
             if not known or suspected:

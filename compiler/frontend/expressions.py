@@ -60,6 +60,10 @@ def binary_operator(tracer: Tracer, node: ast.BinOp) -> Object:
     a, b = tracer.evaluate(node.left), tracer.evaluate(node.right)
     if isinstance(node.op, ast.MatMult):
         return matmul(tracer, a, b)
+    if isinstance(node.op, ast.Add) and isinstance(a, Tuple) and isinstance(b, Tuple):
+        listed = [is_list(a), is_list(b)]
+        if any(listed) and all(known or x.kind is list for known, x in zip(listed, (a, b), strict=True)):
+            return lists.concatenated(tracer, a, b)
     for item, other in ((a, b), (b, a)):
         if isinstance(item, Tuple) and (item.kind in (list, tuple) or is_list(item)) and not isinstance(other, Array):
             made = sequence_operator(tracer, node, item, other)

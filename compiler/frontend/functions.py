@@ -263,10 +263,6 @@ def rank_of(tracer: Tracer, a: Object) -> Object:
     return Static(item.rank if isinstance(item, Array) else 0)
 
 
-def fill_diagonal(tracer: Tracer, a: Object, val: Object) -> Object:
-    tracer.refuse("call", name="np.fill_diagonal", help="Write `for i in range(n): a[i, i] = v`.")
-
-
 FUNCTIONS |= {
     np.where: where, np.clip: clip, np.square: square, np.reciprocal: reciprocal, np.positive: positive,
     np.deg2rad: scaled(math.pi / 180), np.radians: scaled(math.pi / 180), np.rad2deg: scaled(180 / math.pi),
@@ -274,7 +270,6 @@ FUNCTIONS |= {
     np.logical_and: logical("bitwise_and"), np.logical_or: logical("bitwise_or"), np.logical_not: logical("invert"),
     np.logical_xor: logical("bitwise_xor"), np.cross: cross, np.size: size_of, np.shape: shape_of,
     np.ndim: rank_of,
-    np.fill_diagonal: fill_diagonal,
 }  # fmt: skip
 FUNCTIONS |= {getattr(np, row).at: at(row) for row in ("add", "subtract", "multiply", "maximum", "minimum")}
 FUNCTIONS |= creation.CREATION | reductions.REDUCTIONS | products.PRODUCTS | shapes.SHAPES | linalg.LINALG
@@ -395,6 +390,8 @@ def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
 
 
 def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object:
+    if is_list(iterable) and not lists.are_numbers(iterable):
+        return SERVICES["inline"](tracer, written_numbers.sum_of, [iterable, lists.first_sum(tracer, iterable, start)])  # type: ignore[no-any-return]
     if is_list(iterable):
         made = reductions.SUM(tracer, lists.of_numbers(tracer, iterable))
         made = Scalar(made.value, lists.is_weak(iterable)) if isinstance(made, Scalar) else made
@@ -524,8 +521,6 @@ RANDOM = "Draw the numbers before the call and pass the array."
 HELP: dict[str, str] = {
     "partition": "Use `np.sort`: it puts every element in its place.", "argpartition": "Use `np.argsort`.",
     "nanmedian": "Use `np.median(x[~np.isnan(x)])`.",
-    "unravel_index": "Use `k // n` and `k % n`.",
-    "ravel_multi_index": "Write `i * n + j`.",
     "gcd": "Write Euclid's loop.",
     "lcm": "Write Euclid's loop.",
     "poly": "Multiply the factors `x - root` in a loop.",
@@ -534,7 +529,6 @@ HELP: dict[str, str] = {
     "nextafter": "Compute it outside of the compiled function.",
     "frexp": "Compute it outside of the compiled function.",
     "block": "Use `np.concatenate`.",
-    "polyfit": "Fit outside of the compiled function.",
     "open": "Read files before the compiled function.",
     "accumulate": "Write a loop.", "reduceat": "Write a loop.", "reduce": "Write a loop.",
     "svd": "Factorise outside of the compiled function.",

@@ -35,12 +35,13 @@ from wengert.compiler.frontend.objects import (
     ListOf,
     Object,
     Scalar,
+    Slice,
     Static,
     Tuple,
     is_list,
 )
 from wengert.compiler.frontend.tracer import SERVICES, Tracer, provides
-from wengert.compiler.frontend.views import as_index, checked
+from wengert.compiler.frontend.views import as_index, checked, slice_of
 from wengert.compiler.ir.core import Block, Value
 from wengert.compiler.ir.types import F64, DType, Type
 
@@ -340,6 +341,35 @@ def store_item(tracer: Tracer, owner: Object, index: Object, item: Object) -> No
     _put(tracer, owner, item, tracer.index.value(place), None)
 
 
+def part(tracer: Tracer, owner: Tuple, wanted: Slice) -> Tuple:
+    """`xs[a:b:c]`: another list of the same items."""
+    start, size, step = slice_of(tracer, wanted, length(tracer, owner))
+    builder = tracer.builder
+    count = tracer.fresh(ArrayValue(builder.emit("pack", tracer.index.value(size), shape=(1,)), (ONE,)), "$count")
+    made: list[Object] = [count]
+    for array, leaf in _data(tracer, owner):
+        held = tracer.content(array.cell)
+        rank = leaf.rank or 0
+        starts = [tracer.index.value(start), *[builder.integer(0)] * rank]
+        sizes = [tracer.index.value(e) for e in (size, *held.extents[1:])]
+        value = builder.emit("slice", held.value, *starts, *sizes, steps=(step, *(1,) * rank), drop=())
+        new = tracer.fresh(ArrayValue(value, (unknown_extent(tracer, value, 0), *held.extents[1:])), array.cell.name)
+        new.cell.alias_of = array.cell.alias_of
+        made.append(new)
+    return Tuple(owner.kind, tuple(made))
+
+
+def concatenated(tracer: Tracer, a: Tuple, b: Tuple) -> Tuple:
+    """`xs + ys`, where one of them is of run-time length."""
+    longer = a if is_list(a) else b
+    made = copied(tracer, a) if a is longer else empty(tracer, longer.kind.key, longer.kind.model)  # type: ignore[attr-defined]
+    assert isinstance(made, Tuple)
+    if a is not longer:
+        extend(tracer, made, a)
+    extend(tracer, made, b)
+    return made
+
+
 def pop(tracer: Tracer, owner: Object, index: Object = Static(-1)) -> Object:
     assert isinstance(owner, Tuple)
     owner = _of_own_items(tracer, owner)
@@ -447,6 +477,26 @@ def of_numbers(tracer: Tracer, owner: Tuple) -> Array:
     if not isinstance(owner.kind.model, Leaf) or owner.kind.model.rank is not None:  # type: ignore[attr-defined]
         tracer.refuse("list_array")
     return as_array(tracer, owner, certain=True)
+
+
+def are_numbers(owner: Tuple) -> bool:
+    model = owner.kind.model  # type: ignore[attr-defined]
+    return isinstance(model, Leaf) and model.rank is None
+
+
+def first_sum(tracer: Tracer, owner: Tuple, start: Object) -> Object:
+    """Where Python's sum of a list of arrays starts: of the shape of the items, as a first item would make it."""
+    model = owner.kind.model  # type: ignore[attr-defined]
+    if not isinstance(model, Leaf):
+        tracer.refuse("list_array")
+    if isinstance(start, Array):
+        return start
+    some = tracer.builder.emit("greater", _count(tracer, owner), tracer.builder.integer(0))
+    tracer.check(some, "value", "the sum of an empty list of arrays has no shape that is known beforehand")
+    held = tracer.content(owner.items[1].cell)  # type: ignore[union-attr]
+    zero = to_value(tracer, start, model.dtype)
+    sizes = [tracer.index.value(e) for e in held.extents[1:]]
+    return tracer.fresh(ArrayValue(tracer.builder.broadcast(zero, sizes), held.extents[1:]))
 
 
 def is_weak(owner: Tuple) -> bool:

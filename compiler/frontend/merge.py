@@ -9,8 +9,8 @@ otherwise, it becomes a read-only snapshot (`Cell.alias_of`), and writing either
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -358,6 +358,28 @@ def root(cell: Cell) -> Cell:
     return cell if parent is None else root(parent.cell)
 
 
+def detach(tracer: Tracer, live: Iterable[str], before: State) -> None:
+    """Make arrays of their own of views and reshapes of what was made since `before` and no other live name reaches."""
+    names = tracer.names
+    own = {n: a for n in live if isinstance(a := names.get(n), Array)}
+    views = {n: a for n, a in own.items() if not (a.is_whole and type(a.cell) is Cell) or a.cell.alias_of}
+    if not views:
+        return
+    elsewhere = [item for other in tracer.state.frames.values() if other is not names for item in other.values()]
+    reached = [*elsewhere, *(names[n] for n in names if n in live or n.startswith("$"))]
+    references = Counter(root(a.cell) for item in reached for a in arrays_in(item))
+    for name, array in views.items():
+        base = root(array.cell)
+        bases = {base, *map(root, array.cell.alias_of), *map(root, base.alias_of)}
+        if any(b in before.cells or b.pinned or references[b] > (b is base) for b in bases):
+            continue
+        if is_suspected(tracer.state, base) or isinstance(tracer.state.cells[base], Poison):
+            continue
+        made = tracer.fresh(tracer.read(array), name)
+        made.cell.contiguous = array.is_whole and array.cell.contiguous
+        names[name] = made
+
+
 def live_at_end(tracer: Tracer, state: State, fall: frozenset[str]) -> frozenset[str]:
     """Names that may be read after the end of a path, whichever way it is left."""
     names = state.frames[tracer.frame.index]
@@ -429,6 +451,9 @@ def _merge_names(merger: Merger, fall: frozenset[str], span: Span | None) -> dic
     a, b = (side.state.frames[current] for side in merger.sides)
     needs = [live_at_end(tracer, side.state, fall) | set(FLAGS) for side in merger.sides]
     shared = tracer.frame.live.shared
+    for side, need in enumerate(needs):
+        merger.on(side, partial(detach, tracer, need | shared, merger.before))
+    a, b = (side.state.frames[current] for side in merger.sides)
     wanted = [n for n in dict.fromkeys((*a, *b)) if n in needs[0] or n in needs[1] or n in shared]
     for index, names in tracer.state.frames.items():
         if index != current:

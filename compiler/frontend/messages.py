@@ -70,7 +70,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "list_item": (_U, "{what} cannot be put into a list", "Put in numbers, arrays, or tuples of them."),
     "list_items_differ": (_U, "the items of this list are of different kinds", "Use one list for each kind."),
     "list_method": (_U, "lists have no `.{name}` in compiled code", "Use append, pop, indexing, or an array made by `np.array`."),
-    "list_slice": (_U, "a list of run-time length cannot be sliced", "Make it an array first: `np.array(xs)[a:b]`."),
+    "list_slice": (_U, "a part of a list cannot be written", "Write item by item in a loop, or use an array."),
     "list_array": (_U, "a list of these items has no array", "Use one list for each part of the items."),
     "list_empty": (_U, "nothing is ever put into this list", None),
     "list_nested": (_U, "a list of lists of a length known only at run time", "Use an array: np.zeros((n, m))."),

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, complexes
+from wengert.compiler.frontend import arithmetic, complexes, written_indices
 from wengert.compiler.frontend.arithmetic import ONE, apply, binary, cast
 from wengert.compiler.frontend.creation import array_only, as_array, axis_within, dtype_from
 from wengert.compiler.frontend.gather import counted, empty
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
-from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import BOOL, F64, I64, PART, U64, DType
 
@@ -150,15 +150,34 @@ def norm(tracer: Tracer, x: Object, ord: Object = NONE, axis: Object = NONE, kee
     return apply(tracer, "sqrt", (SUM(tracer, complexes.squared_modulus(tracer, item), axis, NONE, keepdims),))
 
 
-def trace(tracer: Tracer, a: Object, offset: Object = Static(0)) -> Object:
-    return SUM(tracer, diagonal(tracer, a, offset))
+def trace(
+    tracer: Tracer, a: Object, offset: Object = Static(0), axis1: Object = Static(0), axis2: Object = Static(1)
+) -> Object:
+    if array_only(tracer, a).rank == 2:
+        return SUM(tracer, diagonal(tracer, a, offset, axis1, axis2))
+    return SERVICES["inline"](tracer, written_indices.trace, [a, offset, axis1, axis2])  # type: ignore[no-any-return]
 
 
-def diagonal(tracer: Tracer, a: Object, offset: Object = Static(0)) -> Object:
+def diag(tracer: Tracer, v: Object, k: Object = Static(0)) -> Object:
+    if array_only(tracer, v).rank > 2:
+        tracer.refuse("contract", name="np.diag", problem="takes a vector or a matrix")
+    return main_diagonal(tracer, v) if k == Static(0) else SERVICES["inline"](tracer, written_indices.diag, [v, k])
+
+
+def diagonal(
+    tracer: Tracer, a: Object, offset: Object = Static(0), axis1: Object = Static(0), axis2: Object = Static(1)
+) -> Object:
+    rank = array_only(tracer, a).rank
+    if rank < 2:
+        tracer.refuse("contract", name="np.diagonal", problem="takes an array of two dimensions or more")
+    if rank == 2 and (offset, axis1, axis2) == (Static(0), Static(0), Static(1)):
+        return main_diagonal(tracer, a)
+    return SERVICES["inline"](tracer, written_indices.diagonal, [a, offset, axis1, axis2])  # type: ignore[no-any-return]
+
+
+def main_diagonal(tracer: Tracer, a: Object) -> Object:
     """The diagonal of a matrix as a new array; of a vector the matrix with that diagonal (np.diag)."""
     item = array_only(tracer, a)
-    if offset != Static(0) or item.rank > 2:
-        tracer.refuse("call", name="a diagonal with an offset", help="Write a loop over `a[i, i + k]`.")
     content = tracer.read(item)
     if item.rank == 1:
         n, builder = content.extents[0], tracer.builder
@@ -350,7 +369,7 @@ DIVIDE = ast.Div
 REDUCTIONS: dict[Any, Any] = {
     np.sum: SUM, np.prod: PROD, np.max: MAX, np.min: MIN, np.amax: MAX, np.amin: MIN, np.any: ANY, np.all: ALL,
     np.mean: mean, np.var: variance, np.std: deviation, np.ptp: peak_to_peak, np.average: average,
-    np.linalg.norm: norm, np.trace: trace, np.diag: diagonal, np.diagonal: diagonal, np.cumsum: cumulative("sum"),
+    np.linalg.norm: norm, np.trace: trace, np.diag: diag, np.diagonal: diagonal, np.cumsum: cumulative("sum"),
     np.cumprod: cumulative("prod"), np.argmax: search("greater"), np.argmin: search("less"), np.diff: difference,
 }  # fmt: skip
 for _name in ("trapezoid", "trapz"):

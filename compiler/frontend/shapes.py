@@ -160,29 +160,44 @@ def swapaxes(tracer: Tracer, a: Object, axis1: Object, axis2: Object) -> Object:
 
 def moveaxis(tracer: Tracer, a: Object, source: Object, destination: Object) -> Object:
     item = array_only(tracer, a)
-    p, q = axis_within(tracer, source, item.rank), axis_within(tracer, destination, item.rank)
-    order = [k for k in range(item.rank) if k != p]
-    order.insert(q, p)
+    taken, places = axes_in_order(tracer, source, item.rank), axes_in_order(tracer, destination, item.rank)
+    if len(taken) != len(places):
+        tracer.refuse("binding", name="np.moveaxis", problem="as many destinations as sources are needed")
+    order = [k for k in range(item.rank) if k not in taken]
+    for q, p in sorted(zip(places, taken, strict=True)):
+        order.insert(q, p)
     return permuted(tracer, item, order)
+
+
+def axes_in_order(tracer: Tracer, item: Object, rank: int) -> list[int]:
+    """One axis or several, each named once."""
+    axes = [axis_within(tracer, a, rank) for a in (item.items if isinstance(item, Tuple) else (item,))]
+    if len(set(axes)) != len(axes):
+        tracer.refuse("binding", name="an axis argument", problem="an axis is named twice")
+    return axes
 
 
 def flip(tracer: Tracer, m: Object, axis: Object = NONE) -> Object:
     item = array_only(tracer, m)
-    axes = range(item.rank) if axis == NONE else [axis_within(tracer, axis, item.rank)]
+    axes = list(range(item.rank)) if axis == NONE else axes_in_order(tracer, axis, item.rank)
     back = Slice(None, None, Static(-1))
     return indexed(tracer, item, [back if k in axes else Slice(None, None, None) for k in range(item.rank)])
 
 
 def expand_dims(tracer: Tracer, a: Object, axis: Object) -> Object:
     item = array_only(tracer, a)
-    view, at = whole(tracer, item), axis_within(tracer, axis, item.rank + 1)
-    return replace(item, view=View(view.starts, view.sizes, view.steps, (*view.order[:at], NEW, *view.order[at:])))
+    view = whole(tracer, item)
+    order = list(view.order)
+    several = len(axis.items) if isinstance(axis, Tuple) else 1
+    for at in sorted(axes_in_order(tracer, axis, item.rank + several)):
+        order.insert(at, NEW)
+    return replace(item, view=View(view.starts, view.sizes, view.steps, tuple(order)))
 
 
 def squeeze(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
     item = array_only(tracer, a)
     extents = tracer.extents(item)
-    axes = [k for k, e in enumerate(extents) if e == ONE] if axis == NONE else [axis_within(tracer, axis, item.rank)]
+    axes = [k for k, e in enumerate(extents) if e == ONE] if axis == NONE else axes_in_order(tracer, axis, item.rank)
     if any(extents[k] != ONE for k in axes):
         tracer.refuse("binding", name="squeeze", problem="the extent of the axis is not known to be 1")
     return indexed(tracer, item, [Static(0) if k in axes else Slice(None, None, None) for k in range(item.rank)])

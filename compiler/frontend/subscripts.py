@@ -35,9 +35,9 @@ def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
     base = tracer.evaluate(node.value)
     items = subscript_items(tracer, node.slice)
     if is_list(base):
-        if len(items) != 1 or isinstance(items[0], Slice):
-            tracer.refuse("list_slice", node)
-        return lists.item_at(tracer, base, items[0])
+        if len(items) != 1:
+            tracer.refuse("too_many_indices", node, what=describe(base), count=len(items), rank=1)
+        return lists.part(tracer, base, items[0]) if isinstance(items[0], Slice) else lists.item_at(tracer, base, items[0])
     if isinstance(base, Tuple):
         return tuple_item(tracer, base, items, node)
     if isinstance(base, Static) and isinstance(base.value, str | dict) and len(items) == 1:

@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.compiler.frontend import fourier, written_arrays, written_grids, written_linalg, written_numbers
+from wengert.compiler.frontend import (
+    fourier,
+    written_arrays,
+    written_grids,
+    written_indices,
+    written_linalg,
+    written_numbers,
+)
 from wengert.compiler.frontend.intrinsics import stop_gradient
 
 # ruff: noqa: A002, E501, SIM102, SIM108, SIM114  # the language has no short-circuit; parameters are named as NumPy's
@@ -356,5 +363,5 @@ WRITTEN: dict[Any, Written] = {
     math.prod: Written(written_numbers.prod), math.isclose: Written(written_numbers.isclose),
     np.apply_along_axis: Written(written_grids.apply_along_axis, (), True),
 }  # fmt: skip
-WRITTEN |= {known: Written(f, (), True) for known, f in (fourier.WRITTEN | written_arrays.WRITTEN_ANY | written_linalg.ANY).items()}
-WRITTEN |= {known: Written(f) for known, f in (written_arrays.WRITTEN_REAL | written_linalg.REAL).items()}
+WRITTEN |= {known: Written(f, (), True) for known, f in (fourier.WRITTEN | written_arrays.WRITTEN_ANY | written_indices.WRITTEN_ANY | written_linalg.ANY).items()}
+WRITTEN |= {known: Written(f) for known, f in (written_arrays.WRITTEN_REAL | written_indices.WRITTEN_REAL | written_linalg.REAL).items()}

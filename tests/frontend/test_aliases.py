@@ -12,6 +12,7 @@ import random
 import numpy as np
 import pytest
 
+import wengert as wg
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.frontend.trace import trace
@@ -19,6 +20,7 @@ from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.verify import verify
 
 N = 6
+X = np.linspace(-1.0, 2.0, 12)
 HELPER = """
 def helper(x, y):
     if y[0] > 0.2:
@@ -192,3 +194,57 @@ def f(p, q, t, n):
 @pytest.mark.parametrize("source", [SUSPICION, RESHAPED])
 def test_found_by_the_generator(source):
     check(source, f"<found {hash(source)}>", 2012)
+
+
+def reshaped_in_a_loop(x, n):
+    s = np.zeros(12)
+    for _ in range(n):
+        s = (x + s).reshape(3, 4).T.reshape(-1)
+    s *= 2.0
+    if n > 2:
+        t = x[2:5] * 2
+        t = t[1:]
+    else:
+        t = np.zeros(2)
+    t += 1
+    u = np.zeros((3, 4))
+    for i in range(n):
+        u = (x * i).reshape(3, 4)
+        r = u.reshape(-1)
+        r[0] = 5.0
+    u[1] = 0
+    return s, t, u
+
+
+def reached_by_two_names(x, n):
+    s, keep = np.zeros((3, 4)), np.zeros(12)
+    for i in range(n):
+        base = x * i
+        s, keep = base.reshape(3, 4), base
+    s += 1
+    return s, keep
+
+
+def reached_by_a_closure(x, n):
+    s, base = np.zeros((3, 4)), np.zeros(12)
+
+    def peek():
+        return base.sum()
+
+    for i in range(n):
+        base = x * i
+        s = base.reshape(3, 4)
+    s += 1
+    return s, peek()
+
+
+def test_views_that_nothing_else_reaches_are_arrays_of_their_own():
+    for n in (0, 1, 3):
+        for a, b in zip(wg.jit(reshaped_in_a_loop)(X, n), reshaped_in_a_loop(X, n), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+@pytest.mark.parametrize("function", [reached_by_two_names, reached_by_a_closure])
+def test_views_that_are_reached_otherwise_cannot_be_written(function):
+    with pytest.raises(wg.errors.UnsupportedError, match="depending on the path"):
+        wg.jit(function)(X, 3)

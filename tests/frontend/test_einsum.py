@@ -11,6 +11,8 @@ CASES = {
     "ij,jk->ik": "ab bc", "ij,jk": "ab bc", "ij,kj->ki": "ab cb", "bij,bjk->bik": "abc acb", "ij,ij->": "ab ab",
     "ij,ij->j": "ab ab", "i,j->ji": "a b", "ij->ji": "ab", "ij->i": "ab", "ij->": "ab", "ba": "ab", "ijk,k->ij": "abc c",
     "ij,j,k->ki": "ab b c", "ij,jk,kl->il": "ab bc cd", "ij,kl->il": "ab cd", "bij,bij->b": "abc abc", "ij,jk->": "ab bc",
+    "iij->j": "aab", "iij->ij": "aab", "iij": "aab", "ii": "aa", "ii->i": "aa", "iii->i": "aaa", "ii,i->i": "aa a", "i,j,k->": "a b c",
+    "...ij,...jk->...ik": "dab dbc", "...ij->...": "dab", "i...->...": "ab", "ij,...j->...i": "ab dab", "...,...": "ab ab",
 }  # fmt: skip
 
 
@@ -42,7 +44,7 @@ def test_derivative(subscripts):
     assert np.sum(wg.grad(f)(*xs) * step) == pytest.approx(wanted, rel=1e-5, abs=1e-12)
 
 
-@pytest.mark.parametrize("subscripts", ["ii->i", "...i,i", "ij,jk->iq", "ij", "ij,jk,kl"])
+@pytest.mark.parametrize("subscripts", ["ij,jk->ii", "ij,jk->iq", "ij", "ij,jk,kl", "iij,jk->k"])
 def test_refusals(subscripts):
     with pytest.raises(wg.errors.WengertError):
         wg.jit(lambda a, b: np.einsum(subscripts, a, b))(np.eye(3), np.eye(3))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from tests.frontend.oracle import check
+from tests.frontend.oracle import check, compare
 from wengert.compiler.diag.errors import WengertError
 
 CASES: dict[str, Any] = {}
@@ -312,8 +312,10 @@ def of_two_kinds(n):
     return len(xs)
 
 
-def sliced(n):
-    return np.array([i for i in range(n)][1:])
+def part_written(n):
+    xs = [i for i in range(n)]
+    xs[1:] = xs[:-1]
+    return len(xs)
 
 
 def returned(n):
@@ -323,7 +325,7 @@ def returned(n):
 @pytest.mark.parametrize(
     ("function", "text"),
     [(written_after, "may be the same array"), (of_functions, "cannot be put into a list"), (of_two_kinds, "different kinds"),
-     (sliced, "np.array(xs)[a:b]"), (returned, "cannot be returned"), (never_filled, "index")],
+     (part_written, "a part of a list cannot be written"), (returned, "cannot be returned"), (never_filled, "index")],
 )  # fmt: skip
 def test_refusals(function: Any, text: str) -> None:
     with pytest.raises(WengertError, match=re.escape(text)):
@@ -349,3 +351,33 @@ def test_faults() -> None:
 
     with pytest.raises(ValueError, match="empty list"):
         wg.jit(counts)(0)
+
+
+def parts(x):
+    xs = [v for v in x if v > 0]
+    ys = [v for v in x if v < 0]
+    a, b, c = xs[:-1] + ys[1:], xs[::-1], xs[::2] + xs[1:3]
+    d, e = [1.0] + xs, xs[-2:]
+    a.append(7.0)
+    e[0] = 100.0
+    return np.array(a), np.array(b), np.array(c), np.array(d), np.array(e), np.array(xs), sum(xs[:2]), len(xs[2:])
+
+
+def sums_of_arrays(m):
+    rows = [r / np.linalg.norm(r) for r in m if r[0] > 0]
+    return sum(rows), sum(rows, np.ones(3)), sum((r * 2 for r in rows), np.zeros(3)), np.array(rows[1:] + rows[::-1])
+
+
+@pytest.mark.parametrize(("function", "shape"), [(parts, (12,)), (sums_of_arrays, (8, 3))])
+def test_slices_and_sums(function: Any, shape: Any) -> None:
+    x = np.random.default_rng(8).standard_normal(shape)
+    compare(wg.jit(function)(x), function(x), 1e-12)
+    total = lambda x: sum([np.sum(np.sin(p)) for p in function(x)])  # noqa: E731
+    way = np.cos(np.arange(x.size)).reshape(shape)
+    wanted = (total(x + 1e-6 * way) - total(x - 1e-6 * way)) / 2e-6
+    assert np.sum(wg.grad(total)(x) * way) == pytest.approx(wanted, rel=1e-5, abs=1e-8)
+
+
+def test_sum_of_no_arrays() -> None:
+    with pytest.raises(ValueError, match="empty list of arrays"):
+        wg.jit(sums_of_arrays)(-np.ones((2, 3)))
