@@ -6,6 +6,7 @@ and the vjp of a batch gives what the interpreter makes of its IR; `batch` gives
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import wengert.compiler.api as wg  # `wengert` itself would import it in every child
 from tests.harness.derivatives import direction
 from tests.harness.interpreted import Refused, Wrong, compare, expected
-from tests.harness.programs import arguments_for, compile_source
+from tests.harness.programs import Part, arguments_for, compile_source
 from wengert.compiler.diag.errors import CompileError
 from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.ir.interpret import interpret
@@ -45,7 +46,8 @@ def check(source: str, seed: int) -> None:
     try:
         with np.errstate(all="ignore"):
             check_jit(f, seed, wanted, rnd)
-            rnd.choice([check_jvp, check_vjp, check_batch])(f, seed, rnd)
+            check = rnd.choice([check_jvp, check_vjp, check_batch])
+            check(source, f, seed, rnd)
     except CompileError as error:
         raise Refused(error.message) from None
 
@@ -56,17 +58,24 @@ def check_jit(f: Callable[..., Any], seed: int, wanted: Sequence[Any], rnd: rand
         arguments = layout(arguments_for(seed))
         leaves, _ = flatten(compiled(*arguments))
         compare("jit: result", leaves, wanted[: len(leaves)], 1e-9)
-        compare("jit: argument", arguments, wanted[len(leaves) :], 1e-9)
-        if any(np.may_share_memory(r, a) for r in leaves for a in arguments if isinstance(a, np.ndarray)):
+        compare("jit: argument", flatten(arguments)[0], wanted[len(leaves) :], 1e-9)
+        if any(np.may_share_memory(r, a) for r in leaves for a in flatten(arguments)[0] if isinstance(a, np.ndarray)):
             raise Wrong("a result shares the memory of an argument")
 
 
-def check_jvp(f: Callable[..., Any], seed: int, _: random.Random) -> None:
+def check_jvp(_source: str, f: Callable[..., Any], seed: int, _: random.Random) -> None:
     rng, arguments = np.random.default_rng(seed), arguments_for(seed)
-    as_interpreted(wg.jvp(f), tuple(arguments), (*(direction(rng, a) for a in arguments[:-1]), None))
+    as_interpreted(wg.jvp(f), tuple(arguments), tuple(tangent(rng, a) for a in arguments))
 
 
-def check_vjp(f: Callable[..., Any], seed: int, _: random.Random) -> None:
+def tangent(rng: np.random.Generator, value: Any) -> Any:
+    """A random tangent of the structure of `value`, None for integers."""
+    if isinstance(value, Part):
+        return Part(*(direction(rng, v) for v in value))
+    return direction(rng, value) if np.asarray(value).dtype.kind in "fc" else None
+
+
+def check_vjp(_source: str, f: Callable[..., Any], seed: int, _: random.Random) -> None:
     arguments = tuple(arguments_for(seed))
     as_interpreted(wg.vjp(f), arguments, cotangent_for(f, arguments, seed))
 
@@ -89,15 +98,16 @@ def as_interpreted(compiled: Any, *arguments: Any) -> Any:
     return found
 
 
-def check_batch(f: Callable[..., Any], seed: int, rnd: random.Random) -> None:
+def check_batch(source: str, f: Callable[..., Any], seed: int, rnd: random.Random) -> None:
     """Some arguments have an axis of lanes, each its own, and the others are shared."""
-    lanes = [arguments_for(seed + 1000 * k) for k in range(LANES)]
-    axes = tuple(rnd.choice([None, *range(-1, np.ndim(a) + 1)]) if k < 5 else None for k, a in enumerate(lanes[0]))
+    lanes = [arguments_for(seed + 3000 * k) for k in range(LANES)]
+    axes = tuple(None if isinstance(a, (int, Part)) else rnd.choice([None, *range(-1, np.ndim(a) + 1)]) for a in lanes[0])
     if all(a is None for a in axes):
         axes = (0, *axes[1:])
     single = [[lane[k] if axis is not None else lanes[0][k] for k, axis in enumerate(axes)] for lane in lanes]
     try:
-        results = [flatten(f(*copied(arguments)))[0] for arguments in single]
+        plain = compile_source(source, f"<program {seed}>", plain=True)
+        results = [flatten(plain(*copied(arguments)))[0] for arguments in single]
     except Exception:  # a lane whose index is outside, say
         return
     stacked = [
@@ -107,7 +117,7 @@ def check_batch(f: Callable[..., Any], seed: int, rnd: random.Random) -> None:
     batched = wg.batch(f, axes)
     before = copied(stacked)
     got = flatten(as_interpreted(batched, *laid_out(stacked, rnd)))[0]
-    compare("batch: its arguments", stacked, before, 0)
+    compare("batch: its arguments", flatten(stacked)[0], flatten(before)[0], 0)
     count = len(results[0])
     compare("batch", got[:count], [np.stack([r[k] for r in results]) for k in range(count)], 1e-9)
     if rnd.random() < 0.3:
@@ -115,4 +125,4 @@ def check_batch(f: Callable[..., Any], seed: int, rnd: random.Random) -> None:
 
 
 def copied(arguments: Sequence[Any]) -> list[Any]:
-    return [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+    return copy.deepcopy(list(arguments))

@@ -48,8 +48,13 @@ def expected(source: str, seed: int) -> list[Any]:
     """The leaves that Python returns, then its arguments as they are left."""
     arguments = arguments_for(seed)
     with np.errstate(all="ignore"):
-        leaves, _ = flatten(compile_source(source, f"<program {seed}>")(*arguments))
-    return [*leaves, *arguments]
+        leaves, _ = flatten(compile_source(source, f"<program {seed}>", plain=True)(*arguments))
+    return [*leaves, *flatten(arguments)[0]]
+
+
+def inputs(seed: int) -> list[Any]:
+    """The leaves of fresh arguments: what the IR's parameters take."""
+    return flatten(arguments_for(seed))[0]
 
 
 def check_primal(source: str, seed: int) -> Function:
@@ -57,19 +62,19 @@ def check_primal(source: str, seed: int) -> Function:
     wanted = expected(source, seed)
     function = traced(source, seed)
     optimised = optimise(function)
-    leaves = len(wanted) - len(arguments_for(seed))
+    leaves = len(wanted) - len(inputs(seed))
     for stage, f in (("traced", function), ("optimised", optimised)):
-        got = interpret(f, arguments_for(seed))
+        got = interpret(f, inputs(seed))
         compare(f"{stage}: result", got[:leaves], wanted[:leaves], 1e-9)
         left = dict(zip(f.written[leaves:], got[leaves:], strict=True))
         for k, after in enumerate(wanted[leaves:]):
-            before = arguments_for(seed)[k]
+            before = inputs(seed)[k]
             compare(f"{stage}: argument {k}", [left.get(k, before)], [after], 1e-9)
     return optimised
 
 
 def check_derivatives(f: Function, seed: int) -> None:
-    arguments, mask = arguments_for(seed), floating(f)
+    arguments, mask = inputs(seed), floating(f)
     rng = np.random.default_rng(seed)
     tangents = [direction(rng, a) for a, m in zip(arguments, mask, strict=True) if m]
     wanted = interpret(f, arguments)

@@ -2,7 +2,8 @@
 
 `generate(seed)` gives the same program for the same seed. Each has the form
 
-    def f(x, y, A, s, t, n):        x, y: vectors of n float64; A: n by n; s, t: floats; n: int
+    def f(x, y, A, s, t, n):                 x, y: vectors of n float64; A: n by n; s, t: floats; n: int
+    def f(x, y, A, s, t, n, z, q, p):        two thirds of them, wide.py: complex and integer vectors, a structure
 
 and keeps its values tame (what is assigned passes through sin, tanh or the like), so that derivatives stay
 comparable with differences. `shrink` makes a failing program small. Python itself says what a program means.
@@ -15,12 +16,39 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tests.harness.wide import HELPERS as WIDE_HELPERS
+from tests.harness.wide import Wide
+
 EXTENT = 6
-HEADER = "def f(x, y, A, s, t, n):"
+
+
+class Part(NamedTuple):
+    u: np.ndarray
+    k: float
+
+
+@dataclass
+class State:
+    u: np.ndarray
+    k: float
+
+
+class _Plain:
+    """`wg` where Python itself says what a program means: rules and checkpoints change no value."""
+
+    def checkpoint(self, f: Any) -> Any:
+        return f
+
+    def stop_gradient(self, x: Any) -> Any:
+        return x
+
+    def custom_derivative(self, f: Any) -> Any:
+        f.def_jvp = lambda rule: None
+        return f
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +67,15 @@ class Program:
         return arguments_for(self.seed)
 
 
-def compile_source(source: str, name: str = "<program>") -> Callable[..., Any]:
-    """The function `f` of a source text; `inspect.getsource` finds it."""
+def compile_source(source: str, name: str = "<program>", plain: bool = False) -> Callable[..., Any]:
+    """The function `f` of a source text; `inspect.getsource` finds it. plain: to be run by Python."""
     import linecache
+
+    import wengert.compiler.api as wg
 
     lines = source.splitlines(keepends=True)
     linecache.cache[name] = (len(source), None, lines, name)
-    namespace: dict[str, Any] = {"np": np, "__name__": name}
+    namespace: dict[str, Any] = {"np": np, "__name__": name, "Part": Part, "State": State, "wg": _Plain() if plain else wg}
     exec(compile(source, name, "exec"), namespace)
     return namespace["f"]  # type: ignore[no-any-return]
 
@@ -53,12 +83,20 @@ def compile_source(source: str, name: str = "<program>") -> Callable[..., Any]:
 def arguments_for(seed: int) -> list[Any]:
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(-1, 1, EXTENT), rng.uniform(-1, 1, EXTENT)
-    return [x, y, rng.uniform(-1, 1, (EXTENT, EXTENT)), float(rng.uniform(-1, 1)), float(rng.uniform(0.2, 1)), EXTENT]
+    made = [x, y, rng.uniform(-1, 1, (EXTENT, EXTENT)), float(rng.uniform(-1, 1)), float(rng.uniform(0.2, 1)), EXTENT]
+    if not is_wide(seed):
+        return made
+    z = rng.uniform(-1, 1, EXTENT) + 1j * rng.uniform(-1, 1, EXTENT)
+    return [*made, z, rng.integers(0, EXTENT, EXTENT), Part(rng.uniform(-1, 1, EXTENT), float(rng.uniform(-1, 1)))]
+
+
+def is_wide(seed: int) -> bool:
+    return seed % 3 != 0
 
 
 def generate(seed: int) -> Program:
     """The program of this seed."""
-    return Program(seed, _Writer(random.Random(seed)).program())
+    return Program(seed, _Writer(random.Random(seed), is_wide(seed)).program())
 
 
 HELPERS = {
@@ -73,32 +111,37 @@ HELPERS = {
 
 @dataclass(slots=True)
 class Scope:
-    """Names by kind: v(ector), m(atrix), s(calar), i(ndex: 0 <= i < n), g (function of two floats), l(ist of floats)."""
+    """Names by kind: v(ector), m(atrix), s(calar), i(ndex: 0 <= i < n), g (function of two floats), l(ist of floats);
+    z (complex vector), c(omplex scalar), q (index vector), p (Part)."""
 
-    names: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in "vmsigl"})
+    names: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in "vmsiglzcqp"})
 
     def copy(self) -> Scope:
         return Scope({kind: list(names) for kind, names in self.names.items()})
 
 
-class _Writer:
-    def __init__(self, rnd: random.Random):
-        self.rnd, self.lines, self.depth = rnd, [], 1
+class _Writer(Wide):
+    def __init__(self, rnd: random.Random, wide: bool):
+        self.rnd, self.lines, self.depth, self.wide = rnd, [], 1, wide
         self.scope = Scope()
         self.scope.names.update(v=["x", "y"], m=["A"], s=["s", "t"])
         self.count, self.loops, self.used = 0, 0, set()
+        if wide:
+            self.scope.names.update(z=["z"], q=["q"], p=["p"])
         self.budget = rnd.randint(4, 12)
+        self.returns = rnd.choices("svm2zp", [3, 3, 1, 2, wide, wide])[0]
 
     def program(self) -> str:
         # Arrays of the caller's are written in a third of the programs; else the work is on copies.
         if self.rnd.random() < 0.67:
-            for name in ("x", "y", "A"):
+            for name in ("x", "y", "A", "z")[: 4 if self.wide else 3]:
                 self.line(f"{name} = {name}.copy()")
         while self.budget > 0:
             self.statement()
         self.line(f"return {self.result()}")
-        helpers = "\n".join(HELPERS[name] for name in sorted(self.used))
-        return (helpers + "\n" if helpers else "") + "\n".join([HEADER, *self.lines]) + "\n"
+        header = "def f(x, y, A, s, t, n, z, q, p):" if self.wide else "def f(x, y, A, s, t, n):"
+        helpers = "\n".join((HELPERS | WIDE_HELPERS)[name] for name in sorted(self.used))
+        return (helpers + "\n" if helpers else "") + "\n".join([header, *self.lines]) + "\n"
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)
@@ -128,12 +171,10 @@ class _Writer:
         self.scope = before
 
     def result(self) -> str:
-        return self.choose(
-            (3, lambda: self.scalar(2)),
-            (3, lambda: self.pick("v")),
-            (1, lambda: f"{self.pick('m')}"),
-            (2, lambda: f"{self.pick('v')}, {self.pick('s')}"),
-        )
+        """Of the kind that all returns of this program have."""
+        if self.returns == "2":
+            return f"{self.pick('v')}, {self.pick('s')}"
+        return self.scalar(2) if self.returns == "s" else self.pick(self.returns)
 
     # -- expressions: text of a float, a vector, an index
 
@@ -144,6 +185,8 @@ class _Writer:
         if depth <= 0:
             return self.choose((4, lambda: self.pick("s")), (1, self.number), (3, self.element))
         inner = depth - 1
+        if self.wide and self.chance(0.2):
+            return self.wide_scalar(inner)
         return self.choose(
             (4, lambda: f"({self.scalar(inner)} {self.rnd.choice('+-*')} {self.scalar(inner)})"),
             (1, lambda: f"{self.scalar(inner)} / (1.5 + np.cos({self.scalar(inner)}))"),
@@ -213,6 +256,8 @@ class _Writer:
                 (1, lambda: f"{self.pick('v')}[::-1]"),
             )
         inner = depth - 1
+        if self.wide and self.chance(0.25):
+            return self.wide_vector(inner)
         return self.choose(
             (4, lambda: f"({self.vector(inner)} {self.rnd.choice('+-*')} {self.vector(inner)})"),
             (2, lambda: f"({self.vector(inner)} * {self.scalar(inner)})"),
@@ -260,6 +305,9 @@ class _Writer:
     def statement(self) -> None:
         self.budget -= 1
         deep = self.depth < 4
+        if self.wide and self.chance(0.35):
+            self.wide_statement()
+            return
         self.choose(
             (4, self.assign_scalar),
             (3, self.assign_vector),
