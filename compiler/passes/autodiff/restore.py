@@ -20,6 +20,7 @@ from wengert.compiler.ir.rewrite import copy_op
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.passes.autodiff.checkpoints import advance, allocate, pop
 from wengert.compiler.passes.autodiff.rules import fit
+from wengert.compiler.passes.autodiff.settled import Read
 from wengert.compiler.passes.autodiff.store import Store
 from wengert.compiler.passes.autodiff.structure import LOOPS, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.tape import ForwardSweep, Outside, Saved, elements
@@ -162,6 +163,8 @@ class _Restore:
             if value in self.store.places:
                 array, axis = self.store.places[value]
                 return builder.extent(self._get(array), axis)
+            if value in self.store.settled:
+                return self._read_settled(value, self.store.settled[value])
             assert op is not None, f"{value!r} was neither saved nor can it be recomputed"
             if op.name == "dim":
                 extent = self.store.extent(op.operands[0], op.attrs["axis"])
@@ -174,6 +177,15 @@ class _Restore:
             made.role = "adjoint"
             self.stand_ins.update(zip(op.results, made.results, strict=True))
             return self.stand_ins[value]
+
+    def _read_settled(self, value: Value, read: Read) -> Value:
+        builder, index = self.builder, [self._get(v) for v in read.index]
+        if read.stored and read.name == "slice":
+            extents = iter([self.store.extent(value, k) for k in range(value.type.rank)])
+            sizes = [1 if k in read.attrs["drop"] else next(extents) for k in range(len(index))]
+            index += [self._number(n) if isinstance(n, Value) else builder.integer(n) for n in sizes]
+        made = builder.emit(read.name, self._get(read.source), *index, **read.attrs, hint=value.hint)
+        return fit(builder, made, value.type)
 
     def _index(self, value: Value, low: Value, step: Value) -> Value:
         """low + trip * step."""

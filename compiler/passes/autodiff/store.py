@@ -13,7 +13,8 @@ Only cheap ops are recomputed (views, loads, arithmetic; not exp, a reduction or
 over all trips of the loops around, with a guess where extents and trip counts are not known. So a load is recomputed if
 its array is there anyway, and an array is kept for it only if that costs no more than all that is loaded.
 
-Values at function level cost nothing: they are still there when the reverse sweep runs.
+Values at function level cost nothing: they are still there when the reverse sweep runs. So does what a loop reads of an
+array that it writes, where the array before or after the loop has it still (settled.py).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from wengert.compiler.passes.autodiff.checkpoints import describe
 from wengert.compiler.passes.autodiff.parallel import are_sums
 from wengert.compiler.passes.autodiff.plan import Kept, Plan, Recomputed, Size
 from wengert.compiler.passes.autodiff.reverse_loops import trip_count
+from wengert.compiler.passes.autodiff.settled import Read, Settled
 from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.tape import Outside, Saved
 
@@ -60,7 +62,8 @@ def is_cheap(op: Op) -> bool:
 class Store:
     """The decisions. asked: block -> the values at home there that the adjoint reads, or that are needed for those.
     dims: (array, axis) -> the value that stands for this extent; `places` the other way round. saved: value -> how.
-    again: body -> loop, for loops whose trips the reverse sweep runs once more (`runs_again`, checkpoints.py)."""
+    again: body -> loop, for loops whose trips the reverse sweep runs once more (`runs_again`, checkpoints.py).
+    settled: value -> where it is read from instead of being computed again (settled.py)."""
 
     state: Any
     asked: dict[Block, dict[Value, None]] = field(default_factory=dict)
@@ -70,6 +73,11 @@ class Store:
     saved: dict[Value, Saved] = field(default_factory=dict)
     costs: dict[Value, float] = field(default_factory=dict)
     again: dict[Block, Op] = field(default_factory=dict)
+    settled: dict[Value, Read] = field(default_factory=dict)
+    finder: Settled = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.finder = Settled(self.state.structure, self.state.extents)
 
     def extent(self, array: Value, axis: int) -> int | Value:
         """An extent of an array of the input, as a constant or as a value of the input (or one that stands for it)."""
@@ -167,7 +175,6 @@ class Store:
 
     def _best(self, value: Value, reach: list[int]) -> Way:
         """The cheapest way to have `value`; `reach[0]` is how many more ops may be looked at."""
-        structure = self.state.structure
         if self.is_there(value) or value in self.decided:
             return 0.0, (), ()
         if constant_of(value) is not None or self.bounds_of_index(value) is not None:
@@ -175,8 +182,21 @@ class Store:
         saving: Way = (self._cost(value), (value,), ())
         reach[0] -= 1
         operands = self._recomputed_from(value)
-        if operands is None or reach[0] < 0:
-            return saving
+        way = saving if operands is None or reach[0] < 0 else self._through(value, operands, saving, reach)
+        read = self.finder.read(value) if way[0] > 0 and reach[0] >= 0 else None
+        if read is not None:
+            extents = [self.extent(value, k) for k in range(value.type.rank)] if read.stored else []
+            operands = (read.source, *read.index, *(n for n in extents if isinstance(n, Value)))
+            settled = self._through(value, operands, saving, reach)
+            if settled[0] < way[0]:
+                self.settled[value] = read
+                return settled
+        self.settled.pop(value, None)
+        return way
+
+    def _through(self, value: Value, operands: tuple[Value, ...], saving: Way, reach: list[int]) -> Way:
+        """The cost of having `value` from these operands; `saving` where that is less."""
+        structure = self.state.structure
         total = 0.0
         leaves: list[Value] = []
         inner: list[Value] = []
@@ -229,7 +249,7 @@ class Store:
         kept = [self._kept(v, self.saved[v]) for v in sorted(self.saved, key=order.__getitem__)]
         again = [v for v, how in self.decided.items() if how == "recompute" and v.owner and constant_of(v) is None]
         recomputed = [
-            Recomputed(v.hint or v.owner.name, v.owner.span, v.owner.name)  # type: ignore[union-attr]
+            Recomputed(v.hint or v.owner.name, v.owner.span, self._op(v))  # type: ignore[union-attr]
             for v in sorted(again, key=order.__getitem__)
         ]
         parameters = tuple(self.state.function.params)
@@ -239,6 +259,9 @@ class Store:
             known = [c.runs for c in loops]
             extra = None if None in known else max(known) - 1.0  # type: ignore[type-var,operator]
         return Plan(tuple(kept), tuple(recomputed), loops, self.state.memory, extra, parameters)
+
+    def _op(self, value: Value) -> str:
+        return self.settled[value].name if value in self.settled else value.owner.name  # type: ignore[union-attr]
 
     def _extra_time(self, again: list[Value]) -> float:
         """Element operations that are done again over those of the function, with a guess for unknown sizes."""
@@ -254,6 +277,7 @@ class Store:
             return size
 
         total = sum(work(op) for op in self.state.function.walk() if not op.regions)
+        again = [v for v in again if v not in self.settled]
         return sum(work(v.owner) for v in again if v.owner is not None) / total if total else 0.0
 
     def _kept(self, value: Value, saved: Saved) -> Kept:

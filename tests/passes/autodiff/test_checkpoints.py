@@ -19,7 +19,7 @@ from wengert.compiler.transforms.compiled import trace_for
 @pytest.mark.parametrize("budget", [100])
 def test_bounded_sweeps_of_the_corpus(budget: int) -> None:
     bounded = [p for p in PROGRAMS if _agrees(p, budget)]
-    assert len(bounded) > 15
+    assert len(bounded) > 12
 
 
 def _agrees(program: Program, budget: int) -> bool:
