@@ -33,10 +33,9 @@ def infeasible(rows: Iterable[Row]) -> bool:
     """Whether no integers satisfy all rows. False where that could not be shown."""
     found = _normal(rows)
     while found is not None:
-        symbols = {symbol for row in found for symbol in row if symbol is not ONE}
-        if not symbols:
+        best = _cheapest(found)
+        if best is None:
             return False
-        best = min(symbols, key=lambda symbol: _products(found, symbol))
         below = [row for row in found if row.get(best, 0) > 0]
         above = [row for row in found if row.get(best, 0) < 0]
         rest = [row for row in found if best not in row]
@@ -47,8 +46,14 @@ def infeasible(rows: Iterable[Row]) -> bool:
     return True
 
 
-def _products(rows: list[Row], symbol: Hashable) -> int:
-    return sum(r.get(symbol, 0) > 0 for r in rows) * sum(r.get(symbol, 0) < 0 for r in rows)
+def _cheapest(rows: list[Row]) -> Hashable | None:
+    """The symbol whose elimination makes the fewest rows; None where there are no symbols."""
+
+    def products(symbol: Hashable) -> int:
+        return sum(r.get(symbol, 0) > 0 for r in rows) * sum(r.get(symbol, 0) < 0 for r in rows)
+
+    symbols = {symbol for row in rows for symbol in row if symbol is not ONE}
+    return min(symbols, key=products, default=None)
 
 
 def _normal(rows: Iterable[Row]) -> list[Row] | None:
