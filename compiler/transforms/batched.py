@@ -29,7 +29,8 @@ class Batch(Compiled):
     """`f` over a leading (or other) axis of its arguments: results stack the results of the single calls.
 
     in_axes: for each argument the axis that counts calls, None where all calls share it; one int for all arguments;
-    a tuple may nest like the argument. A list of equal arguments [x1, x2, x3] is stacked. out_axes likewise.
+    a tuple may nest like the argument. out_axes likewise. A list of equal arguments [x1, x2, x3] is stacked, of structures
+    leaf by leaf; a structured array is taken as a dict of its fields (`p["x"]`), which are read where they lie.
     """
 
     takes_the_same = False
@@ -43,14 +44,13 @@ class Batch(Compiled):
 
     def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         axes = self._per_argument(len(args))
-        return tuple(
-            _stacked(a, axis) if isinstance(a, list) and isinstance(axis, int) and a else a
-            for a, axis in zip(args, axes, strict=True)
-        )
+        return tuple(_by_leaves(a, axis) for a, axis in zip(args, axes, strict=True))
 
     def _per_argument(self, count: int) -> tuple[Any, ...]:
         if not isinstance(self.in_axes, tuple):
             return (self.in_axes,) * count
+        if len(self.in_axes) > count and not any(a is not None for a in self.in_axes[count:]):
+            return self.in_axes[:count]  # arguments with defaults, which all calls share
         if len(self.in_axes) != count:
             raise OptionError(
                 f"in_axes has {len(self.in_axes)} entries and {self.__name__} is called with {count} arguments",
@@ -137,14 +137,33 @@ def _normal(axis: int | None, rank: int, what: str) -> int | None:
     return axis % rank
 
 
+def _by_leaves(argument: Any, axis: Any) -> Any:
+    """A list of equal arguments, or an array of structures, as arrays; others as they are."""
+    if isinstance(argument, list) and isinstance(axis, int) and argument:
+        return _stacked(argument, axis)
+    if isinstance(argument, np.ndarray) and argument.dtype.names is not None:
+        return {name: _by_leaves(argument[name], axis) for name in argument.dtype.names}
+    return argument
+
+
 def _stacked(values: list[Any], axis: int) -> Any:
     """Equal arguments stacked; of structures (dataclasses, NamedTuples, tuples) each leaf, into one such structure."""
     leaves, trees = zip(*(flatten((value,)) for value in values), strict=True)
     if isinstance(values[0], list) or not any(child.children for child in trees[0].children):
-        return np.stack(values, axis)
+        return _stack(values, axis)
     if any(tree != trees[0] for tree in trees):
         raise TypeMismatch("a list of arguments to batch over holds structures that differ", help="Give each call the same.")
-    return trees[0].unflatten([np.stack(column, axis) for column in zip(*leaves, strict=True)])[0]
+    return trees[0].unflatten([_stack(column, axis) for column in zip(*leaves, strict=True)])[0]
+
+
+def _stack(values: Sequence[Any], axis: int) -> np.ndarray:
+    shapes = sorted({np.shape(value) for value in values})
+    if len(shapes) > 1:
+        raise TypeMismatch(
+            f"a list of arguments to batch over holds arrays of the shapes {', '.join(map(str, shapes))}",
+            help="All calls of a batch have the same shapes: pad the arrays, and pass each one's length beside it.",
+        )
+    return np.stack(values, axis)
 
 
 def _small_leaf(leaf: Leaf, value: Any, axis: int | None) -> Leaf:

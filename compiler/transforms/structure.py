@@ -57,12 +57,12 @@ def align(tree: Tree, given: Tree, what: str) -> list[bool]:
 
 
 def parameter_names(function: Callable[..., Any]) -> list[str]:
-    """The names of the positional parameters of the Python function a transform was (ultimately) made from."""
+    """The names of the parameters, without *args and **kwargs, of the Python function a transform was (ultimately) made from."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return []
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def named(path: str, function: Callable[..., Any]) -> str:
@@ -119,13 +119,21 @@ def with_defaults(function: Callable[..., Any], args: tuple[Any, ...], count: in
 
 
 def positional(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """Arguments by position; keywords and the defaults between them filled in. Raises CallError where Python would."""
+    """Arguments by position; keywords and the defaults between them filled in. Raises CallError where Python
+    would, and for keywords beside *args and in **kwargs, which have no position."""
     if not kwargs:
         return args
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
     except TypeError as error:
         raise CallError(f"{_name(function)}(): {error}") from None
+    kinds = [p.kind for p in bound.signature.parameters.values()]
+    loose = [name for name in kwargs if name not in bound.signature.parameters]
+    if loose or inspect.Parameter.VAR_POSITIONAL in kinds:
+        raise CallError(
+            f"{_name(function)}(): `{(loose or list(kwargs))[0]}` cannot be passed by its name beside *args or in **kwargs",
+            help="Write parameters with names in place of *args and **kwargs.",
+        )
     last = max(list(bound.signature.parameters).index(name) for name in kwargs)
     bound.apply_defaults()
     return tuple(list(bound.arguments.values())[: max(len(args), last + 1)])

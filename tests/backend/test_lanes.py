@@ -226,6 +226,22 @@ def test_a_list_of_structures_is_stacked_leaf_by_leaf():
     np.testing.assert_allclose(got.mass, [w.mass for w in wanted], rtol=1e-14)
     with pytest.raises(wg.errors.TypeMismatch, match="differ"):
         wg.batch(weigh, in_axes=(0, None))([bodies[0], (1.0, bodies[1])], 2.0)
+    with pytest.raises(wg.errors.TypeMismatch, match=r"shapes \(2,\), \(3,\)"):
+        wg.batch(np.sum)([np.ones(3), np.ones(2)])
+
+
+def test_an_array_of_structures_is_read_where_it_lies():
+    kind = np.dtype([("position", float, 3), ("mass", float), ("charge", [("sign", int)])])
+    bodies = np.zeros(9, kind)
+    bodies["position"], bodies["mass"], bodies["charge"]["sign"] = RNG.random((9, 3)), RNG.random(9), np.arange(9)
+
+    def weigh(body, factor=2.0):
+        return {"moved": body["position"] * factor, "weight": np.sum(body["position"]) * body["mass"] + body["charge"]["sign"]}
+
+    got = wg.batch(weigh, in_axes=(0, None))(bodies)
+    wanted = [weigh(body) for body in bodies]
+    for name, column in got.items():
+        np.testing.assert_allclose(column, [w[name] for w in wanted], rtol=1e-14)
 
 
 def test_extents_that_change_from_call_to_call():

@@ -125,3 +125,29 @@ def test_cotangent_of_a_result_that_happens_to_have_one_element() -> None:
     x = np.array([1.0, -1.0, -2.0])
     np.testing.assert_array_equal(f((x,), (np.array([3.0]), 1.0))[1][0], [7.0, 1.0, 1.0])
     np.testing.assert_array_equal(f((-x,), (np.array([3.0, 4.0]), 0.0))[1][0], [0.0, 6.0, 8.0])
+
+
+def scaled(x, *, by=2.0, plus=1.0):
+    return x * by + plus
+
+
+@pytest.mark.parametrize("keywords", [{}, {"by": 3.0}, {"plus": 0.5}, {"plus": 0.5, "by": 3.0}])
+def test_parameters_that_are_named_in_calls_only(keywords: dict[str, float]) -> None:
+    assert wg.jit(scaled)(2.0, **keywords) == scaled(2.0, **keywords)
+    assert wg.grad(scaled)(2.0, **keywords) == keywords.get("by", 2.0)
+    assert wg.grad(scaled, wrt="by")(2.0, by=3.0) == 2.0
+    batched = wg.batch(scaled, in_axes=(0, None, None))(np.arange(3.0), **keywords)
+    np.testing.assert_array_equal(batched, scaled(np.arange(3.0), **keywords))
+
+
+def test_keywords_without_a_position_are_refused() -> None:
+    def f(x, *rest, by=2.0):
+        return x * by
+
+    def g(x, **options):
+        return x
+
+    assert wg.jit(f)(2.0) == 4.0
+    for call in (lambda: wg.jit(f)(2.0, by=3.0), lambda: wg.jit(g)(2.0, by=3.0)):
+        with pytest.raises(wg.errors.WengertError, match="by its name"):
+            call()
