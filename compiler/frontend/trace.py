@@ -104,10 +104,12 @@ def bind_parameters(tracer: Tracer, function: Any, signature: Signature, static:
     names = list(parameters(tracer.frame.node).parameters.values())
     defaults = inspect.signature(function).parameters
     rest = next((p.name for p in names if p.kind is p.VAR_POSITIONAL), None)
-    taken = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    if rest is None:  # a call's keywords come in the order of the parameters
-        taken.add(inspect.Parameter.KEYWORD_ONLY)
-    positional = [p.name for p in names if p.kind in taken and p.name not in static]
+    positional = [
+        p.name
+        for p in names
+        if p.name not in static
+        and (p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) or p.kind is p.KEYWORD_ONLY and rest is None)
+    ]
     given = signature.tree.children
     if len(given) > len(positional) and rest is None:
         problem = f"takes {len(positional)} positional arguments but {len(given)} were given"
