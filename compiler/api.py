@@ -238,6 +238,7 @@ def custom_derivative(f: Callable[..., Any]) -> CustomDerivative:
     return CustomDerivative(f)
 
 
+@_transform
 def checkpoint(f: Callable[..., Any], policy: int | str | None = None) -> Compiled:
     """f itself, compiled; its gradients (`grad`, `value_and_grad`, `vjp` of it) do not keep what its loops compute.
 

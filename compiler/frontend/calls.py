@@ -19,7 +19,7 @@ from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP, RANDOM, scipy_function
 from wengert.compiler.frontend.iteration import items_of
 from wengert.compiler.frontend.liveness import analyse, terminates
-from wengert.compiler.frontend.merge import describe, scalar_type, to_value, unknown_extent
+from wengert.compiler.frontend.merge import describe, root, scalar_type, to_value, unknown_extent
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,
@@ -417,6 +417,12 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
         values.append(value)
         types_.append(type_)
     traced = transform.__wengert_trace__(Signature(tree, tuple(types_)))
+    for k, j in sorted(traced.apart):
+        if _may_share(leaves[k], leaves[j]):  # what was traced is right for arrays apart only
+            if getattr(transform, "__wengert_same__", False):
+                return call(tracer, tracer.lift(transform.__wrapped__), args, keywords)
+            name, other = (traced.function.params[n].hint or f"argument {n + 1}" for n in (k, j))
+            tracer.refuse("shared", name=name, other=other, function=readable(transform))
     tracer.reads.update(traced.reads)
     for array in traced.captures:
         values.append(tracer.read(tracer.capture(array, "captured")).value)
@@ -434,6 +440,14 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
     return object_of(
         tracer, traced.out, iter([wrapped(tracer, v, w) for v, w in zip(results[:count], weak, strict=True)])
     )
+
+
+def _may_share(a: Object, b: Object) -> bool:
+    """Whether two arguments may be (parts of) one array."""
+    if not isinstance(a, Array) or not isinstance(b, Array):
+        return False
+    cells = [{root(cell) for cell in (x.cell, *x.cell.alias_of)} for x in (a, b)]
+    return not cells[0].isdisjoint(cells[1])
 
 
 def wrapped(tracer: Tracer, value: Value, weak: bool) -> Object:

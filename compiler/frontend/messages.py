@@ -34,6 +34,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "differs": (_T, "`{name}` cannot be used here: {reason}", "Use two names, or make both the same type."),
     "stale": (_U, "`{name}` {reason}, which was written since", "Take a copy where the two part: `.copy()`."),
     "ambiguous_write": (_U, "writing `{name}`, which may be {names}, depending on the path taken", "Decide first which array it is: make it a new one with `.copy()` before the branch or loop."),
+    "shared": (_U, "`{function}` is for arrays apart: `{name}` is written by the function, and `{other}` may be (part of) the same array", "Pass a copy of one: `.copy()`."),
     "captured_write": (_U, "`{name}` belongs to the module or an enclosing function and would be written", "Pass it as an argument."),
     "opaque": (_U, "an object of type `{kind}` cannot be used in compiled code", "Pass arrays, numbers, tuples and dataclasses."),
     # types

@@ -41,6 +41,8 @@ class Traced:
     captures    NumPy arrays read from the module or a closure, to be passed as trailing arguments
     weak        for each leaf of `out`, whether Python would give a Python number there (not a NumPy scalar)
     reads       the names of modules (the cells of a notebook) that were read, with the values they had
+    apart       (written, other) for each two arrays among the arguments of the Python function of which it writes one: they
+                may not share memory, also where `function`, a derivative or batch of it, leaves both alone
     """
 
     function: Function
@@ -50,6 +52,7 @@ class Traced:
     source: Source
     weak: tuple[bool, ...] = field(default=())
     reads: Reads = field(default_factory=dict)
+    apart: frozenset[tuple[int, int]] = frozenset()
 
 
 def trace(python_function: Callable[..., Any], signature: Signature, static: dict[str, Any] | None = None) -> Traced:
@@ -192,7 +195,9 @@ def finish(
             written.append(position)
     body.params += [content.value for _, _, content in tracer.captures]
     captures = tuple(array for array, _, _ in tracer.captures)
-    return Traced(Function(name, body, tuple(written)), signature, out, captures, source, tuple(weak), tracer.reads)
+    arrays = [k for k, leaf in enumerate(signature.leaves) if leaf.type.is_array]
+    apart = frozenset((w, k) for w in written if w is not None for k in arrays if k != w)
+    return Traced(Function(name, body, tuple(written)), signature, out, captures, source, tuple(weak), tracer.reads, apart)
 
 
 def has_static(tree: Tree) -> bool:

@@ -219,7 +219,7 @@ class Arguments:
         arrays = [(k, leaf) for k, leaf in enumerate(leaves) if self._params[k].type.is_array]
         for k, a in arrays:
             for j, b in arrays:
-                if k in self._written and j != k and _overlap(a, b):
+                if k in self._written and j != k and overlap(a, b):
                     names = self._params[k].hint, self._params[j].hint
                     raise ValueFault(
                         f"argument '{names[0]}' is written and shares memory with argument '{names[1]}'",
@@ -263,9 +263,10 @@ class Arguments:
         return [*found, *results]
 
 
-def _overlap(a: Any, b: Any) -> bool:
+def overlap(a: Any, b: Any) -> bool:
+    """Whether two arrays, of NumPy or on devices, share memory."""
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        return bool(np.may_share_memory(a, b))
+        return bool(np.shares_memory(a, b))
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return False
     (p, n), (q, m) = _extent(a), _extent(b)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from wengert.compiler.diag.errors import CallError, OptionError, TypeMismatch
+from wengert.compiler.diag.errors import CallError, OptionError, TypeMismatch, ValueFault
 from wengert.compiler.diag.span import Source
 from wengert.compiler.frontend.signature import Leaf, Signature, declared_dtypes, declared_signature, signature_of
 from wengert.compiler.frontend.trace import Traced, trace
@@ -22,6 +22,7 @@ from wengert.compiler.ir.types import DType
 from wengert.compiler.passes.autodiff import Plan
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
+from wengert.compiler.runtime.arguments import overlap
 from wengert.compiler.runtime.functions import FunctionObject
 from wengert.compiler.transforms.entries import Way, make_way
 from wengert.compiler.transforms.kept import place_of
@@ -37,12 +38,31 @@ class Program:
     """One compilation: what runs it, and (traced anew where the machine code was kept on disk) the IR and its stages.
 
     out: the structure of the returned value. captures: the arrays that are passed after the arguments. way: the short one.
+    apart: the pairs of arguments that may not share memory, but for those that the executable looks at.
     """
 
     way: Way | None = None
 
-    def __init__(self, executable: Any, out: Tree, captures: tuple[Any, ...], stages: Callable[[], Stages]):
+    def __init__(
+        self,
+        executable: Any,
+        out: Tree,
+        captures: tuple[Any, ...],
+        stages: Callable[[], Stages],
+        function: Function,
+        apart: frozenset[tuple[int, int]],
+    ):
         self.executable, self.out, self.captures, self._stages = executable, out, captures, stages
+        self.apart = sorted((k, j) for k, j in apart if k not in function.written)
+        self._names = [p.hint or f"argument {k + 1}" for k, p in enumerate(function.params)]
+
+    def call(self, leaves: Sequence[Any]) -> Any:
+        """Raises ValueFault where two arguments share memory that may not."""
+        for k, j in self.apart:
+            if overlap(leaves[k], leaves[j]):
+                problem = f"{self._names[k]} is written by the function and shares memory with {self._names[j]}"
+                raise ValueFault(problem, help=f"pass a copy: {self._names[j]}.copy()")
+        return self.out.unflatten(self.executable.call(*leaves, *self.captures))
 
     @property
     def traced(self) -> Traced:
@@ -173,8 +193,7 @@ class Compiled(FunctionObject):
     def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args = self.convert(positional(self.__wrapped__, args, kwargs))
         program = self.program(self.signature(args))
-        results = program.executable.call(*flatten(args)[0], *program.captures)
-        return program.out.unflatten(results)
+        return program.call(flatten(args)[0])
 
     def program(self, signature: Signature) -> Program:
         """The program for a signature, compiled now if it is new."""
@@ -218,13 +237,13 @@ class Compiled(FunctionObject):
         if place is not None and place.entry is not None:
             self._reads.update(place.reads)
             executable = self.load(place.interface(), None, place.entry.python, place)
-            return Program(executable, place.entry.out, place.captures(), stages)
+            return Program(executable, place.entry.out, place.captures(), stages, place.interface(), place.entry.apart)
         traced = stages().loaded
         self._reads.update(traced.reads)
         executable = self.load(traced.function, traced.source, traced.weak, place)
         if place is not None:
             place.save(traced)
-        return Program(executable, traced.out, traced.captures, stages)
+        return Program(executable, traced.out, traced.captures, stages, traced.function, traced.apart)
 
     def _refresh(self) -> None:
         """Drop all programs where a constant or helper function they were compiled with has another value now."""
@@ -239,7 +258,10 @@ class Compiled(FunctionObject):
         self._prepare()
 
     def _way(self, program: Program, signature: Signature) -> Way | None:
-        """The short way to the program; a declared number counts as declared, whichever kind it is."""
+        """The short way to the program; a declared number counts as declared, whichever kind it is. None where there is
+        more to look at."""
+        if program.apart:
+            return None
         weak = None if self.declared is not None else [leaf.weak for leaf in signature.leaves]
         return make_way(program.executable, signature.tree, program.out, program.captures, weak)
 
@@ -266,6 +288,9 @@ class Compiled(FunctionObject):
 
 class Jit(Compiled):
     """The function itself, compiled; at once where its annotations say all, else at the first call."""
+
+    __wengert_same__ = True
+    """Inside compiled code a call of the function it wraps means the same."""
 
     def __init__(self, function: Callable[..., Any], name: str | None = None):
         super().__init__(function, name)

@@ -29,7 +29,7 @@ _Typed = tuple[str, tuple[int | None, ...], str]
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is kept of a program beside its machine code. captures: positions among the fingerprint's arrays; python: which
-    results are Python numbers."""
+    results are Python numbers; apart: as of `Traced`."""
 
     name: str
     params: tuple[_Typed, ...]
@@ -38,6 +38,7 @@ class Entry:
     out: Tree
     captures: tuple[int, ...]
     python: tuple[bool, ...]
+    apart: frozenset[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -100,6 +101,7 @@ class KeptProgram:
                 traced.out,
                 tuple(places[id(array)] for array in traced.captures),
                 traced.weak,
+                traced.apart,
             ),
         )
 

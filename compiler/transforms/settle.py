@@ -30,6 +30,7 @@ def replace_function(traced: Traced, function: Any, out: Tree | None = None, sig
         traced.source,
         traced.weak if out is None else (),
         traced.reads,
+        traced.apart,
     )
 
 
@@ -58,4 +59,4 @@ def settled(traced: Traced, recorder: Recorder) -> Traced:
     function = recorder.stage("inlined", lambda: Function(traced.function.name, body, traced.function.written))
     captures = (*traced.captures, *(array for array, _ in arrays.values()))
     made = replace_function(traced, optimise(function, recorder))
-    return Traced(made.function, made.signature, made.out, captures, made.source, made.weak, made.reads)
+    return Traced(made.function, made.signature, made.out, captures, made.source, made.weak, made.reads, made.apart)
