@@ -20,6 +20,7 @@ from wengert.compiler.backend.emit.text import Module
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.backend.memory import plan_memory
 from wengert.compiler.backend.prints import refuse_prints
+from wengert.compiler.backend.selects import select_stores
 from wengert.compiler.backend.sites import Site
 from wengert.compiler.backend.threads import find_threaded
 from wengert.compiler.diag.errors import TypeMismatch, ValueFault
@@ -125,7 +126,7 @@ class Executable:
             whole = self.function if self.kept is None else self.kept.function()
             refuse_prints(whole)
             start = perf_counter()
-            self._lowered = verify(lower(whole), "lower")
+            self._lowered = verify(select_stores(lower(whole)), "lower")
             self._lap("lower", start)
         return self._lowered
 

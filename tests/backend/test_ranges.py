@@ -66,7 +66,32 @@ def fixed(x, low, high):
     return x[-1]
 
 
-@pytest.mark.parametrize("function", [fixed, forward, two_arrays, guarded, nested, stepped, reversed_index])
+def held(x, low, high):
+    """x[k] and x[k + 2] are read in every trip and changed in one."""
+    k = high // 2
+    for i in range(low, high):
+        x[i] = 0.5 * x[i] + x[k]
+    for i in range(low, high):
+        x[i + 2] = x[k] - x[i]
+    return x[k]
+
+
+def lowest(x, low, high):
+    """Stores that a branch decides, of an element just read."""
+    k = low + 2
+    for i in range(low, high):
+        through = x[i - 1] + 0.01 * x[k]
+        if through < x[i]:
+            x[i] = through
+    for i in range(low, high):
+        if x[i + 1] > 1.5:
+            pass
+        else:
+            x[i + 1] = -x[i]
+    return x[k]
+
+
+@pytest.mark.parametrize("function", [held, lowest, fixed, forward, two_arrays, guarded, nested, stepped, reversed_index])
 @pytest.mark.parametrize(
     ("low", "high"),
     [(0, 5), (1, 19), (0, 20), (1, 21), (-1, 7), (-3, 19), (-25, 3), (5, 5), (7, 2), (19, 24), (18, 100_000), (30, 40)],
@@ -96,3 +121,51 @@ def _compiled(function: Callable[..., float]) -> Callable[..., float]:
 def test_the_message_names_the_index() -> None:
     with pytest.raises(IndexError, match="20"):
         wg.jit(forward)(np.zeros(20), 1, 30)
+
+
+def relax(d):
+    for k in range(d.shape[0]):
+        for i in range(d.shape[0]):
+            for j in range(d.shape[1]):
+                through = d[i, k] + d[k, j]
+                if through < d[i, j]:
+                    d[i, j] = through
+
+
+def eliminate(d):
+    for k in range(d.shape[0]):
+        for i in range(d.shape[0]):
+            for j in range(d.shape[1]):
+                d[i, j] -= d[i, k] * d[k, j] * 0.125
+
+
+def best_along_columns(d):
+    """Integers, whose order does not matter, and a sum in order."""
+    total = 0.0
+    for i in range(d.shape[0]):
+        best, worst = -1000, 1000
+        for k in range(i, d.shape[0]):
+            best = max(best, int(d[i, k]) + int(d[k, i]))
+            worst = min(worst, int(d[k, i]) * 2)
+        for k in range(d.shape[0]):
+            total = total - d[i, k] * d[k, i]
+        d[i, 0] = best + 0.5 * worst
+    d[0, 1] = total
+
+
+@pytest.mark.parametrize("function", [relax, eliminate, best_along_columns])
+@pytest.mark.parametrize("n", [2, 5, 23])
+@pytest.mark.parametrize("odd", [None, np.nan, -np.inf, -0.0])
+def test_what_is_read_while_it_changes(function: Callable[..., None], n: int, odd: float | None) -> None:
+    """As Python, also with numbers on the diagonal that make rows change themselves."""
+    if function is best_along_columns and odd != 0.0 and odd is not None:
+        return
+    wanted = np.random.default_rng(n).integers(-9, 90, (n, n)) / 2.0
+    if odd is not None:
+        wanted[1, n // 2] = odd
+    given = wanted.copy()
+    with np.errstate(all="ignore"):
+        function(wanted)
+    _compiled(function)(given)
+    np.testing.assert_array_equal(given, wanted)
+    np.testing.assert_array_equal(np.signbit(given) | np.isnan(given), np.signbit(wanted) | np.isnan(wanted))

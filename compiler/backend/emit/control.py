@@ -82,6 +82,10 @@ class Slots:
         """The axes whose extent changes from trip to trip."""
         return [j for j in range(p.type.rank) if self.host.plan.places.of(p, j) == (p, j)]
 
+    def steady(self) -> dict[Value, Buffer]:
+        """Carried arrays that stay where they are."""
+        return {self.params[k]: buffer for k, buffer in self.fixed.items() if self.kind(k) == "fixed"}
+
     def bind(self, values: Sequence[Value], operands: Sequence[str], spare: bool = False) -> None:
         """Let `values` (the parameters of a region, or the op's results) stand for what goes round."""
         host, rest = self.host, iter(operands)
@@ -154,7 +158,10 @@ def has_inner_loops(host: HostEmitter, block: Block) -> bool:
             return True
         if op.name in ("update_slice", "accumulate_slice", "grow"):
             return True
-        if any(v in host.plan.stored for v in op.results) and (is_virtual_kind(op) or op.name == "if"):
+        if op.name == "if":
+            if any(v.type.is_array and host.plan.slots[op, k].kind != "fixed" for k, v in enumerate(op.results)):
+                return True
+        elif any(v in host.plan.stored for v in op.results) and is_virtual_kind(op):
             return True
     return False
 
@@ -202,7 +209,10 @@ def write_loop(slots: Slots, low: str, step: str, first: str, trips: str, carrie
     elif innermost and not short:
         types = [type_ for type_, _ in carried]
 
+        hint = _hint(host, body_block, carried)
+
         def chunk(start: str, end: str, operands: list[str], latch: str = "") -> list[str]:
+            latch = latch or hint
             following = counted_loop(host.text, start, end, list(zip(types, operands, strict=True)), body, latch)
             host.target.poll(host, str(CHUNK * weight))
             return following
@@ -210,18 +220,47 @@ def write_loop(slots: Slots, low: str, step: str, first: str, trips: str, carrie
         def whole(start: str, end: str, before: Carried, latch: str) -> list[str]:
             return chunked(host.text, start, end, CHUNK, before, lambda a, b, operands: chunk(a, b, operands, latch))
 
-        results = split(host, body_block, first, trips, carried, whole) if step == "1" else whole(first, trips, carried, "")
+        results = (
+            split(host, body_block, first, trips, carried, whole, slots.steady())
+            if step == "1"
+            else whole(first, trips, carried, "")
+        )
     else:
 
         def once(start: str, end: str, before: Carried, latch: str) -> list[str]:
             return counted_loop(host.text, start, end, before, body, latch)
 
         splits = innermost and step == "1"
-        results = split(host, body_block, first, trips, carried, once) if splits else once(first, trips, carried, "")
+        results = (
+            split(host, body_block, first, trips, carried, once, slots.steady())
+            if splits
+            else once(first, trips, carried, "")
+        )
         if innermost and int(trips) - int(first) >= COUNTED:  # the loop around it takes its trips for a single op
             host.target.poll(host, str((int(trips) - int(first)) * weight))
     host.depth -= 1
     return results
+
+
+SMALL = 16
+"""Ops of a body that is worth writing out several times."""
+
+
+def _hint(host: HostEmitter, body: Block, carried: Carried) -> str:
+    """What LLVM does not see by itself, for small bodies. Sums in order: four trips between two branches, so that more of
+    the next loop is begun while this one waits for its last sum. Integers, of which LLVM would take 16 at once: 8, as loops
+    within loops are mostly short."""
+    kinds = {type_[0] for type_, _ in carried}
+    if not carried or sum(1 for _ in body.walk()) > SMALL:
+        return ""
+    if kinds <= {"d", "f"}:
+        own = "unroll.count", 4
+    elif kinds == {"i"}:
+        own = "interleave.count", 2
+    else:
+        return ""
+    node = host.module.node(f'!{{!"llvm.loop.{own[0]}", i32 {own[1]}}}')
+    return f"!llvm.loop {host.module.node(f'!{{self, {node}}}')}"
 
 
 def trip_count(host: HostEmitter, low: str, high: str, step: str) -> str:

@@ -164,6 +164,8 @@ class HostEmitter:
         self.fuel = ""
         self.proved: frozenset[Op] = frozenset()
         """`index` ops that hold in the loop being written."""
+        self.held: dict[Op, str] = {}
+        """Loads that give the same number in all trips of the loop being written (see held.py)."""
         self._number_aliases()
 
     # -- the function
@@ -214,11 +216,18 @@ class HostEmitter:
             self.scope.scalars[p] = value
             return
         rank = p.type.rank
-        extents = tuple(
-            str(n) if n is not None else self.frame_load(at + 1 + j) for j, n in enumerate(p.type.shape)
-        )
+        extents = tuple(str(n) if n is not None else self._extent(at + 1 + j, j) for j, n in enumerate(p.type.shape))
         strides = None if self.layouts[k] else tuple(self.frame_load(at + 1 + rank + j) for j in range(rank))
         self.scope.buffers[p] = Buffer(p.type.dtype, self.frame_load(at, "ptr"), extents, strides, self.alias_of(p))
+
+    def _extent(self, word: int, axis: int) -> str:
+        """An extent. In a form that LLVM does not guess to be 1 where it is a distance between elements: arguments with
+        extents of 1 have code of their own, and LLVM would vectorise loops along columns for nothing else."""
+        loaded = self.frame_load(word)
+        if axis == 0:
+            return loaded
+        self.module.declare("llvm.smax", "declare i64 @llvm.smax.i64(i64, i64)")
+        return self.text.at_entry(f"call i64 @llvm.smax.i64(i64 {loaded}, i64 0)", "arg")
 
     def _results(self) -> None:
         """Ordinary results first: they may be copies of buffers that are then written back to."""
@@ -472,6 +481,9 @@ def _element_wise(host: HostEmitter, op: Op) -> None:
 
 
 def _load(host: HostEmitter, op: Op) -> None:
+    if op in host.held:
+        host.scope.scalars[op.result] = host.held[op]
+        return
     array, *index = op.operands
     host.scope.scalars[op.result] = Elements(host.scope).at(array, [host.scope.scalar(i) for i in index])
 

@@ -12,11 +12,13 @@ What is checked, and when a fault is raised, stays as it was: the second loop be
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
+from wengert.compiler.backend.emit.held import held_loads, holding
 from wengert.compiler.backend.emit.host import HostEmitter
 from wengert.compiler.backend.emit.loops import Carried
-from wengert.compiler.backend.emit.scope import is_literal
+from wengert.compiler.backend.emit.scope import Buffer, is_literal
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
 
 LARGEST_BODY = 120
@@ -88,19 +90,39 @@ def _offset(value: Value, index: Value) -> int | None:
     return offset if abs(offset) < _FAR else None
 
 
-def split(host: HostEmitter, body: Block, low: str, high: str, carried: Carried, loop: Loop) -> list[str]:
-    """The loop in two, the first one without the checks that hold there; or as it is, where none does."""
+def split(
+    host: HostEmitter, body: Block, low: str, high: str, carried: Carried, loop: Loop, arrays: dict[Value, Buffer]
+) -> list[str]:
+    """The loop in two, the first one without the checks that hold there; or as it is, where none does.
+
+    arrays: those that the trips hand on and that stay where they are.
+    """
     short = is_literal(low) and is_literal(high) and int(high) - int(low) <= SHORT
     checks = checks_of(host, body, low) if host.target.splits_loops and not short else Checks()
     if not checks.ops:
         return loop(low, high, carried, "")
     middle = _middle(host, low, high, checks)
     proved, host.proved = host.proved, host.proved | checks.ops
-    between = loop(low, middle, carried, "")
+    moving = {op: constant for op, (constant, _) in checks.moving.items()}
+    held = held_loads(host, body, arrays, moving, {op: place for op, (place, _) in checks.fixed.items()})
+    for start, end in [(low, middle)] if held is None else _around(host, held.trip, low, middle):
+        with holding(host, held, start, end) if held is not None else nullcontext():
+            carried = _following(carried, loop(start, end, carried, ""))
     host.proved = proved
     nodes = ", ".join(host.module.node(node) for node in PLAIN)
-    rest = [(type_, operand) for (type_, _), operand in zip(carried, between, strict=True)]
-    return loop(middle, high, rest, f"!llvm.loop {host.module.node(f'!{{self, {nodes}}}')}")
+    return loop(middle, high, carried, f"!llvm.loop {host.module.node(f'!{{self, {nodes}}}')}")
+
+
+def _following(carried: Carried, operands: list[str]) -> Carried:
+    return [(type_, operand) for (type_, _), operand in zip(carried, operands, strict=True)]
+
+
+def _around(host: HostEmitter, trip: str, low: str, high: str) -> list[tuple[str, str]]:
+    """range(low, high) in two: up to a trip, itself included, and what comes after it."""
+    after = host.scope.index.add(trip, "1")
+    least = host.text.value(f"call i64 @llvm.smax.i64(i64 {after}, i64 {low})")
+    cut = host.text.value(f"call i64 @llvm.smin.i64(i64 {least}, i64 {high})")
+    return [(low, cut), (cut, high)]
 
 
 def _middle(host: HostEmitter, low: str, high: str, checks: Checks) -> str:

@@ -79,7 +79,7 @@ class TaskEmitter(HostEmitter):
         assert isinstance(host.scope, HostScope)
         self.scope: TaskScope = TaskScope(host.scope, self.text)
         self.faults, self.statistics = host.faults, host.statistics
-        self.depth, self.op, self.proved = host.depth, host.op, host.proved
+        self.depth, self.op, self.proved, self.held = host.depth, host.op, host.proved, dict[Op, str]()
         self.spare, self.hoisted, self.stack = {}, dict[Storage, str](), {}
         self.allocations, self.fuel = 0, ""
         self._alias_number = host._alias_number
