@@ -208,14 +208,15 @@ def offload(
 ) -> Compiled | Split:
     """f on a device ("cuda:0", "cpu"); arrays travel by themselves, once, and results stay there until read.
 
-    A list of devices shares out the calls of a batch, `wg.offload(wg.batch(f), ["cuda:0", "cuda:1"])`: evenly, or in
-    proportion to `shares`. Results are then NumPy arrays; `.split` says who ran which calls.
+    A list of devices, `wg.offload(f, ["cuda:0", "cuda:1"])`, shares out the calls of a batch, or the outer axis of another
+    function: array expressions, their reductions, and loops whose iterations each keep to an index of their own; evenly, or
+    in proportion to `shares`. Results are then NumPy arrays; `.split` says who ran which places, `.placement` what was where.
 
     deterministic: the same bits in every run on one device: additions by atomics are refused, with their line, at the first
     call (UnsupportedError). Without it they may be added in any order.
 
-    Raises DeviceError where the device is missing, listing those that exist, unless fallback="cpu"; OptionError where
-    several devices are given for something else than a batch.
+    Raises DeviceError where the device is missing, listing those that exist, unless fallback="cpu"; UnsupportedError, with the
+    line, at the first call of a function whose outer axis cannot be shared out over several devices.
     """
     if isinstance(device, str):
         if shares is not None:

@@ -1,18 +1,29 @@
-"""`offload(batch, [devices])`: the calls of one batch shared out over several devices."""
+"""`offload(f, [devices])`: the calls of a batch, or the outer axis of another function, shared out over several devices."""
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
 from wengert.compiler.diag.errors import OptionError
+from wengert.compiler.frontend.signature import Signature, signature_of
+from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.tree import flatten
+from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.passes.portion import portion, shares, without_single_places
+from wengert.compiler.runtime.ledger import Transfers
+from wengert.compiler.runtime.placement import Placement
 from wengert.compiler.transforms.batched import Batch, axes_of
+from wengert.compiler.transforms.compiled import trace_for, unchanged
 from wengert.compiler.transforms.offloaded import Offload
+from wengert.compiler.transforms.settle import settled
+from wengert.compiler.transforms.structure import positional
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +35,60 @@ class Share:
     stop: int
 
 
-class Split:
-    """A batch over several devices; results are NumPy arrays, put together in the order of the calls.
+class _Portions:
+    """A function's part for shares of its outer axis (passes/portion.py), for arguments of one kind."""
 
-    `parts` are the offloaded functions, one for each device; `split` the shares of the last call. Each device has its part
-    of the arguments that are counted by an axis and all of the others. Parts run at the same time.
+    def __init__(self, function: Callable[..., Any], signature: Signature, parts: Sequence[Offload]):
+        recorder = Recorder()
+        self.traced = traced = settled(trace_for(function, signature, recorder), recorder)
+        self.portion = portion(traced.function)
+        made = recorder.stage("part", lambda: self.portion.function)
+        made = optimise(made, recorder)
+        flags = [bool(weak) for weak in traced.weak]
+        self.executables = [part.load(made, traced.source, flags) for part in parts]
+
+    def count(self, leaves: Sequence[Any]) -> int:
+        params = self.portion.count.params
+        shapes = [np.broadcast_to(np.zeros((), p.type.dtype.numpy), np.shape(v)) for p, v in zip(params, leaves, strict=True)]
+        (count,) = interpret(
+            self.portion.count, [s if p.type.is_array else v for p, v, s in zip(params, leaves, shapes, strict=True)]
+        )
+        return int(count)
+
+    def leaves(self, leaves: Sequence[Any], share: Share) -> list[Any]:
+        """The arguments of one part: views of what is cut."""
+        cuts = self.portion.cuts
+        extents = [np.shape(leaf)[axis] for leaf, axis in zip(leaves, cuts, strict=True) if axis is not None]
+        return [*_taken(leaves, cuts, share), share.start, share.stop, *extents]
+
+    def joined(self, pieces: Sequence[Sequence[Any]]) -> list[Any]:
+        return [_joined(how, column) for how, column in zip(self.portion.joins, zip(*pieces, strict=True), strict=True)]
+
+
+_COMBINE: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add, "multiply": operator.mul, "maximum": np.maximum, "minimum": np.minimum,
+    "bitwise_or": operator.or_, "bitwise_and": operator.and_,
+}  # fmt: skip
+
+
+def _joined(how: int | str, pieces: Sequence[Any]) -> Any:
+    pieces = [np.asarray(p) if hasattr(p, "__cuda_array_interface__") or hasattr(p, "shape") and p.shape else p for p in pieces]
+    if isinstance(how, int):
+        return np.concatenate(pieces, how)
+    if how == "same":
+        return pieces[0]
+    with np.errstate(all="ignore"):
+        total = functools.reduce(_COMBINE[how], pieces)
+    return type(pieces[0])(total) if isinstance(pieces[0], bool | int | float | complex) else total
+
+
+class Split:
+    """A function over several devices; results are NumPy arrays and numbers, put together in order.
+
+    The calls of a batch are shared out; of other functions the outer axis of their results, or of what these are reduced from:
+    loops whose iterations each keep to an index of their own, and array expressions. `parts` are the offloaded functions, one
+    for each device; `split` the shares of the last call, `placement` what each device held and ran. Each device is sent its
+    part of the arguments that are cut, and all of the others. Parts run at the same time.
     """
 
     def __init__(
@@ -39,18 +99,15 @@ class Split:
         shares: Sequence[float] | None = None,
         deterministic: bool = False,
     ):
-        if not isinstance(function, Batch):
-            raise OptionError(
-                "only a batch can be split over several devices: its calls are known to be independent",
-                help="Write wg.offload(wg.batch(f), [...]), or name one device.",
-            )
-        shares = tuple(shares) if shares is not None else (1.0,) * len(devices)
-        if len(shares) != len(devices) or not devices or min(shares) < 0 or not sum(shares) > 0:
-            raise OptionError(f"shares={list(shares)}: one number that is not negative for each of {len(devices)} devices")
-        self.__wrapped__, self.shares = function, shares
-        self.__name__ = "_".join([function.__name__, *(d.replace(":", "") for d in devices)])
+        weights = tuple(shares) if shares is not None else (1.0,) * len(devices)
+        if len(weights) != len(devices) or not devices or min(weights) < 0 or not sum(weights) > 0:
+            raise OptionError(f"shares={list(weights)}: one number that is not negative for each of {len(devices)} devices")
+        self.__wrapped__, self.shares = function, weights
+        self.__name__ = "_".join([getattr(function, "__name__", "f"), *(d.replace(":", "") for d in devices)])
         self.parts = tuple(Offload(function, device, fallback, deterministic=deterministic) for device in devices)
         self.split: tuple[Share, ...] = ()
+        self._portions: dict[Any, _Portions] = {}
+        self._ran: list[Any] = []
         self._pool = ThreadPoolExecutor(len(devices), "wengert-device")
 
     @property
@@ -58,23 +115,75 @@ class Split:
         """What is not as asked: devices that are missing and were replaced by the CPU."""
         return "; ".join(part.notice for part in self.parts if part.notice)
 
-    def __call__(self, *args: Any) -> Any:
-        """Raises OptionError where axes of the arguments have different extents. A batch writes into no argument."""
-        args = self.__wrapped__.convert(args)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises OptionError where axes of a batch's arguments have different extents, and UnsupportedError, with the line, for a
+        function whose outer axis cannot be shared out."""
+        args = self.parts[0].convert(positional(self.__wrapped__, args, kwargs))
+        if isinstance(self.__wrapped__, Batch):
+            return self._batch(self.__wrapped__, self.__wrapped__.convert(args))
+        return self._outer_axis(args)
+
+    def _batch(self, batch: Batch, args: tuple[Any, ...]) -> Any:
         leaves, tree = flatten(args)
-        axes = axes_of(self.__wrapped__, tree, [np.ndim(leaf) for leaf in leaves])
-        count = self._count(leaves, axes)
-        self.split = tuple(s for s in self._shares(count) if s.stop > s.start) or (Share(self.parts[0].device, 0, count),)
-        parts = [part for part, s in zip(self.parts, self._shares(count), strict=True) if s.stop > s.start]
-        work = [
-            self._pool.submit(_run, part, tree.unflatten(_taken(leaves, axes, share)))
-            for part, share in zip(parts or self.parts[:1], self.split, strict=True)
-        ]
+        axes = axes_of(batch, tree, [np.ndim(leaf) for leaf in leaves])
+        work = self._start(
+            shares(self.shares, self._count(leaves, axes)),
+            lambda k, share: _run(self.parts[k], tree.unflatten(_taken(leaves, axes, share))),
+        )
         results = [one.result() for one in work]
+        self._ran = [part.last.executable for part in self.parts if part.last is not None]
         out = results[0][1]
-        out_axes = axes_of(self.__wrapped__, out, [leaf.ndim for leaf in results[0][0]], results=True)
+        out_axes = axes_of(batch, out, [leaf.ndim for leaf in results[0][0]], results=True)
         return out.unflatten(
             [np.concatenate(pieces, axis or 0) for axis, *pieces in zip(out_axes, *(r[0] for r in results), strict=True)]
+        )
+
+    def _outer_axis(self, args: tuple[Any, ...]) -> Any:
+        leaves, _ = flatten(args)
+        if all(np.shape(v)[0] == 1 for v in leaves if np.ndim(v)) and any(np.ndim(v) for v in leaves):
+            return self._alone(args)  # an axis of extent 1 may repeat: there is nothing to share out
+        made = self._made(signature_of(args))
+        given = [*(np.asarray(v) if np.ndim(v) else v for v in leaves), *made.traced.captures]
+        places = without_single_places(shares(self.shares, made.count(given)))
+        work = self._start(places, lambda k, share: made.executables[k].call(*made.leaves(given, share)))
+        results = made.joined([one.result() for one in work])
+        self._ran = made.executables
+        written = made.traced.function.written
+        for place, result in zip(written, results, strict=True):
+            if place is not None:
+                np.copyto(leaves[place], result)
+        return made.traced.out.unflatten([r for r, place in zip(results, written, strict=True) if place is None])
+
+    def _alone(self, args: tuple[Any, ...]) -> Any:
+        results, tree = _run(self.parts[0], args)
+        self.split, self._ran = (Share(self.parts[0].device, 0, 1),), [self.parts[0].last and self.parts[0].last.executable]
+        return tree.unflatten(results)
+
+    def _made(self, signature: Signature) -> _Portions:
+        known = self._portions.get(signature.key)
+        if known is None or not unchanged(known.traced.reads):
+            known = self._portions[signature.key] = _Portions(self.__wrapped__, signature, self.parts)
+        return known
+
+    def _start(self, places: Sequence[range], run: Callable[[int, Share], Any]) -> list[Future[Any]]:
+        """Every share that is not empty, each on its device's thread."""
+        every = [Share(p.device, r.start, r.stop) for p, r in zip(self.parts, places, strict=True)]
+        chosen = [k for k, share in enumerate(every) if share.stop > share.start] or [0]
+        self.split = tuple(every[k] for k in chosen)
+        return [self._pool.submit(run, k, every[k]) for k in chosen]
+
+    @property
+    def placement(self) -> Placement:
+        """Who ran which places at the last call, and the arrays, kernels and transfers of each device."""
+        places = [found() for one in self._ran if (found := getattr(one, "placement", None)) is not None]
+        notes = [f"{s.device} ran {s.start} to {s.stop} of {self.split[-1].stop}" for s in self.split]
+        transfers = {t.order: t for place in places for t in place.transfers}
+        return Placement(
+            ", ".join(s.device for s in self.split),
+            tuple(array for place in places for array in place.arrays),
+            tuple(kernel for place in places for kernel in place.kernels),
+            Transfers(transfers[k] for k in sorted(transfers)),
+            (*notes, *dict.fromkeys(note for place in places for note in place.notes)),
         )
 
     def _count(self, leaves: list[Any], axes: list[int | None]) -> int:
@@ -82,10 +191,6 @@ class Split:
         if len(counts) != 1:
             raise OptionError(f"the axes that count calls have the extents {sorted(counts)}; they must be the same")
         return int(counts.pop())
-
-    def _shares(self, count: int) -> list[Share]:
-        ends = np.rint(np.cumsum(self.shares) / sum(self.shares) * count).astype(int).tolist()
-        return [Share(p.device, a, b) for p, a, b in zip(self.parts, [0, *ends], ends, strict=False)]
 
     def __wengert_trace__(self, *_: Any) -> NoReturn:
         raise OptionError(
@@ -98,7 +203,7 @@ class Split:
         return f"<wengert split {self.__name__}: {shares}>"
 
 
-def _taken(leaves: list[Any], axes: list[int | None], share: Share) -> list[Any]:
+def _taken(leaves: Sequence[Any], axes: Sequence[int | None], share: Share) -> list[Any]:
     """The leaves of one part: views, no copies."""
     return [
         leaf if axis is None else np.asarray(leaf)[(slice(None),) * axis + (slice(share.start, share.stop),)]
@@ -108,4 +213,4 @@ def _taken(leaves: list[Any], axes: list[int | None], share: Share) -> list[Any]
 
 def _run(part: Offload, args: tuple[Any, ...]) -> tuple[list[np.ndarray], Any]:
     results, tree = flatten(part(*args))
-    return [np.asarray(result) for result in results], tree
+    return [np.asarray(result) if np.ndim(result) else result for result in results], tree
