@@ -12,7 +12,9 @@ from wengert.compiler.passes.autodiff.plan import Plan
 from wengert.compiler.passes.optimise.extents import resolve_extents
 from wengert.compiler.passes.optimise.gather import gather
 from wengert.compiler.passes.optimise.hoist import hoist
+from wengert.compiler.passes.optimise.masked import masked
 from wengert.compiler.passes.optimise.prune import prune
+from wengert.compiler.passes.optimise.regions import regions
 from wengert.compiler.passes.optimise.scalarise import scalarise
 from wengert.compiler.passes.optimise.share import share
 from wengert.compiler.passes.optimise.simplify import simplify
@@ -30,6 +32,8 @@ OPTIMISE: tuple[tuple[str, Pass], ...] = (
     ("simplify", simplify),
     ("hoist", hoist),  # after `simplify`, which turns `dim` of a carried array into the extent outside
     ("share", share),
+    ("masked", masked),  # after `hoist` and `share`: masks are seen beside the loops
+    ("regions", regions),
     ("gather", gather),  # after `hoist`: extents are known in front of the loop
     ("prune", prune),
 )
