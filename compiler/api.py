@@ -27,17 +27,18 @@ from wengert.compiler.transforms.graph import Graph, GraphNode, GraphRegion
 from wengert.compiler.transforms.implicit import fixed_point, root
 from wengert.compiler.transforms.jacobians import Hessian, Jacobian
 from wengert.compiler.transforms.lowered import Lowered
-from wengert.compiler.transforms.measure import Timing, Timings, benchmark
+from wengert.compiler.transforms.measure import Timing, Timings, benchmark, on_threads, threads_at_most
 from wengert.compiler.transforms.offloaded import Offload, placed
 from wengert.compiler.transforms.record import Recording, record
 from wengert.compiler.transforms.sparse import Coo, SparseJacobian, Sparsity
 from wengert.compiler.transforms.split import Split
 from wengert.compiler.transforms.structure import Wrt
-from wengert.compiler.transforms.values import Values, watch_values
+from wengert.compiler.transforms.values import Arithmetic, Values, count_arithmetic, watch_values
 
 __all__ = [
     "Active",
     "Agreement",
+    "Arithmetic",
     "Compiled",
     "Const",
     "Coo",
@@ -64,6 +65,7 @@ __all__ = [
     "checkpoint",
     "code_cache",
     "compare",
+    "count_arithmetic",
     "custom_derivative",
     "devices",
     "doctor",
@@ -78,12 +80,14 @@ __all__ = [
     "jvp",
     "notes",
     "offload",
+    "on_threads",
     "placed",
     "prange",
     "record",
     "root",
     "stop_gradient",
     "suppress",
+    "threads_at_most",
     "transfers",
     "value_and_grad",
     "vjp",

@@ -89,10 +89,18 @@ def _names(made: Sequence[Made]) -> str:
 
 
 def types_of(compiled: Compiled) -> str:
-    """The types a function was last compiled for: "(x: f64, u: f64[?,?])"."""
+    """The types a function was last compiled for, with declared extents by name: "(x: f64, u: f64[?,n])"."""
     if compiled.last is None:
         return "(not compiled yet)"
     traced = compiled.last.traced
     count = traced.signature.tree.count
-    params = traced.function.params[:count]
-    return f"({', '.join(f'{p.hint}: {p.type}' if p.hint else str(p.type) for p in params)})"
+    words = {(e.leaf, e.axis): e.name for e in traced.signature.extents}
+
+    def text(k: int, type: Any) -> str:
+        if type.is_scalar:
+            return str(type)
+        known = ("?" if n is None else str(n) for n in type.shape)
+        return f"{type.dtype.name}[{','.join(words.get((k, axis), n) for axis, n in enumerate(known))}]"
+
+    types = [(p.hint, text(k, p.type)) for k, p in enumerate(traced.function.params[:count])]
+    return f"({', '.join(f'{name}: {type}' if name else type for name, type in types)})"

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.api import Compiled, benchmark, flatten
+from wengert.compiler.api import Compiled, batch, benchmark, flatten, on_threads, threads_at_most
 from wengert.compiler.diag.errors import WengertError
+from wengert.magics.roofline import roofline
 from wengert.widgets.models import Sweep, TimingModel, TimingRow, Unavailable
 
 FACTORS = (1 / 16, 1 / 4, 1, 4, 16)
@@ -21,6 +22,11 @@ SECONDS = 0.15
 LONGEST = 2.0
 """Seconds of one call above which larger sizes are left out."""
 ARRAYS = "the arrays' first axis"
+THREADS = "threads"
+CALLS = "calls in one batch"
+BATCHES = (1, 8, 64, 512, 4096)
+MOST_STACKED = 256_000_000
+"""Bytes of arguments that a batch is measured at."""
 
 
 class Sweeper:
@@ -38,21 +44,37 @@ class Sweeper:
         self.model = replace(model, sweep=Sweep(self._options()))
 
     def answer(self, asked: Mapping[str, Any]) -> TimingModel:
-        """One size more, or a recorded run beside."""
+        """One size more, a recorded run beside, or the functions under the machine's ceilings."""
         if asked["what"] == "load":
             kept = tuple(row for row in self.model.curves if not row.run)
             self.model = replace(self.model, curves=(*kept, *recorded(asked["text"]).curves))
         elif asked["what"] == "measure":
             self.measure(asked["vary"], int(asked["point"]))
+        elif asked["what"] == "roofline":
+            self.model = replace(self.model, roofline=roofline(self.functions, self.arguments))
         return self.model
 
     def _options(self) -> tuple[str, ...]:
         whole = [n for n, a in zip(self.names, self.arguments, strict=True) if _is_count(a)]
         arrays = any(isinstance(leaf, np.ndarray) and leaf.ndim for leaf in flatten(self.arguments)[0])
-        return (*([ARRAYS] if arrays else []), *whole)
+        here = any(_home(f) for f in self.functions)
+        threads = [THREADS] if here and threads_at_most() > 1 else []
+        calls = [CALLS] if here and any(axis == 0 for axis in self.axes) else []
+        return (*([ARRAYS] if arrays else []), *whole, *threads, *calls)
+
+    @property
+    def axes(self) -> tuple[int | None, ...]:
+        """Which arguments differ from call to call in a batch: floats and arrays of them."""
+        kinds = (np.asarray(a).dtype.kind if isinstance(a, (float, np.ndarray)) else "" for a in self.arguments)
+        return tuple(0 if kind in ("f", "c") else None for kind in kinds)
 
     def sizes(self, vary: str) -> tuple[int, ...]:
         """The sizes that are measured, with that of the last call in their middle."""
+        if vary == THREADS:
+            return tuple(sorted({*(2**k for k in range(10) if 2**k < threads_at_most()), threads_at_most()}))
+        if vary == CALLS:
+            bytes_of_one = sum(np.asarray(a).nbytes for a, axis in zip(self.arguments, self.axes, strict=True) if axis == 0)
+            return tuple(n for n in BATCHES if n == 1 or n * bytes_of_one <= MOST_STACKED)
         if vary == ARRAYS:
             now = max(leaf.shape[0] for leaf in flatten(self.arguments)[0] if isinstance(leaf, np.ndarray) and leaf.ndim)
         else:
@@ -61,6 +83,11 @@ class Sweeper:
 
     def at(self, vary: str, size: int) -> tuple[Any, ...]:
         """The arguments at a size: arrays repeat their elements along the first axis, or lose their last ones."""
+        if vary == THREADS:
+            return self.arguments
+        if vary == CALLS:
+            pairs = zip(self.arguments, self.axes, strict=True)
+            return tuple(a if axis is None else np.stack([np.asarray(a)] * size) for a, axis in pairs)
         if vary != ARRAYS:
             return tuple(size if n == vary else a for n, a in zip(self.names, self.arguments, strict=True))
         leaves, tree = flatten(self.arguments)
@@ -79,24 +106,43 @@ class Sweeper:
         if point == 0 or sweep is None or sweep.chosen != vary:
             self.slow.clear()
             others = tuple(row for row in self.model.curves if row.run)
-            self.model, sweep = replace(self.model, curves=others), Sweep(self._options(), vary, sizes)
+            sweep = Sweep(self._options(), vary, sizes, of_itself=vary == THREADS)
+            self.model = replace(self.model, curves=others)
         size, arguments = sizes[point], self.at(vary, sizes[point])
         rows, failed = [], list(sweep.failed)
-        for function in self.functions:
+        for function in self.functions if vary != CALLS else [f for f in self.functions if _home(f)][-1:]:
             if function.__name__ in self.slow:
                 continue
             try:
-                rows += self._timed(function, arguments, size)
+                found = self._varied(vary, function, arguments, size)
+                if found and min(row.median for row in found) > LONGEST:
+                    self.slow.add(function.__name__)
+                rows += found
             except (WengertError, ArithmeticError, ValueError, IndexError, MemoryError) as error:
                 failed.append(f"{function.__name__} at {size:,}: {error}")
-        if self.plain is not None and "Python" not in self.slow:
+        if self.plain is not None and "Python" not in self.slow and vary not in (THREADS, CALLS):
             try:
                 rows.insert(0, _plain(self.plain, arguments, size))
             except Exception as error:  # the user's own function may fail in any way at another size
                 failed.append(f"{getattr(self.plain, '__name__', 'f')} in Python at {size:,}: {error}")
-        self.slow |= {("Python" if row.device == "Python" else row.label) for row in rows if row.median > LONGEST}
+        self.slow |= {"Python" for row in rows if row.device == "Python" and row.median > LONGEST}
         sweep = replace(sweep, done=point + 1, failed=tuple(failed))
         self.model = replace(self.model, curves=(*self.model.curves, *rows), sweep=sweep)
+
+    def _varied(self, vary: str, function: Compiled, arguments: tuple[Any, ...], size: int) -> list[TimingRow]:
+        """The function at one size: its arguments, the threads it runs on, or how many calls are one."""
+        if vary not in (THREADS, CALLS):
+            return self._timed(function, arguments, size)
+        if not _home(function):
+            return []
+        if vary == THREADS:
+            with on_threads(size):
+                return self._timed(function, arguments, size)
+        made = batch(function, self.axes)
+        (one,) = self._timed(function, self.arguments, size)
+        (fused,) = self._timed(made, arguments, size)
+        each = replace(one, label=f"{function.__name__}, call by call")
+        return [replace(each, median=size * one.median, q1=size * one.q1, q3=size * one.q3), fused]
 
     def _timed(self, function: Compiled, arguments: tuple[Any, ...], size: int) -> list[TimingRow]:
         timings = benchmark(function, *arguments, devices=("cpu",) if _home(function) else ("cuda:0",), seconds=SECONDS)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
@@ -15,8 +16,26 @@ import numpy as np
 from wengert.compiler.diag.errors import DeviceError
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.runtime.ledger import transfers
+from wengert.compiler.runtime.support import support
+from wengert.compiler.runtime.threads import default_count
 from wengert.compiler.transforms.compiled import Compiled, Jit
 from wengert.compiler.transforms.offloaded import Offload, placed
+
+
+def threads_at_most() -> int:
+    """How many threads compiled code works on: WENGERT_NUM_THREADS, else the cores of this process."""
+    return default_count()
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Within it, compiled code on the CPU works on so many threads."""
+    pool = support().pool
+    before, pool.count = pool.count, count
+    try:
+        yield
+    finally:
+        pool.count = before
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -12,6 +13,7 @@ import numpy as np
 from wengert.compiler.diag.errors import RuntimeFault
 from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.interpret import interpret
+from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.transforms.lowered import Lowered
 
 
@@ -80,3 +82,61 @@ def watch_values(lowered: Lowered, arguments: Sequence[Any], seconds: float = 2.
     except RuntimeFault as fault:
         ended = f"{type(fault).__name__}: {fault}"
     return Values({n: seen[v] for n, v in lowered.graph.values.items() if v in seen}, ended)
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """What one call computes. operations: on floating-point numbers, each add, product, root or sine of an element as
+    one, a complex one as two; library loops (sorts, transforms, factorisations) are not counted. bytes: of its arguments
+    and results that are arrays: what has to be read and written at least. ended: "" where the run came to its end."""
+
+    operations: int
+    bytes: int
+    ended: str = ""
+
+
+UNCOUNTED = {"cast", "where", "copysign", "real", "imag", "conjugate"}
+"""Elementwise rows that choose or move rather than compute."""
+
+
+def count_arithmetic(lowered: Lowered, arguments: Sequence[Any], seconds: float = 2.0) -> Arithmetic:
+    """Count the arithmetic of a call at `arguments` (as `watch_values` takes them) in an interpreted run."""
+    sizes: dict[Value, tuple[int, ...]] = {}
+    counted, end = 0, perf_counter() + seconds
+
+    def observe(op: Op, results: Sequence[Any]) -> None:
+        nonlocal counted
+        if perf_counter() > end:
+            raise _TimeIsUp
+        for value, result in zip(op.results, results, strict=True):
+            sizes[value] = np.shape(result)
+        counted += _operations(op, sizes)
+
+    function, ended = lowered.function(), ""
+    leaves = [np.asarray(a, dtype=p.type.dtype.numpy) for p, a in zip(function.params, arguments, strict=True)]
+    sizes.update((p, a.shape) for p, a in zip(function.params, leaves, strict=True))
+    moved = sum(a.nbytes for a in leaves if a.ndim)
+    try:
+        results = interpret(function, arguments, observe)
+        moved += sum(np.asarray(r).nbytes for r in results if np.ndim(r))
+    except _TimeIsUp:
+        ended = f"the call is too long to be counted: more than {seconds:g} s in the interpreter"
+    except RuntimeFault as fault:
+        ended = f"{type(fault).__name__}: {fault}"
+    return Arithmetic(counted, moved, ended)
+
+
+def _operations(op: Op, sizes: Mapping[Value, tuple[int, ...]]) -> int:
+    """How many operations on floating-point numbers one run of an op is."""
+    kind = REGISTRY[op.name].kind if op.name in REGISTRY else ""
+    if kind not in ("elementwise", "reduce", "contract") or op.name in UNCOUNTED:
+        return 0
+    dtype = op.results[0].type.dtype
+    if dtype.kind not in "fc":
+        return 0
+    whole = op.operands[0] if kind == "reduce" else op.results[0]
+    count = math.prod(sizes.get(whole, ()))
+    if kind == "contract":
+        first = sizes.get(op.operands[0], ())
+        count *= 2 * math.prod(first[k] for k in op.attrs["contract"][0])
+    return count * (2 if dtype.kind == "c" else 1)

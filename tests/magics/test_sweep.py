@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.magics.sweep import ARRAYS, Sweeper, recorded
+from wengert.magics.sweep import ARRAYS, CALLS, THREADS, Sweeper, recorded
 from wengert.widgets.models import TimingModel, TimingRow
 from wengert.widgets.models.timing import break_evens
 
@@ -23,6 +23,11 @@ def f(u: np.ndarray, n: int) -> float:
     return s
 
 
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WENGERT_NUM_THREADS", "2")
+
+
 def sweeper() -> Sweeper:
     compiled = wg.jit(f)
     return Sweeper(TimingModel("f"), [compiled, wg.grad(compiled)], (np.arange(32.0), 64), ["u", "n"], f)
@@ -33,7 +38,7 @@ def sweeper() -> Sweeper:
 )
 def test_the_arguments_at_each_size(vary: str, lengths: list[int], counts: list[int]) -> None:
     made = sweeper()
-    assert made.model.sweep is not None and made.model.sweep.options == (ARRAYS, "n")
+    assert made.model.sweep is not None and made.model.sweep.options == (ARRAYS, "n", THREADS, CALLS)
     found = [made.at(vary, size) for size in made.sizes(vary)]
     assert [len(u) for u, _ in found] == lengths and [n for _, n in found] == counts
     assert all(u[k] == k % 32 for u, _ in found for k in (0, len(u) - 1))
@@ -87,3 +92,46 @@ def test_a_recorded_run_of_the_benchmarks_opens(name: str) -> None:
 def test_another_file_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no recorded run"):
         recorded(text)
+
+
+def test_over_threads_and_calls_in_one_batch() -> None:
+    made = sweeper()
+    assert made.sizes(THREADS) == (1, 2) and made.sizes(CALLS) == (1, 8, 64, 512, 4096)
+    for point in (0, 1):
+        model = made.answer({"what": "measure", "vary": THREADS, "point": point})
+    assert {(row.label, row.size) for row in model.curves} == {("f", 1), ("f", 2), ("grad_f", 1), ("grad_f", 2)}
+    assert [said.split(":")[0] for said in model.to_dict()["sentences"]] == ["f · cpu", "grad_f · cpu"]
+    for point in (0, 1):
+        model = made.answer({"what": "measure", "vary": CALLS, "point": point})
+    assert [(row.label, row.size) for row in model.curves] == [
+        (label, size) for size in (1, 8) for label in ("grad_f, call by call", "batch_grad_f")
+    ]
+    stacked = made.at(CALLS, 8)
+    assert stacked[0].shape == (8, 32) and stacked[1] == 64
+
+
+def test_batches_stay_within_memory() -> None:
+    made = Sweeper(TimingModel("f"), [wg.jit(f)], (np.zeros(1_000_000), 64), ["u", "n"], f)
+    assert made.sizes(CALLS) == (1, 8)
+
+
+def products(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.sum(np.tanh(a @ b) * 2.0))
+
+
+def test_the_roofline() -> None:
+    """Operations and bytes are those of the program; each function is under the ceilings of its device."""
+    made = Sweeper(TimingModel("p"), [wg.jit(products)], (np.ones((20, 30)), np.ones((30, 10))), ["a", "b"], products)
+    found = made.answer({"what": "roofline"}).roofline
+    assert found is not None and found.failed == ()
+    ((point,), (ceiling,)) = found.points, found.ceilings
+    assert point.operations == 2 * 20 * 30 * 10 + 3 * 20 * 10 and point.bytes == 8 * (600 + 300)
+    assert point.rate == pytest.approx(point.operations / point.seconds) and ceiling.operations > ceiling.bytes > 1e8
+    (said,) = made.model.to_dict()["roofline"]["sentences"]
+    assert said.startswith(f"products · cpu: {point.intensity:.3g} operations a byte")
+
+
+def test_what_cannot_be_placed_under_the_roofline_is_said() -> None:
+    made = Sweeper(TimingModel("n"), [wg.jit(lambda n: n + 1)], (64,), ["n"], None)
+    found = made.answer({"what": "roofline"}).roofline
+    assert found is not None and found.points == () and "no arithmetic" in found.failed[0]

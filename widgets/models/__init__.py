@@ -13,6 +13,7 @@ from .graph import Edge, GraphModel, GraphPath, GraphValues, Node, Region
 from .memory import KeptValue, MemoryModel
 from .placement import ArrayPlace, Device, Estimate, KernelPlace, PlacementModel, Transfer
 from .plot import Control, PlotModel, Series
+from .roofline import Ceiling, Roofline, RoofPoint
 from .stages import Stage, StagesModel, StageText
 from .timing import CompileStage, Sweep, TimingModel, TimingRow, Unavailable
 from .transfers import Event, TransfersModel
@@ -31,6 +32,7 @@ Model: TypeAlias = (
 
 __all__ = [
     "ArrayPlace",
+    "Ceiling",
     "CompileStage",
     "Control",
     "Device",
@@ -51,6 +53,8 @@ __all__ = [
     "PlacementModel",
     "PlotModel",
     "Region",
+    "RoofPoint",
+    "Roofline",
     "Series",
     "Stage",
     "StageText",

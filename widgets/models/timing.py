@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
+from .roofline import Roofline
 from .units import format_ratio
 
 
@@ -55,20 +56,22 @@ class CompileStage:
 @dataclass(frozen=True)
 class Sweep:
     """What can be varied to measure over sizes, what is, and how many of its sizes are `done`; `failed` says what went
-    wrong at which size."""
+    wrong at which size. of_itself: each function is compared with itself at the first size (threads), not with the others."""
 
     options: tuple[str, ...]
     chosen: str = ""
     sizes: tuple[int, ...] = ()
     done: int = 0
     failed: tuple[str, ...] = ()
+    of_itself: bool = False
 
 
 @dataclass(frozen=True)
 class TimingModel:
     """What the timing view shows. Speed-ups are relative to the first row of the same size and run.
 
-    `curves` are the medians over sizes, drawn on log axes; `sweep` says what can be measured so.
+    `curves` are the medians over sizes, drawn on log axes; `sweep` says what can be measured so. `roofline`: the functions
+    beside what the machine was measured to do at best; None where that was not asked for.
     """
 
     kind: ClassVar[str] = "timing"
@@ -82,6 +85,7 @@ class TimingModel:
     versions: Mapping[str, str] = field(default_factory=dict)
     curves: tuple[TimingRow, ...] = ()
     sweep: Sweep | None = None
+    roofline: Roofline | None = None
 
     def __post_init__(self) -> None:
         for name in ("rows", "unavailable", "stages", "curves"):
@@ -91,6 +95,12 @@ class TimingModel:
     @property
     def compile_milliseconds(self) -> float:
         return sum(stage.milliseconds for stage in self.stages)
+
+    def sentences(self) -> list[str]:
+        """What the curves say."""
+        if self.sweep is not None and self.sweep.of_itself:
+            return gains(self.curves, self.sweep.chosen)
+        return break_evens(self.curves)
 
     def baseline(self, row: TimingRow) -> TimingRow:
         """The first row that worked on the same size: comparing different sizes would say nothing."""
@@ -110,8 +120,25 @@ class TimingModel:
             "rows": [{**asdict(row), "comparison": self.comparison(row)} for row in self.rows],
             "compile_milliseconds": self.compile_milliseconds,
             "curves": [{**asdict(row), "series": row.series} for row in self.curves],
-            "sentences": break_evens(self.curves),
+            "sentences": self.sentences(),
+            "roofline": None if self.roofline is None else _roofline(self.roofline),
         }
+
+
+def gains(curves: Sequence[TimingRow], varied: str) -> list[str]:
+    """In words, how much faster each series is at its last size than at its first."""
+    said = []
+    for name in dict.fromkeys(row.series for row in curves):
+        points = sorted((row for row in curves if row.series == name and row.size), key=lambda row: row.size or 0)
+        if len(points) > 1 and points[-1].median > 0:
+            ratio = format_ratio(points[0].median / points[-1].median)
+            said.append(f"{name}: {ratio} with {points[-1].size} {varied} than with {points[0].size}.")
+    return said
+
+
+def _roofline(found: Roofline) -> dict[str, Any]:
+    points = [{**asdict(p), "intensity": p.intensity, "rate": p.rate} for p in found.points]
+    return {**asdict(found), "points": points, "sentences": found.sentences()}
 
 
 def break_evens(curves: Sequence[TimingRow]) -> list[str]:

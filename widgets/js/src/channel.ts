@@ -21,7 +21,7 @@ export function channel(model: WidgetModel, hear: (hearing: Hearing) => void): C
   let next: Question | null = null;
   let timer = 0;
   const send = (question: Question): void => {
-    serial += 1;
+    serial = Math.max(serial, (model.get<Question>("question")["serial"] as number | undefined) ?? 0) + 1; // views may hold several channels
     waiting = true;
     clearTimeout(timer);
     if (!hasKernel(model)) {

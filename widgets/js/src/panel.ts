@@ -13,6 +13,7 @@ interface Tab {
 }
 type Render = (kind: string, context: RenderContext) => Cleanup;
 
+const ONE_LINE = 48; // characters of a status that fits beside the tabs
 const PATIENCE = 4000; // milliseconds until the panel says that a kernel has to run
 
 export function renderPanel({ model, el }: RenderContext, render: Render): Cleanup {
@@ -63,7 +64,8 @@ export function renderPanel({ model, el }: RenderContext, render: Render): Clean
 
   function showStatus(): void {
     status.textContent = model.get<string>("status");
-    status.className = `wgt-status wgt-tone-${model.get<string>("tone")}`;
+    const long = status.textContent.length > ONE_LINE;
+    status.className = `wgt-status wgt-tone-${model.get<string>("tone")}${long ? " wgt-status-long" : ""}`;
   }
 
   function show(): void {

@@ -2,6 +2,7 @@
 import { scaleLinear, scaleLog } from "d3-scale";
 import { html, svg, uniqueId } from "./dom";
 import { formatCount, formatMilliseconds, formatSeconds, plural } from "./format";
+import { rooflineSection } from "./timing_roofline";
 import { sweepSection } from "./timing_sweep";
 import type { Cleanup, RenderContext, StageData, TimingData, TimingRowData } from "./types";
 
@@ -15,7 +16,8 @@ export function renderTiming({ model, el }: RenderContext): Cleanup {
   const measured = html("div");
   const rest = html("div");
   const sweep = sweepSection(model);
-  const root = html("div", { class: "wgt wgt-timing", "data-view": "timing" }, measured, sweep.element, rest);
+  const roofline = rooflineSection(model);
+  const root = html("div", { class: "wgt wgt-timing", "data-view": "timing" }, measured, sweep.element, roofline.element, rest);
   el.append(root);
   const load = (): void => {
     const data = model.get<TimingData>("data");
@@ -32,6 +34,7 @@ export function renderTiming({ model, el }: RenderContext): Cleanup {
       ...(!timed && !nothing ? data.unavailable.map(({ device, reason }) => html("p", { class: "wgt-muted" }, `${device} cannot be measured: ${reason}`)) : []),
     );
     sweep.load(data);
+    roofline.load(data);
     rest.replaceChildren(...(data.stages.length > 0 ? [stages(data)] : []), provenance(data));
   };
   model.on("change:data", load);
@@ -39,6 +42,7 @@ export function renderTiming({ model, el }: RenderContext): Cleanup {
   load();
   return () => {
     sweep.close();
+    roofline.close();
     model.off("change:data", load);
     model.off("change:scale", load);
   };

@@ -34,7 +34,7 @@ export function sweepSection(model: WidgetModel): Sweep {
   const file = html("input", { type: "file", accept: ".json", hidden: true, "aria-label": "recorded run" });
   const open = html("button", { class: "wgt-button", type: "button", onclick: () => file.click() }, "Compare with a recorded run…");
   const save = html("button", { class: "wgt-button", type: "button", onclick: () => download(JSON.stringify(data), `${data.title.split(":")[0]}_timings.json`, "application/json") }, "Save");
-  const form = html("div", { class: "wgt-bar" }, html("label", { class: "wgt-label" }, "Over sizes of ", vary), start, bar, halt, line.element, html("span", { class: "wgt-space" }), open, save, file);
+  const form = html("div", { class: "wgt-bar" }, html("label", { class: "wgt-label" }, "Over ", vary), start, bar, halt, line.element, html("span", { class: "wgt-space" }), open, save, file);
   const body = html("div", { class: "wgt-sweep-body" });
   const element = html("section", { class: "wgt-sweep", "data-testid": "sweep" }, form, body);
   file.addEventListener("change", () => {

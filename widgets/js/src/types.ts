@@ -155,6 +155,13 @@ export interface TimingData {
   curves: CurvePoint[];
   sweep: SweepData | null;
   sentences: string[];
+  roofline: RooflineData | null;
+}
+export interface RooflineData {
+  ceilings: { device: string; operations: number; bytes: number }[];
+  points: { label: string; device: string; operations: number; bytes: number; seconds: number; intensity: number; rate: number }[];
+  failed: string[];
+  sentences: string[];
 }
 export interface CurvePoint extends TimingRowData {
   series: string;
