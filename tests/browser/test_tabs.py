@@ -118,10 +118,10 @@ def test_memory_and_explore(panel, page, picture):
 def test_timings_over_sizes(panel, page, picture):
     timing = open_tab(panel, "Timings", "timing")
     timing.get_by_label("what to vary").select_option("n")
-    timing.get_by_role("button", name="Measure").click()
+    timing.get_by_role("button", name="Measure", exact=True).click()
     expect(timing.get_by_role("button", name="Stop")).to_be_visible(timeout=PATIENCE)
     expect(timing.locator(".wgt-sweep-curve")).to_have_count(3, timeout=PATIENCE)  # Python, compiled, gradient
-    expect(timing.get_by_role("button", name="Measure")).to_be_visible(timeout=2 * PATIENCE)
+    expect(timing.get_by_role("button", name="Measure", exact=True)).to_be_visible(timeout=2 * PATIENCE)
     expect(timing.locator(".wgt-sweep-curve circle")).to_have_count(15)
     expect(timing.locator(".wgt-said").first).to_contain_text("misfit · cpu")
     picture(timing, "timings")

@@ -143,7 +143,7 @@ export function spread(values: number[]): [number, number] {
 
 export function decades([low, high]: [number, number]): number[] {
   const found: number[] = [];
-  for (let power = Math.ceil(Math.log10(low)); power <= Math.floor(Math.log10(high)); power += 1) found.push(10 ** power);
+  for (let power = Math.ceil(Math.log10(low)); power <= Math.floor(Math.log10(high)); power += 1) found.push(Number(`1e${power}`));
   const every = Math.ceil(found.length / 7);
   return found.length > 0 ? found.filter((_, index) => index % every === 0) : [low, high];
 }
