@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.frontend import complexes, creation, functions, lists, masks, reductions, shapes
-from wengert.compiler.frontend.arithmetic import convert
+from wengert.compiler.frontend.arithmetic import binary, convert
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
@@ -65,7 +65,7 @@ SCALAR_METHODS = (
 METHOD_HELP = {
     "append": "Allocate an array with np.zeros and fill it.",
     "tolist": "Return the array.",
-    "flat": "Use `.ravel()`.",
+    "view": "Write the array itself; its bits as another dtype are not read.",
 }  # fmt: skip
 
 
@@ -146,6 +146,11 @@ def of_array(tracer: Tracer, owner: Array, name: str, node: ast.AST) -> Object:
         return functions.size_of(tracer, owner)
     if name == "ndim":
         return Static(owner.rank)
+    if name == "flat":
+        return owner if owner.rank == 1 else shapes.ravel(tracer, owner)
+    if name in ("itemsize", "nbytes"):
+        size = Static(owner.dtype.numpy.itemsize)
+        return size if name == "itemsize" else binary(tracer, ast.Mult, functions.size_of(tracer, owner), size)
     if name == "dtype":
         return Static(owner.dtype.numpy)
     if name in ("real", "imag"):
@@ -164,6 +169,8 @@ def of_number(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
     if not weak and name in ("shape", "ndim", "size", "dtype"):
         known: dict[str, Object] = {"shape": Tuple(tuple, ()), "ndim": Static(0), "size": Static(1)}
         return known.get(name, Static(dtype.numpy))
+    if not weak and name in ("itemsize", "nbytes"):
+        return Static(dtype.numpy.itemsize)
     if not weak and name == "T":
         return owner
     if not weak and name in SCALAR_METHODS:

@@ -174,10 +174,19 @@ def scaled(factor: float) -> Builder:
 
 
 def heaviside(tracer: Tracer, x1: Object, x2: Object) -> Object:
-    item = operand(tracer, x1)
+    given = [operand(tracer, x) for x in (x1, x2)]
+    kinds, _ = promoted(tracer, "heaviside", given)
+    item, other = (convert(tracer, x, k) for x, k in zip(given, kinds, strict=True))
     step = where(tracer, apply(tracer, "greater", (item, Static(0))), Static(1.0), Static(0.0))
-    made = where(tracer, apply(tracer, "equal", (item, Static(0))), x2, step)
+    made = where(tracer, apply(tracer, "equal", (item, Static(0))), other, convert(tracer, step, kinds[0]))
     return where(tracer, apply(tracer, "not_equal", (item, item)), item, made)
+
+
+def float_power(tracer: Tracer, x1: Object, x2: Object) -> Object:
+    """In double precision."""
+    given = [operand(tracer, x) for x in (x1, x2)]
+    kinds, _ = promoted(tracer, "float_power", given)
+    return binary(tracer, ast.Pow, *(convert(tracer, x, k) for x, k in zip(given, kinds, strict=True)))
 
 
 def rounded(tracer: Tracer, a: Object, decimals: Object = Static(0)) -> Object:
@@ -266,7 +275,8 @@ def rank_of(tracer: Tracer, a: Object) -> Object:
 FUNCTIONS |= {
     np.where: where, np.clip: clip, np.square: square, np.reciprocal: reciprocal, np.positive: positive,
     np.deg2rad: scaled(math.pi / 180), np.radians: scaled(math.pi / 180), np.rad2deg: scaled(180 / math.pi),
-    np.degrees: scaled(180 / math.pi), np.heaviside: heaviside, np.round: rounded, np.around: rounded,
+    np.degrees: scaled(180 / math.pi), np.heaviside: heaviside, np.float_power: float_power, np.round: rounded,
+    np.around: rounded,
     np.logical_and: logical("bitwise_and"), np.logical_or: logical("bitwise_or"), np.logical_not: logical("invert"),
     np.logical_xor: logical("bitwise_xor"), np.cross: cross, np.size: size_of, np.shape: shape_of,
     np.ndim: rank_of,
@@ -519,19 +529,12 @@ FUNCTIONS |= ufuncs.methods(FUNCTIONS)
 RANDOM = "Draw the numbers before the call and pass the array."
 
 HELP: dict[str, str] = {
-    "partition": "Use `np.sort`: it puts every element in its place.", "argpartition": "Use `np.argsort`.",
-    "nanmedian": "Use `np.median(x[~np.isnan(x)])`.",
-    "gcd": "Write Euclid's loop.",
-    "lcm": "Write Euclid's loop.",
     "poly": "Multiply the factors `x - root` in a loop.",
     "i0": "Compute it outside of the compiled function.",
     "ldexp": "Write `x * 2.0**n`.",
     "nextafter": "Compute it outside of the compiled function.",
     "frexp": "Compute it outside of the compiled function.",
-    "block": "Use `np.concatenate`.",
     "open": "Read files before the compiled function.",
     "accumulate": "Write a loop.", "reduceat": "Write a loop.", "reduce": "Write a loop.",
-    "svd": "Factorise outside of the compiled function.",
-    "eigh": "Factorise outside of the compiled function.", "eig": "Factorise outside of the compiled function.",
     "input": "Pass it as an argument.",
 }  # fmt: skip

@@ -20,6 +20,7 @@ from wengert.compiler.ir.types import C128, F64, PART, DType, dtype_of
 
 SINGULAR, NO_SVD = "Singular matrix", "SVD did not converge"
 EigenResult: Any = type(np.linalg.eigh(np.eye(1)))
+EigResult: Any = type(np.linalg.eig(np.eye(1)))
 TRUE = Static(True)
 SvdResult: Any = type(np.linalg.svd(np.eye(1)))
 SignResult: Any = type(np.linalg.slogdet(np.eye(1)))
@@ -107,16 +108,39 @@ def eigvalsh(tracer: Tracer, a: Object, UPLO: Object = Static("L")) -> Object:
     return _wrapped(tracer, made[0], content.extents[:-1])
 
 
+def eig(tracer: Tracer, a: Object) -> Object:
+    content = _finite(tracer, "np.linalg.eig", a)
+    w, v = call(tracer, "eig", [content], "Eigenvalues did not converge")
+    parts = _wrapped(tracer, w, content.extents[:-1]), _wrapped(tracer, v, content.extents)
+    return Tuple(EigResult, parts, EigResult._fields)
+
+
+def eigvals(tracer: Tracer, a: Object) -> Object:
+    content = _finite(tracer, "np.linalg.eigvals", a)
+    made = call(tracer, "eigvals", [content], "Eigenvalues did not converge")
+    return _wrapped(tracer, made[0], content.extents[:-1])
+
+
+def _finite(tracer: Tracer, name: str, a: Object) -> ArrayValue:
+    """The matrices, checked as NumPy checks them: LAPACK may not return from others."""
+    content = _content(tracer, name, a)
+    builder = tracer.builder
+    fine = builder.emit("all", builder.emit("isfinite", content.value), axes=tuple(range(len(content.extents))))
+    tracer.check(fine, "linalg", "Array must not contain infs or NaNs")
+    return content
+
+
 def svd(tracer: Tracer, a: Object, full_matrices: Object = TRUE, compute_uv: Object = TRUE) -> Object:
     if compute_uv == FALSE:
         return svdvals(tracer, a)
-    if full_matrices != FALSE:
-        tracer.refuse("call", name="np.linalg.svd with full matrices", help="Pass `full_matrices=False`.")
+    if full_matrices not in (TRUE, FALSE):
+        tracer.refuse("static_needed", what="`full_matrices` of np.linalg.svd")
     content, size, operands = _decomposed(tracer, "np.linalg.svd", a)
-    made = tracer.builder.op("svd", operands).results
+    full = full_matrices == TRUE
+    made = tracer.builder.op("svd_full" if full else "svd", operands).results
     tracer.check(made[-1], "linalg", NO_SVD)
     *stack, m, n = content.extents
-    shapes = (*stack, m, size), (*stack, size), (*stack, size, n)
+    shapes = (*stack, m, m if full else size), (*stack, size), (*stack, n if full else size, n)
     return Tuple(SvdResult, tuple(map(_wrapped, [tracer] * 3, made, shapes)), SvdResult._fields)
 
 
@@ -267,7 +291,7 @@ LINALG: dict[Any, Any] = {
     np.linalg.solve: solve, np.linalg.inv: inv, np.linalg.det: det, np.linalg.slogdet: slogdet,
     np.linalg.cholesky: cholesky, np.linalg.eigh: eigh, np.linalg.eigvalsh: eigvalsh,
     np.linalg.matrix_power: matrix_power, np.linalg.svd: svd, np.linalg.norm: norm,
-    np.linalg.lstsq: lstsq, np.linalg.pinv: pinv,
+    np.linalg.lstsq: lstsq, np.linalg.eig: eig, np.linalg.eigvals: eigvals, np.linalg.pinv: pinv,
 }  # fmt: skip
 if hasattr(np.linalg, "svdvals"):
     LINALG[np.linalg.svdvals] = svdvals

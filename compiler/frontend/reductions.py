@@ -14,8 +14,8 @@ from wengert.compiler.frontend.arithmetic import ONE, apply, binary, cast
 from wengert.compiler.frontend.creation import array_only, as_array, axis_within, dtype_from
 from wengert.compiler.frontend.gather import counted, empty
 from wengert.compiler.frontend.index import Affine, number
-from wengert.compiler.frontend.merge import describe, scalar_type
-from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
+from wengert.compiler.frontend.merge import describe
+from wengert.compiler.frontend.objects import FALSE, NONE, TRUE, Array, ArrayValue, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import BOOL, F64, I64, PART, U64, DType
@@ -41,21 +41,31 @@ def accumulator(dtype: DType) -> DType:
 
 
 def reduction(row: str) -> Callable[..., Object]:
-    def build(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE, keepdims: Object = FALSE) -> Object:
+    def build(
+        tracer: Tracer,
+        a: Object,
+        axis: Object = NONE,
+        dtype: Object = NONE,
+        keepdims: Object = FALSE,
+        initial: Object = NONE,
+        where: Object = TRUE,
+    ) -> Object:
         item = as_array(tracer, a)
         if row in ("any", "all"):
             item = truth_of(tracer, item)
         elif dtype != NONE:
             item = arithmetic.convert(tracer, item, dtype_from(tracer, dtype))
+        elif row in ("sum", "prod"):
+            kind = arithmetic.dtype_and_weakness(item)[0]  # type: ignore[index]
+            if accumulator(kind) != kind:
+                item = arithmetic.convert(tracer, item, accumulator(kind))
+        if where != TRUE:
+            item = masked(tracer, row, item, where, initial)
         if not isinstance(item, Array):
-            if row in ("sum", "prod") and scalar_type(item)[0] == BOOL:  # type: ignore[index]
-                return arithmetic.convert(tracer, item, I64)
-            return item
+            return started(tracer, row, item, initial)
         content = tracer.read(item)
-        if row in ("sum", "prod"):
-            content = ArrayValue(tracer.builder.cast(content.value, accumulator(content.dtype)), content.extents)
         axes = axes_from(tracer, axis, item.rank)
-        if row in ("max", "min"):
+        if row in ("max", "min") and initial == NONE:
             for k in axes:
                 if not tracer.index.proves(content.extents[k] - 1):
                     some = tracer.builder.emit(
@@ -64,11 +74,38 @@ def reduction(row: str) -> Callable[..., Object]:
                     tracer.check(
                         some, "value", f"zero-size array to reduction operation {row}imum which has no identity"
                     )
-        if not axes:
-            return item
-        return reduced(tracer, row, content, axes, keepdims == Static(True))
+        made = item if not axes else reduced(tracer, row, content, axes, keepdims == TRUE)
+        return started(tracer, row, made, initial)
 
     return build
+
+
+UNITS: dict[str, Any] = {"sum": 0, "prod": 1, "any": False, "all": True}
+COMBINED = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
+
+
+def masked(tracer: Tracer, row: str, item: Object, where: Object, initial: Object) -> Object:
+    """The elements that are not reduced replaced by what changes nothing."""
+    if row in ("max", "min") and initial == NONE:
+        tracer.refuse("binding", name=f"np.{row}", problem=f"`where` needs `initial` for the reduction to a {row}imum")
+    kind = arithmetic.dtype_and_weakness(item)[0]  # type: ignore[index]
+    unit = initial if row in ("max", "min") else Static(UNITS[row])
+    values, extents = arithmetic.spread(
+        tracer, (truth_of(tracer, arithmetic.operand(tracer, where)), item, unit), (BOOL, kind, kind)
+    )
+    return arithmetic.wrap(tracer, arithmetic.emit(tracer, "where", values), extents, False)
+
+
+def started(tracer: Tracer, row: str, made: Object, initial: Object) -> Object:
+    """A reduction that starts with `initial`, which is converted to its dtype."""
+    if initial == NONE:
+        return made
+    kind = arithmetic.dtype_and_weakness(made)[0]  # type: ignore[index]
+    own = arithmetic.dtype_and_weakness(arithmetic.operand(tracer, initial))
+    if row not in COMBINED or own is None or "biufc".index(own[0].kind) > "biufc".index(kind.kind):
+        tracer.refuse("call_argument", name=f"np.{row}", problem=f"`initial` of another type than the result ({kind})")
+    first = Scalar(arithmetic.scalar_value(tracer, initial, kind), False)
+    return apply(tracer, COMBINED[row], (first, made))
 
 
 def reduced(tracer: Tracer, row: str, content: ArrayValue, axes: tuple[int, ...], keepdims: bool) -> Object:
@@ -131,11 +168,63 @@ def peak_to_peak(tracer: Tracer, a: Object, axis: Object = NONE) -> Object:
     return apply(tracer, "subtract", (MAX(tracer, a, axis), MIN(tracer, a, axis)))
 
 
-def average(tracer: Tracer, a: Object, axis: Object = NONE, weights: Object = NONE) -> Object:
+def average(
+    tracer: Tracer,
+    a: Object,
+    axis: Object = NONE,
+    weights: Object = NONE,
+    returned: Object = FALSE,
+    keepdims: Object = FALSE,
+) -> Object:
+    item = as_array(tracer, a)
     if weights == NONE:
-        return mean(tracer, a, axis)
-    product = apply(tracer, "multiply", (array_only(tracer, a), array_only(tracer, weights)))
-    return binary(tracer, DIVIDE, SUM(tracer, product, axis), SUM(tracer, weights, axis))
+        made = mean(tracer, item, axis, keepdims=keepdims)
+        extents = tracer.extents(item) if isinstance(item, Array) else ()
+        kind = arithmetic.dtype_and_weakness(made)[0]  # type: ignore[index]
+        axes = axes_from(tracer, axis, len(extents))
+        count: Object = Scalar(count_of(tracer, extents, axes, kind), False) if axes else Static(1.0)
+    else:
+        if not isinstance(item, Array):
+            item = array_only(tracer, item)
+        weight = array_only(tracer, weights)
+        if weight.rank != item.rank:
+            weight = _along(tracer, weight, item, axis)
+        kinds = {k for k in (item.dtype, weight.dtype) if k.kind in "biu"}
+        if kinds:
+            item = arithmetic.apply(tracer, "multiply", (item, Static(1.0)))
+        total = SUM(tracer, apply(tracer, "multiply", (item, weight)), axis, keepdims=keepdims)
+        count = SUM(tracer, weight, axis, dtype=Static(total_kind(total).numpy), keepdims=keepdims)
+        some = reduction("all")(tracer, apply(tracer, "not_equal", (count, Static(0))))
+        tracer.check(some.value, "zero_division", "Weights sum to zero, can't be normalized")  # type: ignore[union-attr]
+        made = binary(tracer, DIVIDE, total, count)
+    if returned == FALSE:
+        return made
+    if isinstance(made, Array):
+        extents = tracer.extents(made)
+        if isinstance(count, Array):
+            value = arithmetic.broadcast_to(tracer, tracer.read(count), extents)
+        else:
+            one = arithmetic.scalar_value(tracer, count, made.dtype)
+            value = tracer.builder.broadcast(one, [tracer.index.value(e) for e in extents])
+        count = tracer.fresh(ArrayValue(value, extents))
+    return Tuple(tuple, (made, count))
+
+
+def total_kind(item: Object) -> DType:
+    return arithmetic.dtype_and_weakness(item)[0]  # type: ignore[index]
+
+
+def _along(tracer: Tracer, weight: Array, item: Array, axis: Object) -> Array:
+    """Weights of one axis, with an extent of one along the others."""
+    if axis == NONE:
+        tracer.refuse("binding", name="np.average", problem="`axis` must be given where shapes of a and weights differ")
+    if weight.rank != 1 or isinstance(axis, Tuple):
+        tracer.refuse("contract", name="np.average", problem="takes weights of the array's shape, or a vector for one axis")
+    at = axis_within(tracer, axis, item.rank)
+    (n,) = tracer.extents(weight)
+    arithmetic.require_same(tracer, tracer.extents(item)[at], n, "np.average: length of weights not compatible with the axis")
+    extents = tuple(n if k == at else ONE for k in range(item.rank))
+    return tracer.fresh(ArrayValue(tracer.reshape(tracer.read(weight).value, extents), extents))
 
 
 def norm(tracer: Tracer, x: Object, ord: Object = NONE, axis: Object = NONE, keepdims: Object = FALSE) -> Object:

@@ -21,9 +21,9 @@ from wengert.compiler.ir.core import Value
 
 def reshape(tracer: Tracer, a: Object, *shape: Object, order: Object = Static("C")) -> Object:
     """Under another shape: a view where the array is known to be contiguous, else a read-only array."""
-    if order != Static("C"):
-        tracer.refuse("order")
     item = array_only(tracer, a)
+    if order not in (Static("C"), Static("F")):
+        tracer.refuse("order")
     wanted = shape[0] if len(shape) == 1 else Tuple(tuple, shape)
     parts = wanted.items if isinstance(wanted, Tuple) else (wanted,)
     own = tracer.extents(item)
@@ -39,6 +39,8 @@ def reshape(tracer: Tracer, a: Object, *shape: Object, order: Object = Static("C
         same_size(tracer, own, extents)
     if not extents:
         tracer.refuse("scalar_array")
+    if order == Static("F") and (item.rank > 1 or len(extents) > 1):
+        return transpose(tracer, under(tracer, transpose(tracer, item), extents[::-1]))  # type: ignore[arg-type]
     return under(tracer, item, extents)
 
 
@@ -120,12 +122,12 @@ def natural(tracer: Tracer, value: Value) -> Value:
     return value
 
 
-def ravel(tracer: Tracer, a: Object) -> Object:
-    return reshape(tracer, a, Static(-1))
+def ravel(tracer: Tracer, a: Object, order: Object = Static("C")) -> Object:
+    return reshape(tracer, a, Static(-1), order=order)
 
 
-def flatten(tracer: Tracer, a: Object) -> Object:
-    made = ravel(tracer, a)
+def flatten(tracer: Tracer, a: Object, order: Object = Static("C")) -> Object:
+    made = ravel(tracer, a, order)
     assert isinstance(made, Array)
     return tracer.fresh(tracer.read(made))
 

@@ -20,6 +20,8 @@ from wengert.compiler.frontend import (
     written_indices,
     written_linalg,
     written_numbers,
+    written_places,
+    written_signals,
 )
 from wengert.compiler.frontend.intrinsics import stop_gradient
 
@@ -307,12 +309,18 @@ def sort(a, axis=-1, kind=None, stable=None):
     return np.moveaxis(_sorted(x), -1, axis).copy()
 
 
-def quantile(a, q, axis=None):
-    """By linear interpolation, of one q."""
-    s = _sorted(_last(a, axis))
+def _kept(made, a, axis, keepdims):
+    """The result with the axis that is gone as one of extent 1, if that is asked for."""
+    if not keepdims:
+        return made
+    if axis is None:
+        return np.full((1,) * np.ndim(a), made)
+    return np.expand_dims(made, axis)
+
+
+def _quantile_at(s, q):
+    """By linear interpolation along the last axis, which is sorted."""
     n = s.shape[-1]
-    if n == 0:
-        raise ValueError("the quantile of no elements")
     if not (q >= 0 and q <= 1):  # noqa: SIM300
         raise ValueError("Quantiles must be in the range [0, 1]")
     at = q * (n - 1)
@@ -325,17 +333,34 @@ def quantile(a, q, axis=None):
     return np.where(s[..., n - 1] != s[..., n - 1], s[..., n - 1], made)
 
 
-def percentile(a, q, axis=None):
-    return quantile(a, q / 100, axis)
+def quantile(a, q, axis=None, method="linear", keepdims=False):
+    if method != "linear":
+        raise ValueError("compiled np.quantile takes method='linear'")
+    s = _sorted(_last(a, axis))
+    if s.shape[-1] == 0:
+        raise ValueError("the quantile of no elements")
+    if np.ndim(q) == 0:
+        return _kept(_quantile_at(s, q), a, axis, keepdims)
+    wanted = np.ravel(q)
+    made = np.zeros((wanted.shape[0], *s.shape[:-1]), dtype=(s[:1] / 1 * wanted[:1].sum()).dtype)
+    for k in range(wanted.shape[0]):
+        made[k] = _quantile_at(s, wanted[k])
+    if keepdims:
+        raise ValueError("compiled np.quantile of several q takes no keepdims")
+    return made.reshape((*np.shape(q), *s.shape[:-1]))
 
 
-def median(a, axis=None):
+def percentile(a, q, axis=None, method="linear", keepdims=False):
+    return quantile(a, np.asarray(q) / 100 if np.ndim(q) else q / 100, axis, method, keepdims)
+
+
+def median(a, axis=None, keepdims=False):
     s = _sorted(_last(a, axis))
     n = s.shape[-1]
     if n == 0:
         raise ValueError("the median of no elements")
     made = (s[..., (n - 1) // 2] + s[..., n // 2]) / 2
-    return np.where(s[..., n - 1] != s[..., n - 1], s[..., n - 1], made)
+    return _kept(np.where(s[..., n - 1] != s[..., n - 1], s[..., n - 1], made), a, axis, keepdims)
 
 
 class Written(NamedTuple):
@@ -363,5 +388,10 @@ WRITTEN: dict[Any, Written] = {
     math.prod: Written(written_numbers.prod), math.isclose: Written(written_numbers.isclose),
     np.apply_along_axis: Written(written_grids.apply_along_axis, (), True),
 }  # fmt: skip
-WRITTEN |= {known: Written(f, (), True) for known, f in (fourier.WRITTEN | written_arrays.WRITTEN_ANY | written_indices.WRITTEN_ANY | written_linalg.ANY).items()}
-WRITTEN |= {known: Written(f) for known, f in (written_arrays.WRITTEN_REAL | written_indices.WRITTEN_REAL | written_linalg.REAL).items()}
+WRITTEN |= {known: Written(f, (), True) for known, f in (
+    fourier.WRITTEN | written_arrays.WRITTEN_ANY | written_indices.WRITTEN_ANY | written_linalg.ANY
+    | written_places.ANY | written_signals.ANY
+).items()}  # fmt: skip
+WRITTEN |= {known: Written(f) for known, f in (
+    written_arrays.WRITTEN_REAL | written_indices.WRITTEN_REAL | written_linalg.REAL | written_places.REAL | written_signals.REAL
+).items()}  # fmt: skip

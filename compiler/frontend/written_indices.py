@@ -104,8 +104,17 @@ def polyint(p, m=1, k=0.0):
     return made
 
 
+def _trimmed(p):
+    """Coefficients without zeros in front."""
+    c = np.atleast_1d(np.asarray(p))
+    k = 0
+    while k < c.shape[0] - 1 and c[k] == 0:
+        k += 1
+    return c[k:]
+
+
 def polymul(a1, a2):
-    return np.convolve(a1, a2)
+    return np.convolve(_trimmed(a1), _trimmed(a2))
 
 
 WRITTEN_REAL: dict[Any, Any] = {

@@ -135,7 +135,7 @@ power = elementwise(
     "power",
     np.power,
     kinds="fc",
-    numpy=("power", "float_power"),
+    numpy=("power",),
     partials=_partials_of_power,
     singular=True,
     call=("pow", "__nv_pow"),

@@ -9,7 +9,7 @@ need no conjugation); slogdet, cholesky and eigh are refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -196,6 +196,25 @@ def _push_svdvals(ctx: Any, op: Op, da: Value, size: None) -> Sequence[Value]:
     return _diagonal(b, product(b, product(b, turned(b, u), da), turned(b, vh))), _fine(b)
 
 
+def _no_rule(op: Op, help: str) -> NoReturn:
+    raise DifferentiationError(f"`np.linalg.{op.name.removesuffix('_full')}` has no derivative here", op.span, help)
+
+
+def _push_svd_full(ctx: Any, op: Op, da: Value, size: None) -> Sequence[Value]:
+    _no_rule(op, "pass `full_matrices=False`: the further vectors are arbitrary, only the first min(m, n) have a derivative")
+
+
+def _push_eig(ctx: Any, op: Op, da: Value) -> Sequence[Value]:
+    _no_rule(op, "use `np.linalg.eigh` if the matrix is symmetric, or give the function around it a rule with `wengert.custom_derivative`")
+
+
+def _complex_eig(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """np.linalg.eig, complex also where all eigenvalues are real: a type may not depend on data."""
+    w, v = np.linalg.eig(a)
+    kind = np.result_type(a.dtype, np.complex64)
+    return w.astype(kind), v.astype(kind)
+
+
 def _numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *xs: tuple(found) if isinstance(found := function(*xs), tuple) else found
 
@@ -240,5 +259,8 @@ row("eigh", "eigh_lo", "(m,m)->(m),(m,m)", _numpy(np.linalg.eigh), _push_eigh, (
 row("eigvalsh", "eigvalsh_lo", "(m,m)->(m)", np.linalg.eigvalsh, _push_eigvalsh, ("eigvalsh",), kinks="as eigh; repeated eigenvalues: those of the vectors LAPACK gives", doc="eigenvalues in ascending order")  # fmt: skip
 _VALUES = "repeated singular values: the vectors' derivatives are NaN or infinite"
 row("svd", "svd_s", "(m,n)->(m,p),(p),(p,n)", _numpy(lambda a: np.linalg.svd(a, full_matrices=False)), _push_svd, ("svd",), kinks=_VALUES, doc="U, s, Vᴴ with p = min(m, n) columns, values and rows; operands: A, p")  # fmt: skip
+row("svd_full", "svd_f", "(m,n)->(m,m),(p),(n,n)", _numpy(np.linalg.svd), _push_svd_full, ("svd",), kinks="the vectors have no derivative", doc="U, s, Vᴴ with all columns and rows; operands: A, p = min(m, n)")  # fmt: skip
+row("eig", "eig", "(m,m)->(m),(m,m)", _complex_eig, _push_eig, ("eig",), kinks="no derivative", doc="complex eigenvalues, and eigenvectors as columns")  # fmt: skip
+row("eigvals", "eigvals", "(m,m)->(m)", lambda a: _complex_eig(a)[0], _push_eig, ("eigvals",), kinks="no derivative", doc="complex eigenvalues")  # fmt: skip
 row("svdvals", "svd", "(m,n)->(p)", lambda a: np.linalg.svd(a, compute_uv=False), _push_svdvals, ("svdvals",), kinks="as svd; at a repeated value: that of the vectors LAPACK gives", doc="the singular values in descending order; operands: A, p = min(m, n)")  # fmt: skip
 row("lstsq", "lstsq", "(m,n),(m,k),()->(n,k),(k),(),(p)", lambda a, b, rcond: np.linalg._umath_linalg.lstsq(a, b, rcond), _push_lstsq, ("lstsq",), kinks="where the rank changes; only in the solution and the residuals", doc="the X of least norm that minimises |A X - B|, squared residuals, rank, singular values; operands: A, B, rcond, p = min(m, n)")  # fmt: skip

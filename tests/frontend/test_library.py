@@ -52,6 +52,29 @@ CASES: dict[str, Any] = {
     "argsort of nan": case(np.argsort, np.array([1.0, 3.0, -1, np.inf, np.nan, -np.inf])),
     **{f"quantile {q} {k}": case(np.quantile, A, q, axis=k) for q in (0.0, 0.2, 0.9, 1.0) for k in AXES},
     "percentile": case(np.percentile, X, 30.0), "percentile of nan": case(np.percentile, HOLES, 30, axis=1),
+    **{f"{f.__name__} started {x.dtype}": case(f, x, initial=3) for f in (np.sum, np.prod, np.max, np.min) for x in (X, TIES, X[:0], X.astype(np.float32))},
+    **{f"{f.__name__} where {k}": case(lambda a, f=f, k=k: f(a, axis=k, where=a > 0, initial=1.5), A) for f in (np.sum, np.prod, np.max, np.min) for k in AXES},
+    **{f"{f.__name__} where": case(lambda a, f=f: f(a > 0, axis=0, where=a[0] < 1), A) for f in (np.any, np.all)},
+    **{f"sum as {d.__name__}": case(np.sum, TIES * 99, dtype=d) for d in (np.int8, np.uint16, np.int32, np.float32)},
+    **{f"average {k}": case(lambda a, w, k=k: np.average(a, axis=k, weights=w, returned=True)[0], A, w) for k, w in ((None, A * A), (0, Y[:3] ** 2), (1, np.arange(4)), (-1, X[:5] ** 2))},
+    "average returned": case(lambda a: np.average(a, axis=1, returned=True)[1], A), "average kept": case(np.average, A, axis=1, keepdims=True),
+    "sum of weights": case(lambda a: np.average(a, axis=1, weights=np.arange(4), returned=True)[1], A), "average of integers": case(lambda i: np.average(i, weights=i), TIES),
+    **{f"heaviside {x.dtype}": case(np.heaviside, x, 0.5) for x in (X, X.astype(np.float32), TIES)}, "float_power": case(np.float_power, TIES, 2), "float_power float32": case(np.float_power, np.abs(X.astype(np.float32)), 1.5),
+    **{f"order F {k}": case(lambda a, g=g: g(a), A) for k, g in enumerate((lambda a: a.ravel("F"), lambda a: a.reshape((5, -1), order="F"), lambda a: np.reshape(a, (3, 4, 5), order="F"), lambda a: a.flatten(order="F")))},
+    "flat": case(lambda a: a.flat[7] + sum(v * v for v in a.flat), A), "size in bytes": case(lambda a: a.nbytes + a.itemsize, A),
+    **{f"{name} of {k}": case(lambda a, g=getattr(np, name), k=k: g(a, k), A) for name, qs in (("quantile", ([0.1, 0.5], (0.2, 0.9, 1.0))), ("percentile", ([25, 75],))) for k in qs},
+    "quantiles along an axis": case(lambda a: np.quantile(a, np.array([[0.1, 0.9]]), axis=1), A), "quantiles of float32": case(lambda a: np.quantile(a, [0.1, 0.9]), X.astype(np.float32)),
+    **{f"kept {f.__name__} {k}": case(lambda a, f=f, k=k: f(a, axis=k, keepdims=True), A) for f in (np.median, lambda a, axis, keepdims: np.quantile(a, 0.3, axis=axis, keepdims=keepdims)) for k in AXES},
+    **{f"{f.__name__} {n}": case(lambda x, f=f, n=n: f(n) * x, 1.0) for f in (np.hanning, np.hamming, np.blackman, np.bartlett) for n in (0, 1, 2, 7)},
+    **{f"{f.__name__} of polynomials": case(f, X, TIES[:3]) for f in (np.polyadd, np.polysub, np.polymul)}, "polyder": case(np.polyder, X, 2), "polyint": case(np.polyint, TIES[:4], 2),
+    **{f"{f.__name__} {k}": case(f, HOLES[1:], axis=k) for f in (np.nanmedian, np.nanargmax, np.nanargmin, np.nancumsum, np.nancumprod) for k in AXES},
+    "nanpercentile": case(np.nanpercentile, HOLES, 30, axis=0), "isposinf": case(np.isposinf, X / 0), "isneginf": case(np.isneginf, X / 0), "logaddexp2": case(np.logaddexp2, X, X[::-1]),
+    "gcd": case(np.gcd, TIES * 6 - 5, TIES[::-1] * 4), "gcd number": case(np.gcd, TIES * 6, 4), "lcm": case(np.lcm, TIES * 6 - 5, 4), "setxor1d": case(np.setxor1d, TIES[:5], TIES[7:9] + 1),
+    "block": case(lambda a: np.block([[a[0], np.zeros((4, 1))], [np.ones((1, 5)), 5.0]]), A), "block of vectors": case(lambda x, y: np.block([x, y, 1.0]), X, Y),
+    "fromfunction": case(lambda x: x * np.fromfunction(lambda i, j: 2 * i + j, (3, 4)), 0.5), "partition": case(lambda x: np.partition(x, 3)[3] + x[np.argpartition(x, 2)[2]], X),
+    "diagflat": case(np.diagflat, X[:3]), "dsplit": case(lambda a: np.dsplit(a[:, :, :4], 2)[1], A), "vecdot": case(np.vecdot, A, A), "vector norm": case(np.linalg.vector_norm, A),
+    **{f"atleast_3d {k}": case(np.atleast_3d, x) for k, x in enumerate((X, A[0], A))}, "broadcast arrays": case(lambda a, x: np.broadcast_arrays(x, a)[0], A, X[:5]),
+    "tril_indices_from": case(lambda a: a[np.tril_indices_from(a, 1)], A[0]), "triu_indices_from": case(lambda a: a[np.triu_indices_from(a)], A[0]),
     "median of float32": case(np.median, X.astype(np.float32)), "median even": case(np.median, Y), "median of integers": case(np.median, TIES),
 }  # fmt: skip
 
@@ -66,6 +89,23 @@ def test_as_numpy(name: str) -> None:
     assert (np.asarray(got).dtype, np.shape(got)) == (np.asarray(want).dtype, np.shape(want))
     single = np.asarray(want).dtype == np.float32
     np.testing.assert_allclose(got, want, rtol=1e-5 if single else 1e-12, atol=1e-6 if single else 1e-13)
+
+
+WRITING: dict[str, Any] = {
+    "fill_diagonal": lambda a, x: np.fill_diagonal(a, 5), "diagonal of a vector": lambda a, x: np.fill_diagonal(a, x[:2]), "put": lambda a, x: np.put(x, [0, 2, -1], [5, 6]),
+    "putmask": lambda a, x: np.putmask(a, a > 0, 0), "putmask of several": lambda a, x: np.putmask(x, x > 0, a[0]), "copyto": lambda a, x: np.copyto(a, x[:5]),
+    "copyto where": lambda a, x: np.copyto(a, x[:5], where=a > 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_writing(name: str) -> None:
+    f = WRITING[name]
+    wanted, got = (A[0].copy(), X.copy()), (A[0].copy(), X.copy())
+    f(*wanted)
+    wg.jit(lambda a, x: f(a, x))(*got)
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 SMOOTH = [
@@ -113,6 +153,7 @@ def test_the_sort_is_stable() -> None:
 
 
 REFUSED: dict[str, Any] = {
+    "weights": (lambda x: np.average(x, weights=x[0, 0]), A), "no weight": (lambda x: np.average(x, weights=x * 0), X), "no start": (lambda x: np.max(x, where=x > 0), X), "start of another type": (lambda i: np.sum(i, initial=0.5), TIES),
     "of vectors": (lambda x: np.convolve(x, x), A), "complex": (lambda x: np.sort(x), X + 1j),
     "edge_order": (lambda x: np.gradient(x, edge_order=2), X),
     "mode": (lambda x: np.convolve(x, x, "other"), X), "descending": (lambda x: np.digitize(x, x), np.array([2.0, 1.0])),

@@ -1079,3 +1079,18 @@ def test_round_to_digits_is_pythons():
     compiled = wg.jit(f)
     for x in (*hard, *rng.uniform(-10, 10, 200), *rng.uniform(-1e5, 1e5, 200), *rng.integers(-4000, 4000, 200) / 16):
         assert repr(compiled(float(x))) == repr(f(float(x)))
+
+
+def bound_by_the_test(x):
+    total, k = 0.0, -1
+    while (k := k + 1) < len(x) and (v := x[k] * x[k]) < 9.0:
+        if k == 1:
+            continue
+        total += v
+    else:
+        total = -total
+    return total, k
+
+
+def test_assignment_in_the_test_of_a_loop():
+    check(bound_by_the_test, X)

@@ -13,6 +13,7 @@ from wengert.compiler.ir.tree import flatten
 rng = np.random.default_rng(3)
 TALL, WIDE, STACK, X = (rng.standard_normal(s) for s in ((6, 3), (3, 5), (2, 5, 3), (5,)))
 Y, B, INTS = rng.standard_normal(6), rng.standard_normal((3, 2)), np.arange(5)
+SPIN = np.array([[1.0, -2.0, 0.5], [2.0, 1.0, 0.0], [0.0, 0.3, 3.0]])
 FLAT = np.outer(Y, [1.0, 2.0, 3.0])
 
 CASES: dict[str, Any] = {
@@ -25,6 +26,9 @@ CASES: dict[str, Any] = {
     "qr r": (lambda a: np.linalg.qr(a, mode="r"), TALL), "qr complete": (lambda a: np.linalg.qr(a, "complete").Q, TALL),
     "qr float32": (lambda a: np.linalg.qr(a), TALL.astype(np.float32)), "qr integers": (lambda a: np.linalg.qr(a), INTS[:4].reshape(2, 2)),
     "qr of zeros": (lambda a: np.linalg.qr(a * 0.0), TALL), "qr triangular": (lambda a: np.linalg.qr(a), np.triu(TALL)),
+    "svd": (lambda a: np.linalg.svd(a), TALL), "svd wide": (lambda a: np.linalg.svd(a), WIDE), "svd stack": (lambda a: np.linalg.svd(a), STACK),
+    "eig": (lambda a: np.linalg.eig(a), SPIN), "eigvals": (lambda a: np.linalg.eigvals(a), SPIN), "eig complex": (lambda a: np.linalg.eig(a * 1j), SPIN),
+    "eigvals float32": (lambda a: np.linalg.eigvals(a), SPIN.astype(np.float32)), "eigvals stack": (lambda a: np.abs(np.linalg.eigvals(np.stack((a, a.T)))), SPIN),
     "insert": (lambda x: np.insert(x, 1, 9.0), X), "insert from the end": (lambda x: np.insert(x, -1, [1.0, 2.0]), X),
     "insert integer": (lambda i: np.insert(i, 5, 2.7), INTS), "delete": (lambda x: np.delete(x, -2), X), "delete several": (lambda x: np.delete(x, [1, 3, 1]), X),
     "delete rows": (lambda a: np.delete(a, 2, axis=0), TALL), "delete columns": (lambda a, i: np.delete(a, i[:2], axis=1), TALL, INTS),
@@ -44,8 +48,17 @@ def test_as_numpy(name: str) -> None:
     for a, b in zip(found[0], expected[0], strict=True):
         a, b = np.asarray(a), np.asarray(b)
         assert (a.dtype, a.shape) == (b.dtype, b.shape)
-        tolerance = 2e-6 if b.dtype == np.float32 else 1e-10
+        tolerance = 2e-6 if b.dtype in (np.float32, np.complex64) else 1e-10
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def test_eigenvalues_are_complex_always() -> None:
+    """Also where NumPy gives real ones; what is not finite raises as there."""
+    w, v = wg.jit(lambda a: np.linalg.eig(a))(np.diag([1.0, 2.0]))
+    assert w.dtype == v.dtype == np.complex128
+    np.testing.assert_array_equal(w, [1.0, 2.0])
+    with pytest.raises(np.linalg.LinAlgError, match="infs or NaNs"):
+        wg.jit(lambda a: np.linalg.eigvals(a))(np.array([[np.nan, 1.0], [0.0, 1.0]]))
 
 
 def solution(a, b):

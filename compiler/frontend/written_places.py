@@ -1,0 +1,148 @@
+"""What writes into arrays at chosen places, index arrays, and arrays put together; written in the language like `written`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.compiler.frontend.intrinsics import is_sequence
+
+# ruff: noqa: A002, E501, SIM108, PLR0124  # as in written.py
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
+
+# -- written in place
+
+
+def put(a, ind, v):
+    places = np.ravel(ind)
+    given = np.ravel(v) if np.ndim(v) else np.array([v])
+    if np.ndim(a) != 1:
+        raise ValueError("compiled np.put takes a vector")
+    for k in range(places.shape[0]):
+        a[places[k]] = given[k % given.shape[0]]
+
+
+def putmask(a, mask, values):
+    if np.ndim(values) == 0:
+        a[mask] = values
+    else:
+        if np.ndim(a) != 1:
+            raise ValueError("compiled np.putmask with several values takes a vector")
+        for k in range(a.shape[0]):
+            if mask[k]:
+                a[k] = values[k % values.shape[0]]
+
+
+def copyto(dst, src, where=None):
+    if where is None:
+        dst[...] = src
+    else:
+        dst[where] = np.broadcast_to(src, dst.shape)[where]
+
+
+# -- indices
+
+
+def diag_indices_from(arr):
+    return np.diag_indices(arr.shape[0], arr.ndim)
+
+
+def tril_indices_from(arr, k=0):
+    return np.tril_indices(arr.shape[0], k, arr.shape[1])
+
+
+def triu_indices_from(arr, k=0):
+    return np.triu_indices(arr.shape[0], k, arr.shape[1])
+
+
+# -- arrays put together and taken apart
+
+
+def diagflat(v):
+    return np.diag(np.ravel(v))
+
+
+def dsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, axis=2)
+
+
+def atleast_3d(ary):
+    x = np.atleast_1d(np.asarray(ary))
+    if x.ndim == 1:
+        return x[None, :, None]
+    if x.ndim == 2:
+        return x[:, :, None]
+    return x
+
+
+def block(arrays):
+    if not is_sequence(arrays):
+        return np.array(arrays)
+    if not is_sequence(arrays[0]):
+        return np.concatenate([np.atleast_1d(a) for a in arrays], axis=-1)
+    return np.concatenate([np.concatenate([np.atleast_2d(a) for a in row], axis=-1) for row in arrays], axis=-2)
+
+
+def broadcast_arrays(*args):
+    total = args[0] == args[0]
+    for a in args[1:]:
+        total = total == a
+    return tuple(np.broadcast_to(a, np.shape(total)) for a in args)
+
+
+def fromfunction(function, shape, dtype=np.float64):
+    return function(*np.indices(shape, dtype=dtype))
+
+
+def setxor1d(ar1, ar2):
+    both = np.sort(np.concatenate((np.unique(ar1), np.unique(ar2))))
+    kept = np.ones(both.shape[0], dtype=bool)
+    for k in range(1, both.shape[0]):
+        if both[k] == both[k - 1]:
+            kept[k] = False
+            kept[k - 1] = False
+    return both[kept]
+
+
+def partition(a, kth, axis=-1):
+    """A sort is a partition about every place."""
+    return np.sort(a, axis=axis)
+
+
+def argpartition(a, kth, axis=-1):
+    return np.argsort(a, axis=axis)
+
+
+def matrix_transpose(x):
+    return np.swapaxes(x, -1, -2)
+
+
+def vecdot(x1, x2, axis=-1):
+    return np.sum(np.conj(x1) * x2, axis=axis)
+
+
+def vector_norm(x, axis=None, keepdims=False, ord=2):
+    if axis is None and not keepdims:
+        return np.linalg.norm(np.ravel(x), ord)
+    return np.linalg.norm(x, ord, axis, keepdims)
+
+
+def matrix_norm(x, keepdims=False, ord="fro"):
+    return np.linalg.norm(x, ord, keepdims=keepdims)
+
+
+REAL: dict[Any, Any] = {getattr(np, f.__name__): f for f in (setxor1d, partition, argpartition)}
+ANY: dict[Any, Any] = {
+    getattr(np, f.__name__): f
+    for f in (
+        put, putmask, copyto, diag_indices_from, tril_indices_from, triu_indices_from, diagflat, dsplit,
+        atleast_3d, block, broadcast_arrays, fromfunction, matrix_transpose, vecdot,
+    )
+    if hasattr(np, f.__name__)
+}  # fmt: skip
+ANY |= {
+    getattr(np.linalg, f.__name__): f
+    for f in (matrix_transpose, vecdot, vector_norm, matrix_norm)
+    if hasattr(np.linalg, f.__name__)
+}
