@@ -332,7 +332,8 @@ def inline(
     if parent is not None:
         namespace, closed = parent.namespace, parent.enclosed
     tracer.count += 1
-    frame = Frame(name, parsed.node, parsed.source, analyse(parsed.node), namespace, closed, parent, tracer.count)
+    site = (span.line, span.column) if span is not None else (0, 0)
+    frame = Frame(name, parsed.node, parsed.source, analyse(parsed.node), namespace, closed, parent, tracer.count, site)
     tracer.frames.append(frame)
     tracer.state.frames[frame.index] = names
     try:

@@ -270,7 +270,12 @@ def for_statement(tracer: Tracer, node: ast.For) -> None:
     source = tracer.evaluate(node.iter)
     iteration = iterate(tracer, source, node.iter)
     live = tracer.frame.live
-    loop = Loop(live.head[node], live.after[node], iteration.parallel)
+    few = few_numbers(iteration)
+    place = (*tracer.place(node), "written out") if few is not None else None
+    if few is not None and place in tracer.lists:
+        iteration = Iteration(number(len(few)), lambda i: i, items=tuple(map(Static, few)))
+        place = None
+    loop = Loop(live.head[node], live.after[node], iteration.parallel, place)
     held = f"$held{len(tracer.frame.loops)}"
     if arrays_in(source):  # the loop goes over this array, whatever the names are bound to meanwhile
         tracer.bind(held, source)
@@ -284,6 +289,20 @@ def for_statement(tracer: Tracer, node: ast.For) -> None:
         (early_for if exits else counted_for)(tracer, node, iteration, loop, names)
     tracer.names.pop(held, None)
     run_else(tracer, node)
+
+
+MOST_WRITTEN_OUT = 32
+
+
+def few_numbers(iteration: Iteration) -> range | None:
+    """What a range known at compile time goes over, if that is not much."""
+    if iteration.bounds is None or iteration.parallel:
+        return None
+    low, high, step = iteration.bounds
+    if not (low.is_constant and high.is_constant and isinstance(step, Static)):
+        return None
+    found = range(low.constant, high.constant, step.value)
+    return found if len(found) <= MOST_WRITTEN_OUT else None
 
 
 def bounds_of(tracer: Tracer, iteration: Iteration) -> tuple[Affine, Affine, int | None, Value]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -187,6 +188,22 @@ def combinations_of(tracer: Tracer, iterable: Object, r: Object) -> Object:
     return made
 
 
+MOST_PERMUTATIONS = 720
+
+
+def permutations_of(tracer: Tracer, iterable: Object, r: Object = NONE) -> Object:
+    """Of items known at compile time."""
+    base = indexed_by_position(tracer, iterate(tracer, iterable))
+    if not isinstance(r, Static) or (base.items is None and (base.length is None or base.length.known is None)):
+        tracer.refuse("call", name="itertools.permutations of a number of items known only at run time", help="Write loops.")
+    items = items_of(tracer, base)
+    count = len(items) if r == NONE else r.value
+    if math.perm(len(items), count) > MOST_PERMUTATIONS:
+        many = f"a loop over {math.perm(len(items), count)} permutations"
+        tracer.refuse("call", name=many, help="Pass them as an array of indices.")
+    return Tuple(list, tuple(Tuple(tuple, row) for row in itertools.permutations(items, count)))
+
+
 def reduce_of(tracer: Tracer, function: Object, iterable: Object, initial: Object | None = None) -> Object:
     base = indexed_by_position(tracer, iterate(tracer, iterable))
     if base.items is None:
@@ -205,6 +222,7 @@ def reduce_of(tracer: Tracer, function: Object, iterable: Object, initial: Objec
 
 FUNCTIONAL: dict[Any, Any] = {
     map: map_of, filter: filter_of, sorted: sorted_of, isinstance: is_instance, callable: is_callable,
-    functools.reduce: reduce_of, itertools.combinations: combinations_of, itertools.product: product_of,
+    functools.reduce: reduce_of, itertools.combinations: combinations_of,
+    itertools.permutations: permutations_of, itertools.product: product_of,
     np.ndindex: ndindex_of, np.ndenumerate: ndenumerate_of,
 }  # fmt: skip

@@ -48,7 +48,14 @@ from wengert.compiler.frontend.creation import array_only, as_array
 from wengert.compiler.frontend.creation import strong as _strong
 from wengert.compiler.frontend.gather import arrays_for_lists, scatter
 from wengert.compiler.frontend.intrinsics import is_sequence, prange, stop_gradient
-from wengert.compiler.frontend.iteration import enumerate_of, items_of, range_of, reversed_of, zip_of
+from wengert.compiler.frontend.iteration import (
+    enumerate_of,
+    indexed_by_position,
+    items_of,
+    range_of,
+    reversed_of,
+    zip_of,
+)
 from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, to_value
 from wengert.compiler.frontend.objects import (
     NONE,
@@ -464,7 +471,13 @@ def round_to(tracer: Tracer, number: Object, ndigits: Object) -> Object:
 
 def sequence(kind: type) -> Builder:
     def build(tracer: Tracer, iterable: Object = Tuple(tuple, ())) -> Object:
-        return lists.copied(tracer, iterable) if kind is list and is_list(iterable) else Tuple(kind, items_of(tracer, iterable))
+        if kind is list and is_list(iterable):
+            return lists.copied(tracer, iterable)
+        if kind is list and isinstance(iterable, Iteration):
+            known = indexed_by_position(tracer, iterable)
+            if known.items is None and (known.length is None or known.length.known is None):
+                return SERVICES["inline"](tracer, written_numbers.listed, [iterable])  # type: ignore[no-any-return]
+        return Tuple(kind, items_of(tracer, iterable))
 
     return build
 

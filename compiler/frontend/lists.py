@@ -138,6 +138,15 @@ def literal(tracer: Tracer, node: ast.AST, items: tuple[Object, ...]) -> Object:
     return made
 
 
+def write_out(tracer: Tracer) -> None:
+    """Where an index must be known: have the innermost loop over few known numbers written out, if there is one left."""
+    for frame in reversed(tracer.frames):
+        for loop in reversed(frame.loops):
+            if loop.place is not None:
+                tracer.lists[loop.place] = None
+                raise Retrace
+
+
 def grows(tracer: Tracer, node: ast.AST) -> bool:
     """Whether something is appended to the name that a literal is assigned to."""
     statement, changed = tracer.frame.statement, _changed(tracer.frame.node)

@@ -75,7 +75,12 @@ def constant_item(tracer: Tracer, base: Any, item: Object, node: ast.AST) -> Obj
 
 def array_item(tracer: Tracer, base: Array, items: list[Object]) -> Object:
     items = gather.arrays_for_lists(tracer, items)
-    if has_open_step(items):
+    opened = [k for k, i in enumerate(items) if has_open_step([i])]
+    if len(opened) > 1 and all(isinstance(i, Slice) for i in items):  # one after the other
+        whole = Slice(None, None, None)
+        base = array_item(tracer, base, [i if k == opened[0] else whole for k, i in enumerate(items)])  # type: ignore[assignment]
+        return array_item(tracer, base, [whole if k == opened[0] else i for k, i in enumerate(items)])
+    if opened:
         return as_view(gather.take(tracer, *stepped(tracer, base, items)), base)
     if any(gather.is_mask(i) or gather.is_indices(i) for i in items):
         return gather.take(tracer, base, picked(tracer, base, items))
@@ -106,6 +111,7 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
         return Tuple(rows[0].kind, tuple(tuple_item(tracer, Tuple(tuple, c), [item], node) for c in columns))
     kinds = {scalar_type(part) for part in base.items}
     if len(kinds) != 1 or None in kinds or not base.items:
+        lists.write_out(tracer)
         tracer.refuse("tuple_index", node)
     return packed_item(tracer, base, item)
 

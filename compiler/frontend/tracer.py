@@ -77,11 +77,13 @@ def provides(name: str) -> Callable[[Handler], Handler]:
 
 @dataclass(slots=True)
 class Loop:
-    """A loop being traced: the names live where it decides to go on, and after it."""
+    """A loop being traced: the names live where it decides to go on, and after it. place: of one over few numbers that are
+    known, which may be written out (`lists.written_out`)."""
 
     head: frozenset[str]
     after: frozenset[str]
     parallel: bool = False
+    place: Any = None
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +98,8 @@ class Frame:
     enclosed: dict[str, Any]
     parent: Frame | None
     index: int
+    site: tuple[int, int] = (0, 0)
+    """Line and column of the call in the caller."""
     loops: list[Loop] = field(default_factory=list)
     statement: ast.stmt | None = None
 
@@ -150,7 +154,7 @@ class Tracer:
 
     def place(self, node: ast.AST) -> Any:
         """Where in the program, and in which calls, a node stands; the same whenever the function is traced."""
-        calls = tuple((f.name, f.statement.lineno if f.statement is not None else 0) for f in self.frames)
+        calls = tuple((f.name, f.site, f.statement.lineno if f.statement is not None else 0) for f in self.frames)
         return (*calls, type(node).__name__, node.lineno, node.col_offset)  # type: ignore[attr-defined]
 
     def refuse(self, key: str, node: ast.AST | None = None, notes: Any = (), **fields: Any) -> NoReturn:

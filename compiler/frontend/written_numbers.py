@@ -138,5 +138,9 @@ def reduced(function, items, initial):
     return made
 
 
+def listed(iterable):
+    return [item for item in iterable]  # noqa: C416  # list() is what this is for
+
+
 def pairs(iterable, r):
     return [(a, b) for i, a in enumerate(iterable) for j, b in enumerate(iterable) if j > i]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+import itertools
 import math
 import pathlib
 import sys
@@ -1094,3 +1095,44 @@ def bound_by_the_test(x):
 
 def test_assignment_in_the_test_of_a_loop():
     check(bound_by_the_test, X)
+
+
+def tableau(x, n):
+    """Rows of a list of lists that differ, by the counters of loops over few numbers."""
+    a, c = [[], [1.0], [0.5, 2]], [0, 1 / 2, 1]
+    total = 0.0
+    for _ in range(n):
+        for i in range(3):
+            for j in range(i):
+                total += a[i][j] * x[j] * c[i]
+    return total
+
+
+def one_function_of_two_types(n):
+    def kept(v):
+        out = []
+        for a in v:
+            if a > 0:
+                out.append(a)
+        return np.array(out)
+
+    ints, floats = kept(range(n)), kept([0.5 * k for k in range(n)])
+    order = list(range(n))
+    order[0], order[2] = order[2], order[0]
+    return ints, floats, np.array(order)
+
+
+def permuted(x):
+    best, at = np.inf, (0, 0, 0)
+    for p in itertools.permutations(range(3)):
+        total = sum(x[k] * (i + 1) for i, k in enumerate(p))
+        if total < best:
+            best, at = total, p
+    return best, at, len(list(itertools.permutations((1, 2, 3, 4), 2)))
+
+
+def test_lists_and_permutations():
+    check(tableau, X, 4)
+    check(one_function_of_two_types, 5)
+    check(permuted, X)
+    check(lambda a, k: (a[::k, ::k], a[1::k, ::-k]), M, 2)
