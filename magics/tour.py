@@ -15,8 +15,15 @@ AFTER = """
 The panel has one line of status, and tabs that are built when they are opened:
   Graph       the function and its derivative side by side. A loop is closed until it is clicked; a click on a node shows
               its line, its IR and what it reads.
-  Placement   the devices, where arrays and kernels of an offloaded function live, and every copy that was made for it.
-  Timings     where the compile time went; `%wengert bench grad_tour_decay(2.0)` measures calls.
+  Stages      what every stage of the compiler made of it, two side by side; a click on a line marks it in both.
+  Placement   the devices, where arrays and kernels of an offloaded function live, and every copy that was made for it; drag a
+              function to another device to see what it would cost there.
+  Transfers   the copies and kernels of an offloaded call over time.
+  Timings     where the compile time went, and buttons that measure calls over sizes, threads and batches, and the roofline;
+              `%wengert bench grad_tour_decay(2.0)` measures one call.
+  Memory      what the reverse sweep keeps, and what a limit would cost.
+  Explore     sliders for the arguments of the last call: value and tangent at once.
+  Findings    where the derivative may not be the one that is meant.
 In a terminal there is the line of status alone; `%wengert graph grad_tour_decay` prints the graph.
 """
 

@@ -46,7 +46,7 @@ class CostModel:
 
     def __init__(self) -> None:
         self._known: dict[str, Calibration] = {}
-        self._reference = jit(reference)
+        self.reference = jit(reference)
 
     def calibration(self, device: str) -> Calibration:
         """Raises DeviceError where the device cannot be used."""
@@ -54,8 +54,8 @@ class CostModel:
             times, counts, moved, sent = [], [], 0.0, 0
             for size in SIZES:
                 u = np.linspace(0.5, 1.5, size)
-                row = measured(self._reference, (u,), device)
-                counts.append(work(self._reference, (u,))[0])
+                row = measured(self.reference, (u,), device)
+                counts.append(work(self.reference, (u,))[0])
                 times.append(row.median)
                 moved, sent = moved + (row.transfer or 0.0), sent + 2 * u.nbytes
             operation = max((times[1] - times[0]) / (counts[1] - counts[0]), 1e-13)
@@ -107,14 +107,30 @@ class WhatIf:
         self.model = replace(model, movable=tuple(self.functions), targets=usable)
 
     def answer(self, asked: Mapping[str, Any]) -> PlacementModel:
-        """The model with one estimate more, or with a measured time beside the estimate."""
-        function, arguments = self.functions[asked["function"]]
-        device = asked["device"]
+        """The model with one estimate more, or with a measured time beside the estimate: of a function on another device,
+        or ("value") of an array that goes there."""
+        device, measuring = asked["device"], asked["what"] == "measure"
         kept = {(e.function, e.device): e for e in self.model.estimates}
-        estimate = self.costs.predict(function, arguments, device)
-        if asked["what"] == "measure":
-            row = measured(function, arguments, device)
-            estimate = replace(estimate, measured=row.median + (row.transfer or 0.0))
+        if "value" in asked:
+            estimate = self._moved(asked["value"], device, measuring)
+        else:
+            function, arguments = self.functions[asked["function"]]
+            estimate = self.costs.predict(function, arguments, device)
+            if measuring:
+                row = measured(function, arguments, device)
+                estimate = replace(estimate, measured=row.median + (row.transfer or 0.0))
         kept[estimate.function, device] = estimate
         self.model = replace(self.model, estimates=tuple(kept.values()))
         return self.model
+
+    def _moved(self, name: str, device: str, measuring: bool) -> Estimate:
+        """What the copy of an array to a device takes; between two GPUs it goes by way of the host."""
+        array = next(a for a in self.model.arrays if a.name == name)
+        there = [d for d in (array.device, device) if d != "cpu"] if device != array.device else []
+        copies = sum(self.costs.calibration(d).byte for d in there) * array.bytes
+        estimate = Estimate(name, device, 0, array.bytes, 0.0, copies)
+        if not measuring:
+            return estimate
+        u = np.ones(max(array.bytes // 8, 1))
+        taken = (measured(self.costs.reference, (u,), d).transfer or 0.0 for d in there)
+        return replace(estimate, measured=sum(taken) / 2)  # the reference moves as much back

@@ -35,9 +35,10 @@ def test_a_cell_shows_one_panel_with_its_tabs(lab, page):
     panel.get_by_label("function to move").select_option("grad_misfit")
     panel.get_by_role("button", name="Predict").click()
     row = panel.locator(".wgt-estimates tbody tr")
-    expect(row).to_contain_text("not yet", timeout=PATIENCE)
-    panel.get_by_test_id("what-if").get_by_role("button", name="Measure").click()
-    expect(row).not_to_contain_text("not yet", timeout=PATIENCE)
+    on_it = row.get_by_role("button", name="measure grad_misfit on cpu")
+    expect(on_it).to_be_visible(timeout=PATIENCE)
+    on_it.click()
+    expect(on_it).to_have_count(0, timeout=PATIENCE)
 
 
 def test_a_compile_error_is_the_line_with_a_caret(lab, page):

@@ -203,3 +203,37 @@ def run_in_kernel(lab, page: Page, expression: str) -> str:
         }""",
         expression,
     )
+
+
+MOVES = """
+from dataclasses import replace
+from wengert.magics.whatif import Calibration, CostModel, WhatIf
+import wengert as wg
+def misfit(x: float, n: int) -> float:
+    for _ in range(n):
+        x = x - 0.1 * x * x
+    return x
+costs = CostModel()
+costs._known.update({"cpu": Calibration(1e-7, 1e-9, 0.0), "cuda:0": Calibration(1e-5, 1e-11, 1e-10)})
+asked = WhatIf(samples.placement(), [(wg.jit(misfit), (2.0, 50))], costs)
+v = w.PlacementView(asked.model, asked.answer); v
+"""
+
+
+def test_a_function_and_an_array_are_dragged_to_another_device(lab, page, picture):
+    open_view(lab, page, MOVES)
+    gpu = page.locator('[data-device="cuda:0"]')
+    function = page.get_by_role("button", name="function misfit on cpu")
+    function.drag_to(gpu)
+    expect(gpu).to_contain_text("predicted", timeout=PATIENCE)
+    row = page.locator(".wgt-estimates tbody tr")
+    expect(row).to_have_count(1)
+    expect(row.first).to_contain_text("misfit")
+    array = page.get_by_role("button", name="array u on cuda:0")
+    array.focus()
+    array.press("ArrowLeft")
+    expect(row).to_have_count(2, timeout=PATIENCE)
+    expect(row.last).to_contain_text("copied")
+    function.drag_to(page.locator('[data-device="cuda:1"]'))  # not available: nothing is asked
+    expect(row).to_have_count(2)
+    picture(page.locator(".wgt").first, "placement_what_if")

@@ -7,7 +7,7 @@ import pytest
 
 import wengert as wg
 from wengert.magics.whatif import Calibration, CostModel, NotCounted, WhatIf, work
-from wengert.widgets.models import Device, PlacementModel
+from wengert.widgets.models import ArrayPlace, Device, PlacementModel
 
 
 def axpy(u: np.ndarray, a: float, n: int) -> np.ndarray:
@@ -45,3 +45,15 @@ def test_what_cannot_be_counted_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("wengert.magics.whatif.watch_values", lambda *_: type("V", (), {"ended": "stopped after 2 s"}))
     with pytest.raises(NotCounted, match="stopped after 2 s"):
         work(wg.jit(axpy), (np.ones(3), 0.5, 1))
+
+
+def test_an_array_costs_its_copy() -> None:
+    costs = CostModel()
+    costs._known.update({"cuda:0": Calibration(1e-5, 1e-10, 1e-10), "cuda:1": Calibration(1e-5, 1e-10, 3e-10)})
+    devices = (Device("cpu", "", "cpu"), Device("cuda:0", "", "cuda"), Device("cuda:1", "", "cuda"))
+    model = PlacementModel("m", devices, (ArrayPlace("u", 8_000_000, (1_000_000,), "float64", "cuda:0"),))
+    asked = WhatIf(model, [], costs)
+    for device, seconds in (("cpu", 8e-4), ("cuda:1", 3.2e-3), ("cuda:0", 0.0)):
+        estimate = asked.answer({"what": "predict", "value": "u", "device": device}).estimates[-1]
+        assert (estimate.function, estimate.device, estimate.operations) == ("u", device, 0)
+        assert estimate.copies == pytest.approx(seconds) and estimate.compute == 0.0

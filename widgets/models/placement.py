@@ -59,7 +59,8 @@ class Transfer:
 @dataclass(frozen=True)
 class Estimate:
     """What a call of `function` would cost on `device`, in seconds: `compute` for its element `operations`, `copies` for
-    `bytes` between host and device; `measured`: what both took, None where that was not measured."""
+    `bytes` between host and device; `measured`: what both took, None where that was not measured. Without operations it is
+    the copy of the array of that name."""
 
     function: str
     device: str

@@ -1,7 +1,8 @@
 // Placement: devices as lanes, transfers as arrows between them in the order they happened, and the ledger.
 import { html, shorten, svg } from "./dom";
-import { formatBytes, formatMilliseconds, plural } from "./format";
+import { formatBytes, formatMilliseconds, formatSeconds, plural } from "./format";
 import { ledger } from "./ledger";
+import { guests, listenForMoves, movable } from "./placement_moves";
 import { whatIf } from "./whatif";
 import type { Cleanup, DeviceData, PlacementData, RenderContext, TransferData } from "./types";
 
@@ -14,6 +15,7 @@ export function renderPlacement({ model, el }: RenderContext): Cleanup {
   const question = whatIf(model);
   const root = html("div", { class: "wgt wgt-placement", "data-view": "placement" }, shown, question.element);
   el.append(root);
+  listenForMoves(shown, () => model.get<PlacementData>("data"), question.move);
   let draw: (() => void) | undefined;
   let table: ReturnType<typeof ledger> | undefined;
 
@@ -34,7 +36,7 @@ export function renderPlacement({ model, el }: RenderContext): Cleanup {
       model.set("sort", sort);
       model.save_changes();
     });
-    const lanes = html("div", { class: "wgt-lanes", style: `--wgt-lanes:${data.devices.length}` }, ...data.devices.map((device) => lane(device, data)));
+    const lanes = html("div", { class: "wgt-lanes", style: `--wgt-lanes:${data.devices.length}` }, ...data.devices.map((device) => lane(device, data, model.get<boolean>("asks"))));
     question.load(data);
     shown.replaceChildren(
       html("p", { class: "wgt-summary" }, data.summary),
@@ -66,7 +68,7 @@ export function renderPlacement({ model, el }: RenderContext): Cleanup {
   };
 }
 
-function lane(device: DeviceData, data: PlacementData): HTMLElement {
+function lane(device: DeviceData, data: PlacementData, asks: boolean): HTMLElement {
   const arrays = data.arrays.filter((array) => array.device === device.id).sort((a, b) => b.bytes - a.bytes);
   const kernels = data.kernels.filter((kernel) => kernel.device === device.id);
   const card = html(
@@ -92,10 +94,16 @@ function lane(device: DeviceData, data: PlacementData): HTMLElement {
       html("span", { class: "wgt-amount" }, amount),
       fact !== "" && html("span", { class: "wgt-fact wgt-muted" }, fact),
     );
+  const moves = asks && data.targets.length > 1;
+  if (moves && device.id === data.devices[0]?.id && data.movable.length > 0)
+    chips(data.movable.map((name) => movable(chip("function", name, "", ""), { kind: "function", name }, device.id)), "function");
   const shape = (dimensions: number[]): string => (dimensions.length === 0 ? "scalar" : dimensions.join("×"));
-  chips(arrays.map((array) => chip("array", array.name, `${shape(array.shape)} ${array.dtype}`, formatBytes(array.bytes))), "array");
+  const arrayChip = (array: PlacementData["arrays"][number]): HTMLElement => chip("array", array.name, `${shape(array.shape)} ${array.dtype}`, formatBytes(array.bytes));
+  chips(arrays.map((array) => (moves ? movable(arrayChip(array), { kind: "value", name: array.name }, device.id) : arrayChip(array))), "array");
   if (kernels.length > 0)
     chips(kernels.map((kernel) => chip("kernel", kernel.name, kernel.line === null ? "" : `line ${kernel.line}`, plural(kernel.launches, "launch").replace("launchs", "launches"))), "kernel");
+  const asked = guests(device, data, formatSeconds);
+  if (asked.length > 0) card.append(html("div", { class: "wgt-caption" }, "what if"), ...asked);
   return card;
 }
 

@@ -6,8 +6,15 @@ import type { EstimateData, PlacementData, WidgetModel } from "./types";
 
 export interface WhatIf {
   element: HTMLElement;
+  /** Ask what it costs to have a function, or an array, on a device. */
+  move(thing: Thing, device: string): void;
   load(data: PlacementData): void;
   close(): void;
+}
+
+export interface Thing {
+  kind: "function" | "value";
+  name: string;
 }
 
 export function whatIf(model: WidgetModel): WhatIf {
@@ -15,6 +22,7 @@ export function whatIf(model: WidgetModel): WhatIf {
   const asked = channel(model, line.hear);
   const what = html("select", { class: "wgt-select", "aria-label": "function to move" });
   const where = html("select", { class: "wgt-select", "aria-label": "to device" });
+  const measure = (e: EstimateData): void => asked.ask({ what: "measure", [kindOf(e)]: e.function, device: e.device });
   const ask = (kind: string): void => asked.ask({ what: kind, function: what.value, device: where.value });
   const button = (text: string, kind: string): HTMLElement => html("button", { class: "wgt-button", type: "button", onclick: () => ask(kind) }, text);
   const form = html("div", { class: "wgt-bar" }, html("span", { class: "wgt-path-form" }, "What if ", what, " ran on ", where, "? "), button("Predict", "predict"), button("Measure", "measure"), line.element);
@@ -22,6 +30,10 @@ export function whatIf(model: WidgetModel): WhatIf {
   const element = html("section", { class: "wgt-whatif", "data-testid": "what-if" }, form, table);
   return {
     element,
+    move({ kind, name }, device) {
+      if (kind === "function") [what.value, where.value] = [name, device];
+      asked.ask({ what: "predict", [kind]: name, device });
+    },
     load(data) {
       element.hidden = data.movable.length === 0 && data.estimates.length === 0;
       form.hidden = !model.get<boolean>("asks");
@@ -29,22 +41,26 @@ export function whatIf(model: WidgetModel): WhatIf {
         const before = select.value;
         select.replaceChildren(...names.map((name) => html("option", { value: name, selected: name === before }, name)));
       }
-      table.replaceChildren(...(data.estimates.length > 0 ? [rows(data.estimates)] : []));
+      table.replaceChildren(...(data.estimates.length > 0 ? [rows(data.estimates, model.get<boolean>("asks") ? measure : null)] : []));
     },
     close: () => asked.close(),
   };
 }
 
-function rows(estimates: EstimateData[]): HTMLElement {
-  const head = ["function", "device", "operations", "computing", "copies", "predicted", "measured", "predicted / measured"];
-  const cells = (e: EstimateData): string[] => [
+/** An estimate without operations is that of an array's copy. */
+const kindOf = (e: EstimateData): Thing["kind"] => (e.operations > 0 ? "function" : "value");
+
+function rows(estimates: EstimateData[], measure: ((e: EstimateData) => void) | null): HTMLElement {
+  const head = ["what", "device", "operations", "computing", "copies", "predicted", "measured", "predicted / measured"];
+  const button = (e: EstimateData): HTMLElement => html("button", { class: "wgt-button", type: "button", "aria-label": `measure ${e.function} on ${e.device}`, onclick: () => measure!(e) }, "Measure");
+  const cells = (e: EstimateData): (string | HTMLElement)[] => [
     e.function,
     e.device,
-    formatCount(e.operations),
-    formatSeconds(e.compute),
+    e.operations > 0 ? formatCount(e.operations) : "copied",
+    e.operations > 0 ? formatSeconds(e.compute) : "none",
     e.copies > 0 ? `${formatSeconds(e.copies)} (${formatBytes(e.bytes)})` : "none",
     formatSeconds(e.predicted),
-    e.measured === null ? "not yet" : formatSeconds(e.measured),
+    e.measured !== null ? formatSeconds(e.measured) : measure ? button(e) : "not yet",
     e.ratio === null ? "" : e.ratio.toPrecision(2),
   ];
   return html(
