@@ -82,6 +82,7 @@ class HostWriter:
         self.arrays: dict[Value, DeviceBuffer] = {}
         self.faults: list[HostFault] = []
         self.dots: list[Op] = []
+        self.calls: list[Op] = []
         self.scopes: list[Scope] = []
 
     def write(self) -> None:

@@ -216,6 +216,33 @@ def _library_dot(host: HostWriter, op: Op) -> None:
     host.arrays[op.result] = out
 
 
+def _library_call(host: HostWriter, op: Op) -> None:
+    """The runtime is told which call (by number), the addresses and extents of all arrays, outputs first, and the numbers."""
+    text, count = host.text, op.attrs["outputs"]
+    outputs = [host.writable(host.take(v, op), op) for v in op.operands[:count]]
+    arrays = [*outputs, *(host.arrays[v] for v in op.operands[count:] if v.type.is_array)]
+    numbers = [v for v in op.operands[count:] if v.type.is_scalar]
+    pointers = _in_a_row(host, [f"ptr {host.address(b)}" for b in arrays])
+    extents = _in_a_row(host, [f"i64 {n}" for b in arrays for n in b.extents])
+    values = _in_a_row(host, [f"{register_type(v.type.dtype)} {host.scalars[v]}" for v in numbers])
+    host.calls.append(op)
+    status = text.value(
+        f"call i32 {host.table_word(Table.LIBRARY)}(i64 {len(host.calls) - 1}, ptr {pointers}, ptr {extents}, ptr {values})"
+    )
+    host.check(text.value(f"icmp ult i32 {status}, 2"), "device", op, text.value(f"zext i32 {status} to i64"))
+    for v, buffer in zip(op.results, outputs, strict=False):
+        host.arrays[v] = buffer
+    host.scalars[op.results[-1]] = text.value(f"icmp eq i32 {status}, 0")
+
+
+def _in_a_row(host: HostWriter, operands: Sequence[str]) -> str:
+    """Words in memory, eight bytes each."""
+    place = host.text.alloca(f"[{max(1, len(operands))} x i64]", "row")
+    for k, operand in enumerate(operands):
+        host.text.do(f"store {operand}, ptr {host.text.value(f'getelementptr i64, ptr {place}, i64 {k}')}")
+    return place
+
+
 def _argument(host: HostWriter, v: Value, buffer: DeviceBuffer | None) -> list[tuple[str, str]]:
     """What a kernel takes for a value: see device_entry.parameters."""
     if buffer is not None:
@@ -242,5 +269,6 @@ WRITE.update(
         "load": _load,
         "launch": _launch,
         "library_dot": _library_dot,
+        "library_call": _library_call,
     }
 )

@@ -16,7 +16,7 @@ POLLED = 256
 class Table:
     """Words of the runtime's table, word 3 of the frame.
 
-    Python's functions: ALLOCATE(bytes) -> handle, FREE(handle), DOT.
+    Python's functions: ALLOCATE(bytes) -> handle, FREE(handle), DOT, LIBRARY.
     The driver's (see runtime/accelerator.py): READ, COPY, SYNC, LAUNCH, and what they take: STREAM; ERRORS, the error record
     on the device; PINNED, host memory of PINNED_BYTES that copies are quick to.
     Counters: TICKS of loops, READS of single elements, their READ_BYTES and READ_NANOSECONDS.
@@ -24,8 +24,8 @@ class Table:
     launched; then their handles.
     """
 
-    ALLOCATE, FREE, DOT, READ, COPY, SYNC, LAUNCH, STREAM, ERRORS, PINNED = range(10)
-    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(10, 15)
+    ALLOCATE, FREE, DOT, READ, COPY, SYNC, LAUNCH, STREAM, ERRORS, PINNED, LIBRARY = range(11)
+    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(11, 16)
     HANDLES, SLOTS = RECORD + ERROR_WORDS, 16
     LAUNCHES = HANDLES + SLOTS
 

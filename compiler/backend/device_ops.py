@@ -1,4 +1,4 @@
-"""The ops that only the host part of an offloaded function has: `empty` memory, a kernel `launch`, a library's product.
+"""The ops that only the host part of an offloaded function has: `empty` memory, a kernel `launch`, a library's product or call.
 
     %y = empty %n {dtype = 'f64'}                                            : f64[?]
     %z = launch %count, %y, %x, %a {kernel = <function>, outputs = 1, ...}   : f64[?]
@@ -17,8 +17,13 @@ import numpy as np
 from wengert.compiler.ir.core import Function, Op, Value
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.opdef import REGISTRY, InferenceError, OpDef, register
-from wengert.compiler.ir.types import DTYPES, I64, Type
+from wengert.compiler.ir.types import BOOL, DTYPES, I64, Type
 from wengert.compiler.ops.arrays import static
+
+ON_DEVICE = {
+    "solve", "inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "svd", "svdvals", "fft", "ifft", "rfft", "irfft",
+}  # fmt: skip
+"""Rows of kind "library" that the device's library has for stacks of matrices, too."""
 
 
 def _infer_empty(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
@@ -42,6 +47,13 @@ def _evaluate_dot(out: Any, a: Any, b: Any, contract: Any, batch: Any) -> Any:
     evaluate = REGISTRY["dot_general"].evaluate
     assert evaluate is not None
     return evaluate(a, b, contract=contract, batch=batch)
+
+
+def _evaluate_call(*operands: Any, row: str, outputs: int) -> Any:
+    evaluate = REGISTRY[row].evaluate
+    assert evaluate is not None
+    *results, fine = evaluate(*operands[outputs:])
+    return (*(np.reshape(r, np.shape(out)) for r, out in zip(results, operands, strict=False)), fine)
 
 
 def _infer_launch(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
@@ -81,6 +93,17 @@ register(
         _evaluate_dot,
         extent=lambda op, axis: (op.operands[0], axis),
         doc="`dot_general` of operands 1 and 2 by the device's library, into operand 0; attrs as there",
+    )
+)
+register(
+    OpDef(
+        "library_call",
+        "update",
+        lambda operands, attrs: (*(v.type for v in operands[: attrs["outputs"]]), Type(BOOL)),
+        _evaluate_call,
+        extent=lambda op, axis, position: (op.operands[position], axis),
+        doc="a row of kind \"library\" by the device's library; operands: outputs..., arrays..., numbers...; results: the "
+        "outputs, and whether all went well; attrs: row, outputs (how many)",
     )
 )
 register(

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from wengert.compiler.backend import device_ops as device_ops  # registers its rows
 from wengert.compiler.backend.device_fusion import Fusion, fuse, is_harmless, is_lazy
 from wengert.compiler.backend.device_kernels import KernelBuilder, Site
+from wengert.compiler.backend.device_ops import ON_DEVICE  # registers its rows, too
 from wengert.compiler.backend.device_reductions import contract, reduce
 from wengert.compiler.backend.device_regions import is_serial, loop_kernel, serial_kernel
 from wengert.compiler.backend.fuse import is_undefined
@@ -438,11 +438,23 @@ _BY_NAME: dict[str, Callable[[Outliner, Op], None]] = {
     "grow": Outliner._grow,
 }
 def _library(outliner: Outliner, op: Op) -> None:
-    raise UnsupportedError(
-        f"`{op.name}` is computed by NumPy's library and cannot run on a device",
-        op.span,
-        "compute it outside of the offloaded function, or leave this function on the CPU",
-    )
+    """A call of the device's library on whole arrays; results that are numbers come back in arrays of one element."""
+    if op.name not in ON_DEVICE:
+        raise UnsupportedError(
+            f"`{op.name}` is computed by NumPy's library and cannot run on a device",
+            op.span,
+            "compute it outside of the offloaded function, or leave this function on the CPU",
+        )
+    host, one = outliner.host, outliner.host.integer(1)
+    made = op.results[:-1]
+    outputs = [
+        outliner.empty(outliner.extents(v) if v.type.is_array else [one], v.type.dtype, v.hint) for v in made
+    ]
+    given = [outliner.whole(v) if v.type.is_array else outliner.scalar(v) for v in op.operands]
+    call = host.op("library_call", [*outputs, *given], hint=[v.hint for v in op.results], row=op.name, outputs=len(outputs))
+    for v, result in zip(op.results, call.results, strict=True):
+        is_number = v.type.is_scalar and result.type.is_array
+        outliner.values[v] = host.emit("load", result, host.integer(0), hint=v.hint) if is_number else result
 
 
 _BY_KIND: dict[str, Callable[[Outliner, Op], None]] = {"reduce": _reduce, "contract": _contract, "library": _library}

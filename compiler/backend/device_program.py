@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from wengert.compiler.backend import device_host_control, device_host_ops, target  # noqa: F401  (the first two fill WRITE)
+from wengert.compiler.backend.device_fission import divide_at_libraries
 from wengert.compiler.backend.device_host import HostLayout, HostWriter
 from wengert.compiler.backend.device_outline import outline
 from wengert.compiler.backend.device_text import kernels_for_nvptx, kernels_for_simulator
@@ -51,6 +52,26 @@ class Product:
         return cls((tuple(ca), tuple(cb)), (tuple(ba), tuple(bb)), (a.rank, b.rank), a.dtype.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A row of kind "library" that the device's library computes. dtypes and ranks: of the outputs, then of the arrays given;
+    numbers: the dtypes of the operands that are numbers."""
+
+    row: str
+    outputs: int
+    dtypes: tuple[str, ...]
+    ranks: tuple[int, ...]
+    numbers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, op: Op) -> Call:
+        arrays = [v.type for v in op.operands if v.type.is_array]
+        numbers = tuple(v.type.dtype.name for v in op.operands if v.type.is_scalar)
+        return cls(
+            op.attrs["row"], op.attrs["outputs"], tuple(t.dtype.name for t in arrays), tuple(t.rank for t in arrays), numbers
+        )
+
+
 @dataclass(slots=True)
 class DeviceProgram:
     """code: an object file with `i32 wg_host(frame)`. image: the kernels' LLVM text, kernel_faults[k][f - 1] what fault f
@@ -62,6 +83,7 @@ class DeviceProgram:
     host_text: str
     host_faults: tuple[Site, ...]
     products: tuple[Product, ...]
+    calls: tuple[Call, ...]
     kernels: tuple[KernelInfo, ...]
     image: str
     kernel_faults: tuple[tuple[Site, ...], ...]
@@ -84,7 +106,7 @@ def compile_program(function: Function, kind: str, deterministic: bool = False) 
         times[name], start = (now - start) * 1e3, now
 
     refuse_prints(function, device=True)
-    lowered = verify(lower(function), "lower")
+    lowered = verify(lower(divide_at_libraries(function)), "lower")
     outlined = outline(lowered, deterministic)
     lap("split")
     image = KERNELS[kind](outlined.kernels)
@@ -100,6 +122,7 @@ def compile_program(function: Function, kind: str, deterministic: bool = False) 
     lap("host")
     return DeviceProgram(
         kind, writer.layout, code, text, tuple(map(Site.of, writer.faults)), tuple(map(Product.of, writer.dots)),
+        tuple(map(Call.of, writer.calls)),
         tuple(KernelInfo(k.name, k.span, k.one_thread) for k in outlined.kernels), image.text,
         tuple(tuple(map(Site.of, faults)) for faults in image.faults), tuple(outlined.notes), times,
     )  # fmt: skip

@@ -44,6 +44,8 @@ def is_serial(op: Op) -> bool:
 def _worth_a_kernel(op: Op) -> bool:
     if op.regions:
         return bool(op.attrs.get("parallel"))
+    if row_of(op).kind == "library":
+        return True
     arrays = [v for v in (*op.operands, *op.results) if v.type.is_array]
     if not arrays or row_of(op).kind == "view" or op.name in (*_ELEMENTS, "dim"):
         return False

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,10 @@ class Library:
     operands: tuple[Core, ...]
     results: tuple[Core, ...]
     odd: str = ""
+    numpy: Callable[..., Any] | None = field(default=None, compare=False)
+    """NumPy's function, given the operands, which may raise LinAlgError; other libraries' arrays find theirs by it."""
+    sized: bool = field(default=False, compare=False)
+    """Whether that takes the sizes, too."""
 
     @property
     def arrays(self) -> int:
@@ -93,7 +97,7 @@ def row(
     """Register a row for the loop `loop` of `module`. evaluate: NumPy's function, which may raise LinAlgError; it is given the
     sizes, too, if `sized`."""
     given, made = signature.split("->")
-    library = Library(module, loop, _cores(given), _cores(made), odd)
+    library = Library(module, loop, _cores(given), _cores(made), odd, evaluate, sized)
 
     def infer(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
         arrays, extra = operands[: library.arrays], operands[len(library.operands) :]

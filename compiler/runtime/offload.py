@@ -35,7 +35,7 @@ from wengert.compiler.runtime.device_array import DeviceArray
 from wengert.compiler.runtime.devices import Device, resolve
 from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
 from wengert.compiler.runtime.placement import ArrayAt, KernelAt, Placement
-from wengert.compiler.runtime.products import Multiplier
+from wengert.compiler.runtime.products import Caller, Multiplier
 from wengert.compiler.runtime.residency import SHORTAGE_HELP, Residency
 from wengert.compiler.runtime.simulated import SimulatedAccelerator
 
@@ -43,6 +43,9 @@ _ALLOCATE = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int64)
 _FREE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _DOT = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)
+)
+_LIBRARY = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_int64, ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.c_int64), ctypes.c_void_p
 )
 _HOST = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)  # with the GIL, and raises what a handler of signals raised
 _LAUNCH = ctypes.CFUNCTYPE(
@@ -196,9 +199,10 @@ class DeviceExecutable:
         self._linked = target.link(program.code, ["wg_host"], {})
         self._host = _HOST(self._linked["wg_host"])
         self._multipliers = [Multiplier(product) for product in program.products]
+        self._callers = [Caller(call) for call in program.calls]
         self._callbacks = {
             Table.ALLOCATE: _ALLOCATE(self._handles.allocate), Table.FREE: _FREE(self._handles.free),
-            Table.DOT: _DOT(self._dot),
+            Table.DOT: _DOT(self._dot), Table.LIBRARY: _LIBRARY(self._library),
         }  # fmt: skip
         words = self._table.words
         for word, callback in self._callbacks.items():
@@ -393,6 +397,17 @@ class DeviceExecutable:
         except Exception:  # nothing may pass through compiled code; the fault says that the device failed
             return 1
         return 0
+
+    def _library(self, number: int, pointers: Any, extents: Any, words: int) -> int:
+        """0 where all went well, 1 where a matrix could not be handled, 2 where the device failed."""
+        caller = self._callers[number]
+        count = len(caller.numbers)
+        numbers = np.frombuffer(ctypes.string_at(words, 8 * count), np.int64) if count else np.empty(0, np.int64)
+        ranks = caller.call.ranks
+        try:
+            return int(not caller(self._gpu, pointers[: len(ranks)], extents[: sum(ranks)], numbers))
+        except Exception:  # nothing may pass through compiled code; the fault says that the device failed
+            return 2
 
     # -- faults
 

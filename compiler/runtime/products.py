@@ -1,4 +1,5 @@
-"""Products of arrays by a library: cuBLAS where both operands lie as it reads them, else by the library's `matmul`."""
+"""Products, factorizations and transforms of arrays by a library: cuBLAS where both operands of a product lie as it reads them,
+else by the library's functions (CuPy's, which call cuBLAS, cuSOLVER and cuFFT)."""
 
 from __future__ import annotations
 
@@ -6,7 +7,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from wengert.compiler.backend.device_program import Product
+import numpy as np
+
+from wengert.compiler.backend.device_program import Call, Product
+from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import DTYPES
 from wengert.compiler.ops.contraction import free_axes
 from wengert.compiler.runtime.accelerator import Accelerator, Gemm
@@ -50,3 +54,44 @@ class Multiplier:
         left = x.transpose(*ba, *self.fa, *ca).reshape(batch, m, k)
         right = y.transpose(*bb, *cb, *self.fb).reshape(batch, k, n)
         gpu.library.matmul(left, right, out=gpu.array(out, (batch, m, n), self.dtype))
+
+
+class Caller:
+    """One row of kind "library"."""
+
+    def __init__(self, call: Call):
+        self.call, self.row = call, REGISTRY[call.row]
+        self.dtypes = [DTYPES[name].numpy for name in call.dtypes]
+        self.numbers = [DTYPES[name].numpy for name in call.numbers]
+
+    def __call__(self, gpu: Accelerator, pointers: Sequence[int], extents: Sequence[int], words: np.ndarray) -> bool:
+        """Write the results into the outputs; whether all went well. words: the numbers, eight bytes each."""
+        call, at, arrays = self.call, 0, list[Any]()
+        for pointer, rank, dtype in zip(pointers, call.ranks, self.dtypes, strict=True):
+            arrays.append(gpu.array(pointer, tuple(extents[at : at + rank]), dtype))
+            at += rank
+        outputs, given = arrays[: call.outputs], arrays[call.outputs :]
+        if all(out.size == 0 for out in outputs):
+            return True
+        numbers = [word.view(dtype)[0] for word, dtype in zip(words.reshape(-1, 1), self.numbers, strict=True)]
+        results, fine = self._computed(gpu, (*given, *numbers))
+        for out, result in zip(outputs, results, strict=False):
+            out[...] = result.reshape(out.shape)
+        return fine
+
+    def _computed(self, gpu: Accelerator, operands: tuple[Any, ...]) -> tuple[Sequence[Any], bool]:
+        """By NumPy's functions, which hand arrays of CuPy on to CuPy's of the same names."""
+        library = self.row.library
+        if gpu.library is np:
+            assert self.row.evaluate is not None
+            *results, fine = self.row.evaluate(*operands)
+            return [np.asarray(r) for r in results], bool(fine)
+        from cupyx import errstate
+
+        operands = operands if library.sized else operands[: len(library.operands)]
+        try:
+            with errstate(linalg="raise"):  # else a matrix that cannot be handled gives numbers without a word
+                found = library.numpy(*operands)
+        except np.linalg.LinAlgError:
+            return (), False
+        return found if isinstance(found, tuple) else (found,), True
