@@ -4,8 +4,8 @@
 
 One thread, float64. Times are of the processor, of all threads of the process together: those of the wall say more about
 what else the machine does. Every gradient is compared with the peers' or with central differences along a direction before it is
-timed. Primal and gradient are timed in turns; the ratio is that of the medians, with the quartiles of both beside it.
-Peers (optional): JAX, autograd, CasADi (`pip install wengert[benchmarks]`). Enzyme's, Tapenade's and others' figures are
+timed. Primal and gradient are timed in turns, the peers in turns after them; the ratio is that of the medians, with the quartiles of both beside it.
+Peers (optional): JAX, PyTorch, Warp, autograd, CasADi (`pip install wengert[benchmarks]`). Enzyme's, Tapenade's and others' figures are
 quoted from publications where given (`quoted`).
 """
 
@@ -32,6 +32,8 @@ from pathlib import Path
 from typing import Any
 
 import gradient_peers as peers
+import gradient_peers_torch as torch
+import gradient_peers_warp as warp
 import gradient_problems as p
 import numpy as np
 
@@ -79,19 +81,19 @@ def problems() -> list[Problem]:
     mixture = (r(K), r((K, d)), r((K, d * (d + 1) // 2)) * 0.1, r((n, d)), 1.0, 0.0)
     words = (r((2, 8, 14)) - 0.5, r((3, 14)), r((4, 14)), r((1024, 14)))
     return [
-        Problem("linear stencil 256² x 100", p.heat, (r((256, 256)), 100), 2.0, quoted="Enzyme 4.4-5.7, JAX 1.9", peers={"JAX": peers.jax_heat}),
-        Problem("reaction-diffusion 256² x 100", p.reaction_diffusion, (r((256, 256)), 100), 4.0, quoted="Enzyme 5-11, JAX 11-16", peers={"JAX": peers.jax_reaction_diffusion}),
+        Problem("linear stencil 256² x 100", p.heat, (r((256, 256)), 100), 2.0, quoted="Enzyme 4.4-5.7, JAX 1.9", peers={"JAX": peers.jax_heat, "PyTorch": torch.heat, "Warp": warp.heat}),
+        Problem("reaction-diffusion 256² x 100", p.reaction_diffusion, (r((256, 256)), 100), 4.0, quoted="Enzyme 5-11, JAX 11-16", peers={"JAX": peers.jax_reaction_diffusion, "PyTorch": torch.reaction_diffusion, "Warp": warp.reaction_diffusion}),
         Problem("RK4 ODE, 1e5 steps", p.lotka_volterra, (np.array([1.5, 1.0, 3.0, 1.0]), 100_000), 2.5, quoted="Enzyme 2.5", peers={"JAX": peers.jax_ode, "CasADi": peers.casadi_ode}),
-        Problem("chained sum, 1e6", p.chained_sum, (r(1_000_000),), 1.5, quoted="Enzyme 0.6-2.7", peers={"JAX": peers.jax_plain, "autograd": peers.autograd_plain}),
-        Problem("GMM, d=10, K=25, n=1000", p.gmm, mixture, 3.0, (0, 1, 2), quoted="Tapenade 3.3, JAX 3.6, Enzyme 7.6", peers={"JAX": peers.jax_gmm}),
-        Problem("bundle adjustment Jacobian, 31,843", p.reprojection, (cam, r((n_obs, 3)), 1.0 + r(n_obs), r((n_obs, 2))), 6.0, (0, 1, 2), "batched jacobian", "Enzyme 6.1-9.7", {"JAX": peers.jax_ba}),
-        Problem("LSTM, 2 x 14, 1024 steps", p.lstm, words, 2.8, (0, 1), quoted="Enzyme 2.8, Tapenade 3.2", peers={"JAX": peers.jax_lstm}),
-        Problem("k-means, gradient and diagonal Hessian", p.kmeans, (r((20, 8)), r((10_000, 8))), 3.0, (0,), "gradient and diagonal Hessian", "Enzyme 3.0, Futhark 1.45", {"JAX": peers.jax_kmeans}),
-        Problem("log-sum-exp, 1e6", p.logsumexp, (r(1_000_000),), 2.0, quoted="Futhark 1.65, Enzyme 2.1", peers={"JAX": peers.jax_plain, "autograd": peers.autograd_plain}),
-        Problem("least squares, 1000 x 500", p.least_squares, (r(500), r((1000, 500)), r(1000)), 2.0, quoted="Futhark 1.3, Enzyme 1.4", peers={"JAX": peers.jax_plain, "autograd": peers.autograd_plain}),
+        Problem("chained sum, 1e6", p.chained_sum, (r(1_000_000),), 1.5, quoted="Enzyme 0.6-2.7", peers={"JAX": peers.jax_plain, "autograd": peers.autograd_plain, "PyTorch": torch.chained_sum, "Warp": warp.chained_sum}),
+        Problem("GMM, d=10, K=25, n=1000", p.gmm, mixture, 3.0, (0, 1, 2), quoted="Tapenade 3.3, JAX 3.6, Enzyme 7.6", peers={"JAX": peers.jax_gmm, "PyTorch": torch.gmm}),
+        Problem("bundle adjustment Jacobian, 31,843", p.reprojection, (cam, r((n_obs, 3)), 1.0 + r(n_obs), r((n_obs, 2))), 6.0, (0, 1, 2), "batched jacobian", "Enzyme 6.1-9.7", {"JAX": peers.jax_ba, "PyTorch": torch.ba, "Warp": warp.ba}),
+        Problem("LSTM, 2 x 14, 1024 steps", p.lstm, words, 2.8, (0, 1), quoted="Enzyme 2.8, Tapenade 3.2", peers={"JAX": peers.jax_lstm, "PyTorch": torch.lstm}),
+        Problem("k-means, gradient and diagonal Hessian", p.kmeans, (r((20, 8)), r((10_000, 8))), 3.0, (0,), "gradient and diagonal Hessian", "Enzyme 3.0, Futhark 1.45", {"JAX": peers.jax_kmeans, "PyTorch": torch.kmeans}),
+        Problem("log-sum-exp, 1e6", p.logsumexp, (r(1_000_000),), 2.0, quoted="Futhark 1.65, Enzyme 2.1", peers={"JAX": peers.jax_plain, "autograd": peers.autograd_plain, "PyTorch": torch.logsumexp}),
+        Problem("least squares, 1000 x 500", p.least_squares, (r(500), r((1000, 500)), r(1000)), 2.0, quoted="Futhark 1.3, Enzyme 1.4", peers={"JAX": peers.jax_plain, "autograd": peers.autograd_plain, "PyTorch": torch.least_squares}),
         Problem("determinant by minors, 10", p.determinant, (r((10, 10)),), 8.0, quoted="C++ by hand 7.7, Enzyme 18"),
         Problem("hand tracking Jacobian, 26 x 544", p.hand, (0.1 * r(26), parents, pose, pose.copy(), r((verts, 3)), r((bones, verts)) / bones, r((verts, 3))), 40.0, (0,), "jacobian", "Enzyme 47, Tapenade 68, C++ by hand 7.7"),
-        *(Problem(name, f, args, 10.0, wrt, quoted="DaCe AD 3.3-41, JAX 7-456", group="sweeps", peers={"JAX": peers.jax_sweeps[name]} if name in peers.jax_sweeps else {}) for name, f, args, wrt in small),
+        *(Problem(name, f, args, 10.0, wrt, quoted="DaCe AD 3.3-41, JAX 7-456", group="sweeps", peers={"JAX": peers.jax_sweeps[name], "PyTorch": torch.sweeps[name]} if name in peers.jax_sweeps else {}) for name, f, args, wrt in small),
     ]  # fmt: skip
 
 
@@ -169,7 +171,8 @@ def run(problem: Problem, seconds: float) -> dict[str, Any]:
     error = verify(problem, primal, derivative)
     if not error < 1e-4:
         raise SystemExit(f"{problem.name}: the derivative differs from differences by {error:.1e}")
-    calls = {"primal": primal, "gradient": derivative}
+    times = timed({"primal": primal, "gradient": derivative}, seconds)
+    calls: dict[str, Call] = {}
     refused: dict[str, str] = {}
     for name, make in problem.peers.items():
         try:
@@ -182,7 +185,7 @@ def run(problem: Problem, seconds: float) -> dict[str, Any]:
             if not np.allclose(np.reshape(a, -1), np.reshape(b, -1), rtol=1e-7, atol=1e-9 * np.max(np.abs(b))):
                 raise SystemExit(f"{problem.name}: {name} has another gradient")
         calls |= {f"{name} primal": theirs[0], f"{name} gradient": theirs[1]}
-    times = timed(calls, seconds)
+    times |= timed(calls, seconds)
     rows = {n: [float(q) for q in np.percentile(t * 1e3, [0, 25, 50, 75])] for n, t in times.items()}
     ratio = rows["gradient"][2] / rows["primal"][2]
     return {
@@ -201,6 +204,11 @@ def show(result: dict[str, Any]) -> None:
             peer = name.removesuffix(" gradient")
             line += f"  {peer} {rows[f'{peer} primal'][2]:.2f}/{row[2]:.2f} ({row[2] / rows['gradient'][2]:.1f}x ours)"
     print(line, flush=True)
+
+
+def _faster_peers(result: dict[str, Any]) -> list[str]:
+    rows = result["ms_min_q1_median_q3"]
+    return [n.removesuffix(" gradient") for n, row in rows.items() if n.endswith(" gradient") and row[2] < rows["gradient"][2]]
 
 
 def main() -> None:
@@ -223,10 +231,12 @@ def main() -> None:
     sweeps = [r["ratio"] for r in results if r["group"] == "sweeps" and "ratio" in r]
     if sweeps:
         print(f"sweeps: geometric mean x{np.exp(np.mean(np.log(sweeps))):.2f} (goal 4), worst x{max(sweeps):.2f} (goal 10)")
+    slower = {r["name"]: names for r in results if "ratio" in r and (names := _faster_peers(r))}
+    print(f"first in total time in {sum('ratio' in r for r in results) - len(slower)} of {len(results)}; faster: {slower or 'nobody'}")
     if options.save:
         about = {
             "date": date.today().isoformat(), "machine": platform.machine(), "cpu": _cpu(), "python": platform.python_version(),
-            "versions": {n: _version(n) for n in ("wengert", "numpy", "llvmlite", "jax", "autograd", "casadi")},
+            "versions": {n: _version(n) for n in ("wengert", "numpy", "llvmlite", "jax", "torch", "warp-lang", "autograd", "casadi")},
         }  # fmt: skip
         options.save.write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
 

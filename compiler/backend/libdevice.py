@@ -41,7 +41,7 @@ def find_libdevice() -> Path | None:
 
 def _ask_pathfinder() -> Path | None:
     try:
-        from cuda.pathfinder import find_bitcode_lib  # type: ignore[import-not-found]
+        from cuda.pathfinder import find_bitcode_lib
     except ImportError:  # absent, or a version that does not look for bitcode
         return None
     try:
