@@ -56,6 +56,8 @@ SIMPLIFY = {
     "fold float": ("%a = multiply %two, %zero : f64 return %a", "return %zero"),
     "times one": ("%a = multiply %one, %x : f64[?] %b2 = divide %a, %one : f64[?] return %b2", "return %x"),
     "plus zero stays for floats": ("%a = add %y, %zero : f64 return %a", "%a = add %y, %zero : f64 return %a"),
+    "times zero stays": ("%a = multiply %y, %zero : f64 return %a", "%a = multiply %y, %zero : f64 return %a"),
+    "zeros go in adjoints": ("%a = multiply %y, %zero : f64 #adjoint %c = add %a, %y : f64 #adjoint return %c", "return %y"),
     "plus zero goes for integers": ("%a = add %n, %0 : i64 return %a", "return %n"),
     "regroup": ("%a = add %n, %1 : i64 %c = add %a, %2 : i64 return %c", "%c = add %n, %3 : i64 return %c"),
     "minus itself": ("%a = add %n, %1 : i64 %c = subtract %a, %n : i64 return %c", "return %1"),
@@ -89,6 +91,12 @@ def test_share_in_scope_only() -> None:
         "%a = sin %y : f64 %c = if %b () { %d = sin %y : f64 %e = cos %y : f64 %g = add %d, %e : f64 yield %g } () { yield %y } : f64 %h = cos %y : f64 %r = add %a, %c : f64 %s = add %r, %h : f64 return %s",
         "%a = sin %y : f64 %c = if %b () { %e = cos %y : f64 %g = add %a, %e : f64 yield %g } () { yield %y } : f64 %h = cos %y : f64 %r = add %a, %c : f64 %s = add %r, %h : f64 return %s",
     )  # fmt: skip
+
+
+def test_share_multiplies_with_a_reciprocal_in_derivatives() -> None:
+    text = "%r = divide %one, %y : f64 %a = divide %two, %y : f64 {role} return %r, %a"
+    names = [[op.name for op in share(program(text.replace("{role}", role))).body.ops][-2:] for role in ("#adjoint", "")]
+    assert names == [["divide", "multiply"], ["divide", "divide"]]
 
 
 def test_share_tells_zeros_apart() -> None:

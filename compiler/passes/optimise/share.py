@@ -4,7 +4,7 @@
     %2 = multiply %x, %x : f64      =>    %3 = add %1, %1 : f64
     %3 = add %1, %2 : f64
 
-Sound for loads and slices too, since arrays are values.
+Sound for loads and slices too, since arrays are values. In derivatives, x / y is x * (1 / y) where that stands before.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import clone_value, copy_op
 
@@ -34,6 +34,11 @@ def _block(block: Block, mapping: dict[Value, Value], known: Known, found: list[
     builder = Builder(new)
     for op in block.ops:
         operands = [mapping.get(v, v) for v in op.operands]
+        reciprocal = known.get(("reciprocal", id(operands[1]))) if op.name == "divide" else None
+        if reciprocal is not None and op.role != "primal" and constant_of(operands[0]) != 1:
+            with builder.at(op.span, op.role):
+                mapping[op.result] = builder.emit("multiply", operands[0], reciprocal[0], hint=op.result.hint)
+            continue
         key = _key(op, operands)
         results = known.get(key) if key is not None else None
         if results is None:
@@ -41,6 +46,8 @@ def _block(block: Block, mapping: dict[Value, Value], known: Known, found: list[
             results = copy_op(builder, op, operands, regions).results
             if key is not None:
                 known[key] = results
+            if op.name == "divide" and constant_of(operands[0]) == 1 and op.result.type == operands[1].type:
+                known["reciprocal", id(operands[1])] = results
         else:
             found.append(op)
         mapping.update(zip(op.results, results, strict=True))

@@ -140,9 +140,10 @@ def _add(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
         if constant_of(x) is not None and constant_of(y) is None:
             return builder.emit("add", y, x)
         return _regroup(builder, x, y, "add")
-    if _is(x, -0.0):
+    adjoint = op.role == "adjoint"  # where nothing hangs on the sign of a zero
+    if _is(x, -0.0) or (adjoint and constant_of(x) == 0):
         return _shaped(y, op)
-    return _shaped(x, op) if _is(y, -0.0) else None
+    return _shaped(x, op) if _is(y, -0.0) or (adjoint and constant_of(y) == 0) else None
 
 
 def _subtract(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
@@ -195,7 +196,8 @@ def _multiply(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
         return _shaped(y, op)
     if _is(y, 1):
         return _shaped(x, op)
-    if _exact(x) and x.type.is_scalar and y.type.is_scalar and (_is(x, 0) or _is(y, 0)):
+    exact = _exact(x) or (op.role == "adjoint" and x.type.dtype.kind == "f")  # no cotangent: a strong zero
+    if exact and x.type.is_scalar and y.type.is_scalar and (constant_of(x) == 0 or constant_of(y) == 0):
         return builder.constant(0, x.type.dtype)
     if x.type.dtype.kind == "f":  # -1 * x is exactly -x
         if _is(x, -1):
