@@ -28,7 +28,7 @@ def share(function: Function) -> Function:
 
 
 def _block(block: Block, mapping: dict[Value, Value], known: Known, found: list[Op]) -> Block:
-    """known: what was done before, in this block and around it; found: the ops that are not done again."""
+    """known: what was done before, in this block and around it; found: the ops that are not done again, or otherwise."""
     new = Block([clone_value(p) for p in block.params])
     mapping.update(zip(block.params, new.params, strict=True))
     builder = Builder(new)
@@ -38,6 +38,7 @@ def _block(block: Block, mapping: dict[Value, Value], known: Known, found: list[
         if reciprocal is not None and op.role != "primal" and constant_of(operands[0]) != 1:
             with builder.at(op.span, op.role):
                 mapping[op.result] = builder.emit("multiply", operands[0], reciprocal[0], hint=op.result.hint)
+            found.append(op)
             continue
         key = _key(op, operands)
         results = known.get(key) if key is not None else None
