@@ -23,6 +23,13 @@ class Kind:
 
 
 _ROWS = (
+    Kind("wrong_rule", "A rule is not the derivative of its function",
+         "A function has a rule by `wg.custom_derivative`, and what the rule gives is not the slope of what the function computes. AD believes the rule.",
+         "A call of such a function, or the function itself, where AD differs from differences that agree on both sides.",
+         "Correct the rule; where another derivative is meant (a straight-through estimator, say), silence this by its name.",
+         "No tool compares a rule with its function unless asked: PyTorch's `gradcheck`, JAX's `check_grads`.",
+         example='@wg.custom_derivative\ndef soft(x): return np.log1p(np.exp(x))\nsoft.def_jvp(lambda x, dx: ...)      # a sign is wrong',
+         source='Griewank & Walther, *Evaluating derivatives*, SIAM 2008, on externally differentiated functions.', tutorial='03'),
     Kind("adaptive_step", "The step size is part of what is differentiated",
          "The step is chosen from an error estimate that depends on the input; the derivative includes how the steps move, and misses that the end time is not hit. The value is right to the tolerance, the derivative need not be right in any digit.",
          "A loop whose exit tests a clock advanced by a step that depends on the input; warned where AD with the steps held fixed differs, or AD and the slopes over wide steps.",

@@ -21,6 +21,7 @@ from wengert.compiler.frontend.source import unwrap
 from wengert.compiler.frontend.trace import Traced, trace
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.transforms.compiled import Compiled
+from wengert.compiler.transforms.custom import CustomDerivative
 from wengert.compiler.transforms.structure import leaf_ranges, positions
 
 Rule = Callable[[Facts], Iterator[Finding]]
@@ -32,6 +33,7 @@ STAGES: tuple[tuple[Rule, frozenset[str]], ...] = (
     (rules.cut, frozenset()),
     (rules.not_finite, frozenset()),
     (rules.at_the_point, frozenset({"domain_edge", "masked_nan", "overflow", "degenerate_eig"})),
+    (rules.own_rules, frozenset({"domain_edge", "masked_nan", "overflow", "degenerate_eig", "kink", "equality_branch", "pruned_zero"})),
     (loops.adaptive, frozenset({"overflow"})),
     (loops.convergence, frozenset({"adaptive_step", "overflow"})),
     (loops.growth, frozenset({"adaptive_step", "fixed_point_lag", "linear_solver", "overflow"})),
@@ -87,10 +89,19 @@ def check(f: Callable[..., Any], *args: Any) -> Report:
         marked = [m and k in chosen for k, m in enumerate(marked)]
     if not any(marked):
         return _report(name, function, [], {"derivative": "no floating-point argument to differentiate by"}, start, ())
-    facts = Facts(traced, function, leaves, marked, BUDGET)
+    facts = Facts(traced, function, leaves, marked, BUDGET, _ruled(f))
     found = list(_findings(facts))
     unseen = () if facts.run.complete else ("the interpreted run went over its time and saw the beginning of the loops only",)
     return _report(name, function, found, _checks(facts), start, unseen)
+
+
+def _ruled(f: Any) -> CustomDerivative | None:
+    """The function with rules of its own that `f` is, or is a transform of."""
+    while isinstance(f, Compiled):
+        if isinstance(f, CustomDerivative):
+            return f
+        f = f.__wrapped__
+    return None
 
 
 def _findings(facts: Facts) -> Iterator[Finding]:

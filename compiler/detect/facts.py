@@ -14,7 +14,7 @@ from wengert.compiler.detect.catalogue import KINDS
 from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import Flow
 from wengert.compiler.detect.observe import Observation
-from wengert.compiler.detect.probe import MIDDLE, Direction, Probe, directions, size
+from wengert.compiler.detect.probe import MIDDLE, Direction, Probe, directions, probe_of, size
 from wengert.compiler.detect.variants import Variant, path_of, samples
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend.source import parse
@@ -22,6 +22,7 @@ from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.passes.autodiff.structure import LOOPS
+from wengert.compiler.transforms.custom import CustomDerivative
 
 
 @dataclass
@@ -61,14 +62,25 @@ class Blind:
 
 
 class Facts:
-    """leaves: the arguments; none where only static facts are asked for, of a program whose types are known."""
+    """leaves: the arguments; none where only static facts are asked for, of a program whose types are known.
+    ruled: the function with its rules, where it has some itself."""
 
-    def __init__(self, traced: Traced, function: Any, leaves: Sequence[Any], marked: Sequence[bool], budget: float = 0.0):
+    def __init__(
+        self,
+        traced: Traced,
+        function: Any,
+        leaves: Sequence[Any],
+        marked: Sequence[bool],
+        budget: float = 0.0,
+        ruled: CustomDerivative | None = None,
+    ):
         self.traced, self.function, self.leaves, self.budget = traced, function, list(leaves), budget
         self.marked = list(marked)
         self.padded = [*marked, *[False] * (len(traced.function.params) - len(marked))]
         self.flow = Flow(traced.function, self.padded)
-        self.probe = Probe(function, traced.signature.tree, leaves, marked)
+        self.ruled = ruled
+        make = probe_of if leaves else Probe
+        self.probe = make(ruled or function, traced.signature.tree, leaves, marked)
         self.directions = directions(traced, leaves, marked) if leaves else []
         self.params = traced.function.params
         self.explained: set[int] = set()  # the leaves whose derivative a warning has accounted for

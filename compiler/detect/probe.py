@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.diag.errors import WengertError
+from wengert.compiler.diag.errors import DifferentiationError, WengertError
 from wengert.compiler.frontend.trace import Traced
-from wengert.compiler.ir.tree import Tree
+from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.transforms.derivatives import Jvp, Vjp
 
 MIDDLE = (1e-2, 3e-2, 1e-1)
@@ -158,6 +158,53 @@ class Probe:
         except (WengertError, ValueError, TypeError):
             return None
         return abs(left - right) / max(abs(left), abs(right), 1e-300) if left != right else 0.0
+
+
+class ReverseProbe(Probe):
+    """For a function with rules for reverse mode only: the results are added up with fixed weights, and what reverse mode
+    gives for the sum is its derivative along a direction."""
+
+    def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
+        out, back = self.vjp(self.tree.unflatten([_copy(leaf) for leaf in leaves]), self._weights)
+        results, weights = _floats(out), _floats(self._weights)
+        value = sum(float(np.sum(np.real(w * r))) for w, r in zip(weights, results, strict=True))
+        pulled = iter(_flat(back))
+        slope = 0.0
+        for k, leaf in enumerate(leaves):
+            cotangent = next(pulled) if np.asarray(leaf).dtype.kind in "fc" else None
+            if k in tangents:
+                slope += float(np.sum(np.real(cotangent * tangents[k])))
+        return np.array([value]), np.array([slope])
+
+    @cached_property
+    def _weights(self) -> Any:
+        args = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
+        leaves, tree = flatten(self.vjp(args, None)[0])
+        rng = np.random.default_rng(0)
+        made = [_python(rng.uniform(0.5, 1.5, np.shape(x)), x) if np.asarray(x).dtype.kind in "fc" else None for x in leaves]
+        return tree.unflatten(made)
+
+    def reverse_gap(self, rng: np.random.Generator) -> None:
+        return None
+
+    def reverse_finite(self) -> None:
+        return None
+
+
+def probe_of(function: Callable[..., Any], tree: Tree, leaves: Sequence[Any], marked: Sequence[bool]) -> Probe:
+    """By forward mode, or by reverse mode where that is all there is."""
+    made = Probe(function, tree, leaves, marked)
+    try:
+        _ = made.value
+    except DifferentiationError:
+        return ReverseProbe(function, tree, leaves, marked)
+    except (WengertError, ArithmeticError):
+        pass
+    return made
+
+
+def _floats(value: Any) -> list[Any]:
+    return [leaf for leaf in _flat(value) if np.asarray(leaf).dtype.kind in "fc"]
 
 
 def directions(traced: Traced, leaves: Sequence[Any], marked: Sequence[bool], limit: int = 6) -> list[Direction]:

@@ -16,6 +16,7 @@ from wengert.compiler.detect.probe import Probe, size
 from wengert.compiler.detect.variants import Variant, flipped, widened
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
+from wengert.compiler.ops.custom import CALLS
 from wengert.compiler.passes.autodiff.structure import LOOPS
 
 GROW = ("exp", "exp2", "expm1", "sinh", "cosh", "power", "multiply", "add", "sum", "logaddexp", "subtract")
@@ -430,6 +431,22 @@ def cut(facts: Facts) -> Iterator[Finding]:
     for op, family in facts.flow.detaching():
         if family == "stop" and "stop_gradient" in facts.calls_of(op):
             yield facts.finding("detached", op, "this value is taken as a constant by every derivative", warn=False)
+
+
+def own_rules(facts: Facts) -> Iterator[Finding]:
+    """wrong_rule: AD by a rule of the user's own against the differences on both sides."""
+    calls = [op for op in facts.traced.function.walk() if op.name in CALLS and any(r in facts.flow.active for r in op.results)]
+    if not calls and facts.ruled is None:
+        return
+    for one in facts.locals:
+        if one.wrong:
+            unit, name = one.direction.scale, one.direction.name
+            ops = list(facts.traced.function.walk())
+            op = calls[0] if calls else next((o for o in ops if o.span is not None), ops[-1])
+            rules = ", ".join(dict.fromkeys(f"`{c.attrs['callee'].name}`" for c in calls)) or f"`{facts.ruled.__name__}`"  # type: ignore[union-attr]
+            text = f"AD by the rule of {rules} gives {shown(one.ad, unit)} for `{name}`, the differences on both sides {shown(one.right, unit)}"
+            yield facts.finding("wrong_rule", op, text, ad=one.ad / unit, right=one.right / unit, left=one.left / unit)
+            return
 
 
 def unexplained(facts: Facts) -> Iterator[Finding]:

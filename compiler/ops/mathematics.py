@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import erf as _erf
 from math import erfc as _erfc
+from math import inf, pi
 from math import log as _log
-from math import pi
 from math import sqrt as _sqrt
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from wengert.compiler.ir.builder import Sym
 from wengert.compiler.ops import complexes
 from wengert.compiler.ops.arithmetic import divide
+from wengert.compiler.ops.comparison import where
 from wengert.compiler.ops.elementwise import elementwise
 
 
@@ -39,7 +40,21 @@ def _function(
     )
 
 
-sqrt = _function("sqrt", np.sqrt, lambda y, x: (0.5 / y,), (0.1, 4.0), singular=True, kinks="at 0: inf", complex_=complexes.sqrt, doc="√x")
+def _unless_zero(x):  # type: ignore[no-untyped-def]
+    """x, inf where it is 0: what is divided by it is 0 then, in derivatives of every order."""
+    return where(x.equals(0.0), x.lift(inf), x)
+
+
+sqrt = _function("sqrt", np.sqrt, lambda y, x: (0.5 / y,), (0.1, 4.0), singular=True, kinks="at 0: inf; of a sum of squares: see `root_of_squares`", complex_=complexes.sqrt, doc="√x")
+root_of_squares = elementwise(
+    "root_of_squares",
+    np.sqrt,
+    partials=lambda y, x: (0.5 / _unless_zero(y),),
+    call=("sqrt", "__nv_sqrt"),
+    domain=((0.1, 4.0),),
+    kinks="what `np.sqrt` of a sum of squares is, as in norms, `np.std` and `np.sqrt(d @ d)`; at 0: 0, the middle of the cone",
+    doc="√x of an x that is a sum of squares by its form",
+)
 cbrt = _function("cbrt", np.cbrt, lambda y, x: (1.0 / (3.0 * y * y),), (0.1, 4.0), singular=True, kinks="at 0: inf", doc="∛x")  # fmt: skip
 exp = _function("exp", np.exp, lambda y, x: (y,), (-2.0, 2.0), complex_=complexes.exp, doc="eˣ")
 exp2 = _function("exp2", np.exp2, lambda y, x: (y * _log(2.0),), (-2.0, 2.0), doc="2ˣ")
@@ -75,11 +90,11 @@ arctan2 = elementwise(
 hypot = elementwise(
     "hypot",
     np.hypot,
-    partials=lambda z, x, y: (divide(x, z), divide(y, z)),
+    partials=lambda z, x, y: (divide(x, _unless_zero(z)), divide(y, _unless_zero(z))),
     singular=True,
     call=("hypot", "__nv_hypot"),
     domain=((0.3, 2.0), (-2.0, 2.0)),
-    kinks="at (0, 0): NaN",
+    kinks="at (0, 0): 0, the middle of the cone",
     doc="√(x² + y²) without overflow",
 )
 logaddexp = elementwise(

@@ -18,6 +18,7 @@ from wengert.compiler.passes.optimise.regions import regions
 from wengert.compiler.passes.optimise.scalarise import scalarise
 from wengert.compiler.passes.optimise.share import share
 from wengert.compiler.passes.optimise.simplify import simplify
+from wengert.compiler.passes.optimise.squares import squares
 from wengert.compiler.passes.optimise.unroll import unroll
 
 Pass = Callable[[Function], Function]
@@ -32,6 +33,7 @@ OPTIMISE: tuple[tuple[str, Pass], ...] = (
     ("simplify", simplify),
     ("hoist", hoist),  # after `simplify`, which turns `dim` of a carried array into the extent outside
     ("share", share),
+    ("squares", squares),  # after `share`: a square is of one value
     ("masked", masked),  # after `hoist` and `share`: masks are seen beside the loops
     ("regions", regions),
     ("gather", gather),  # after `hoist`: extents are known in front of the loop

@@ -61,6 +61,34 @@ def silenced_line(x):
     return np.abs(x)  # wg.suppress("kink")
 
 
+def ruled(slope, forward):
+    """sin, with a rule that says its derivative is `slope`."""
+
+    @wg.custom_derivative
+    def sine(x):
+        return np.sin(x)
+
+    if forward:
+        sine.def_jvp(lambda args, tangents: (np.sin(args[0]), slope(args[0]) * tangents[0]))
+    else:
+        sine.def_vjp(lambda x: (np.sin(x), x), lambda x, cotangent: (slope(x) * cotangent,))
+    return sine
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["def_jvp", "def_vjp"])
+def test_rules_are_compared_with_their_functions(forward):
+    """Those of the function itself, and those of what it calls; a rule for reverse mode is checked by reverse mode."""
+    x = np.array([0.3, 0.4])
+    for slope, kinds in ((np.cos, []), (np.sin, ["wrong_rule"])):
+        sine = ruled(slope, forward)
+
+        def summed(x, sine=sine):
+            return np.sum(x * sine(x))
+
+        for function in (sine, summed, wg.grad(summed)):
+            assert [f.kind for f in wg.check(function, x).warnings] == kinds
+
+
 @pytest.mark.parametrize(
     ("function", "argument", "kind", "line"),
     [

@@ -296,7 +296,7 @@ class Wide:
             (1, lambda: self.line(f"{v}.sort()")),
             (1, lambda: self.line(f"{v}.fill({self.tamed(self.scalar(0))})")),
             (1, lambda: self.line(f"{m} *= {self.tamed(f'{m}.T')}")),
-            (1, lambda: self.line(f"{m}[:] = {self.tamed(f'{m} @ {m}')}")),
+            (1, lambda: self.line(f"{m}[:] = {self.tamed(f'0.15 * {m} @ {m}')}")),
         )
 
     def view_of_matrix(self) -> None:

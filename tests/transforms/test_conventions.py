@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+import wengert as wg
 from wengert.compiler.ops.conventions import table
 
 
@@ -9,3 +13,44 @@ def test_the_table_in_the_docs_is_that_of_the_rows():
     page = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text()
     assert table() in page, "put the output of `python -m wengert.compiler.ops.conventions` into docs/conventions.md"
     assert "`np.absolute`" in page and "`np.sqrt`" in page
+
+
+def in_a_loop(d):
+    total = 0.0
+    for k in range(len(d)):
+        total += d[k] ** 2
+    return total**0.5
+
+
+def weighted(d):
+    return np.sqrt(np.sum(np.array([1.0, 2.0, 3.0]) * d * d))
+
+
+ROOTS = [
+    lambda d: np.sqrt(np.sum(d * d)),
+    lambda d: np.sqrt(d @ d),
+    lambda d: np.linalg.norm(d) * np.linalg.norm(d[:2]) + np.sqrt(np.mean((d[1:] - d[:-1]) ** 2)),
+    lambda d: np.std(d - 1.0),
+    lambda d: np.hypot(d[0], d[1]) + np.sqrt(d[2] ** 4),
+    lambda d: np.sum(np.linalg.norm(np.outer(d, d), axis=1)),
+    in_a_loop,
+    weighted,
+]
+
+
+@pytest.mark.parametrize("f", ROOTS)
+def test_a_length_of_0_has_slope_0_in_both_modes(f):
+    zero, away = np.zeros(3), np.array([0.3, -0.2, 0.5])
+    for mode in ("forward", "reverse"):
+        np.testing.assert_array_equal(wg.jacobian(f, mode=mode)(zero), zero)
+    if f is in_a_loop:
+        assert not wg.hessian(f)(zero).any()
+    np.testing.assert_allclose(wg.grad(f)(away), wg.jacobian(f, mode="forward")(away), rtol=1e-13)
+    steps = 1e-6 * np.eye(3)
+    np.testing.assert_allclose(wg.grad(f)(away), [(f(away + h) - f(away - h)) / 2e-6 for h in steps], rtol=1e-7)
+
+
+def test_a_root_of_anything_else_is_steep_at_0():
+    for f in (lambda x: np.sqrt(x), lambda x: x**0.5, lambda x: np.sqrt(x * 2.0), lambda x: np.sqrt(np.maximum(x, 0.0))):
+        assert wg.grad(f)(0.0) == np.inf == wg.jvp(f)((0.0,), (1.0,))[1]
+    assert wg.grad(lambda x: np.where(x > 0, np.sqrt(x), 0.0))(0.0) == 0.0

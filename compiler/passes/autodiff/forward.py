@@ -21,7 +21,7 @@ from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
-from wengert.compiler.ir.rewrite import clone_value, copy_op
+from wengert.compiler.ir.rewrite import clone_value, copy_op, copy_ops
 from wengert.compiler.ir.types import Type
 from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
 from wengert.compiler.passes.autodiff.parallel import are_sums
@@ -58,8 +58,11 @@ def vector_forward(function: Function, directions: Sequence[Sequence[bool]]) -> 
 def forward_with_maps(
     function: Function, active: Sequence[bool]
 ) -> tuple[Function, dict[Value, Value], dict[Value, Value]]:
-    """As `forward`, with its maps: value of the input -> its copy, and -> its tangent, absent where that is zero."""
-    state = Forward(function, [active])
+    """As `forward`, with its maps: value of the input -> its copy, and -> its tangent, absent where that is zero.
+
+    Functions that have a rule for reverse mode only are differentiated themselves.
+    """
+    state = _Through(function, [active])
     return state.function(), state.mapping, state.directions[0].tangents
 
 
@@ -261,3 +264,16 @@ class Forward:
         self.mapping.update(zip(op.results, made.results, strict=False))
         for (k, d), dot in zip(carried, made.results[len(op.results) :], strict=True):
             d.tangents[op.results[k]] = dot
+
+
+class _Through(Forward):
+    def rule(self, op: Op, seeds: list[Value | None]) -> Sequence[Value]:
+        if op.name != "custom_vjp":
+            return super().rule(op, seeds)
+        callee = op.attrs["callee"].function
+        pushed = forward(callee, [seed is not None for seed in seeds])
+        given = [*(self._of(v) for v in op.operands), *(seed for seed in seeds if seed is not None)]
+        mapping = dict(zip(pushed.params, given, strict=True))
+        copy_ops(self.builder, pushed.body.ops, mapping)
+        dots = iter([mapping.get(v, v) for v in pushed.results[len(op.results) :]])
+        return [next(dots) if r.type.dtype.is_differentiable else self._tangent_of(r, None) for r in op.results]

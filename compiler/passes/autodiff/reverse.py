@@ -33,6 +33,7 @@ from wengert.compiler.passes.autodiff.cotangents import Cotangents
 from wengert.compiler.passes.autodiff.plan import Plan
 from wengert.compiler.passes.autodiff.restore import restore
 from wengert.compiler.passes.autodiff.reverse_loops import reverse_if, reverse_loop
+from wengert.compiler.passes.autodiff.roots import products_under_roots
 from wengert.compiler.passes.autodiff.rules import drop_dead, fit, partials_of, scaled
 from wengert.compiler.passes.autodiff.store import decide
 from wengert.compiler.passes.autodiff.structure import LOOPS, Extents, Structure
@@ -97,6 +98,7 @@ class _Reverse:
         self.structure = Structure(function)
         self.extents = Extents(self.structure)
         self.activity = analyse(self.structure, active)
+        self.under_roots = products_under_roots(function)
         self.blocks: dict[Block, Block] = {}
         self.ops: dict[Op, Op] = {}
         self.trips: dict[Op, Value] = {}
@@ -160,7 +162,7 @@ class _Reverse:
             return
         row = REGISTRY[op.name]
         if row.partials is not None:
-            _pull_by_partials(op, ctx, arrived[0])  # type: ignore[arg-type]
+            _pull_by_partials(op, ctx, arrived[0], op in self.under_roots)  # type: ignore[arg-type]
         elif row.pullback is not None:
             given = [ctx.zeros(r) if c is None else c for r, c in zip(op.results, arrived, strict=True)]
             row.pullback(ctx, op, *given)
@@ -174,8 +176,11 @@ class _Reverse:
             )
 
 
-def _pull_by_partials(op: Op, ctx: Cotangents, cotangent: Value) -> None:
-    """Each operand gets cotangent * partial; a scalar that went to every element gets the sum of them."""
+def _pull_by_partials(op: Op, ctx: Cotangents, cotangent: Value, under_root: bool = False) -> None:
+    """Each operand gets cotangent * partial; a scalar that went to every element gets the sum of them.
+
+    under_root: a partial of 0 gives 0, also where the cotangent is infinite.
+    """
     builder, strong = ctx.builder, REGISTRY[op.name].singular
     wanted = [v for v in differentiable_operands(op) if ctx.wants(v)]
     if not wanted:
@@ -186,8 +191,12 @@ def _pull_by_partials(op: Op, ctx: Cotangents, cotangent: Value) -> None:
         if partial is None or v not in wanted:
             continue
         narrow = v.type.is_scalar and cotangent.type.is_array
-        if narrow and not strong and (not isinstance(partial, Sym) or partial.value.type.is_scalar):
+        if narrow and not strong and not under_root and (not isinstance(partial, Sym) or partial.value.type.is_scalar):
             total = total or builder.emit("sum", cotangent, axes=everywhere)
             ctx.add(v, scaled(builder, total, partial, strong))
             continue
-        ctx.add(v, scaled(builder, cotangent, partial, strong))
+        term = scaled(builder, cotangent, partial, strong)
+        if under_root:
+            zero = builder.constant(0, term.type.dtype)
+            term = builder.emit("where", partial.equals(0.0).value, zero, term)
+        ctx.add(v, term)
