@@ -30,7 +30,7 @@ from wengert.compiler.transforms.lowered import Lowered
 from wengert.compiler.transforms.measure import Timing, Timings, benchmark, on_threads, threads_at_most
 from wengert.compiler.transforms.offloaded import Offload, placed
 from wengert.compiler.transforms.record import Recording, record
-from wengert.compiler.transforms.sparse import Coo, SparseJacobian, Sparsity
+from wengert.compiler.transforms.sparse import Coo, SparseHessian, SparseJacobian, Sparsity
 from wengert.compiler.transforms.split import Split
 from wengert.compiler.transforms.structure import Wrt
 from wengert.compiler.transforms.values import Arithmetic, Values, count_arithmetic, watch_values
@@ -54,6 +54,7 @@ __all__ = [
     "PITFALLS",
     "Recording",
     "Report",
+    "SparseHessian",
     "SparseJacobian",
     "Split",
     "Timing",
@@ -177,10 +178,19 @@ def jacobian(
     return Jacobian(f, wrt, mode) if sparsity is None else SparseJacobian(f, wrt, mode, sparsity)
 
 
+@overload
+def hessian(f: Callable[..., Any], wrt: Wrt = None, sparsity: None = None) -> Compiled: ...
+@overload
+def hessian(f: Callable[..., Any], wrt: Wrt = None, *, sparsity: Sparsity) -> SparseHessian: ...
 @_transform
-def hessian(f: Callable[..., Any], wrt: Wrt = None) -> Compiled:
-    """Second derivatives of a function that returns one float, of shape in.shape + in.shape; forward over reverse."""
-    return Hessian(f, wrt)
+def hessian(f: Callable[..., Any], wrt: Wrt = None, sparsity: Sparsity = None) -> Compiled | SparseHessian:
+    """Second derivatives of a function that returns one float, of shape in.shape + in.shape; forward over reverse.
+
+    sparsity: for one array argument, a matrix of shape (in.size, in.size) that is not zero where the Hessian may not be (one
+    triangle is enough), or "detect". The result is then a SciPy CSR array of that shape, as for `jacobian`, from one
+    Hessian-vector product per colour of a star colouring; `.colours`, `.pattern(*args)` and errors are those of `jacobian`.
+    """
+    return Hessian(f, wrt) if sparsity is None else SparseHessian(f, wrt, sparsity)
 
 
 @_transform

@@ -21,9 +21,9 @@ from wengert.compiler.passes.batching import batch
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.activities import chosen, mode_of
 from wengert.compiler.transforms.assemble import inline, product, with_known_extents, with_params, with_results
-from wengert.compiler.transforms.colouring import colours
+from wengert.compiler.transforms.colouring import colours, star_colours
 from wengert.compiler.transforms.compiled import Compiled, trace_for
-from wengert.compiler.transforms.derivatives import pullback, split
+from wengert.compiler.transforms.derivatives import Grad, pullback, split
 from wengert.compiler.transforms.settle import replace_function
 from wengert.compiler.transforms.structure import Wrt, full_out, leaf_ranges, positional, positions
 
@@ -126,6 +126,8 @@ class SparseJacobian:
     by one further product in a random direction. chosen_mode, colours: of the last call.
     """
 
+    what = "sparse jacobian"
+
     def __init__(self, function: Callable[..., Any], wrt: Wrt, mode: str, sparsity: Sparsity, name: str | None = None):
         if mode not in ("auto", "forward", "reverse"):
             raise OptionError(f"mode={mode!r}: it is one of auto, forward, reverse")
@@ -141,7 +143,7 @@ class SparseJacobian:
         self.chosen_mode, self.colours = mode, 0
         self._parts = {"forward": Products(function, wrt, "jvps"), "reverse": Pullbacks(function, wrt, "vjps")}
         self._primal, self._pattern = Compiled(function), Pattern(function, wrt, "pattern")
-        self._coloured: tuple[Any, str, np.ndarray] | None = None
+        self._coloured: tuple[Any, str, np.ndarray, np.ndarray, np.ndarray] | None = None
 
     def pattern(self, *args: Any, **kwargs: Any) -> Any:
         """The pattern at these arguments, all entries 1: for use as `sparsity` where it is known to be the same."""
@@ -152,7 +154,7 @@ class SparseJacobian:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args = positional(self.__wrapped__, args, kwargs)
         rows, columns, shape = self._found(args) if self.given is None else self.given
-        mode, colour = self._colouring(rows, columns, shape)
+        mode, colour, product, element = self._colouring(rows, columns, shape)
         moved, kept = (columns, rows) if mode == "forward" else (rows, columns)
         count = self.colours = int(colour.max(initial=-1)) + 1
         seeds = np.zeros((count + (self.given is not None), len(colour)))
@@ -162,7 +164,7 @@ class SparseJacobian:
         products = self._products(mode, args, seeds)
         if products.shape[1] != shape[mode == "reverse"] or len(colour) != shape[mode == "forward"]:
             raise OptionError(f"sparsity has the shape {shape}, and the Jacobian is {self._shape(args)}")
-        data = products[colour[moved], kept]
+        data = products[product, element]
         if self.given is not None:
             self._check(data, moved, kept, seeds[-1], products[-1], mode)
         return _sparse(data, rows, columns, shape)
@@ -205,20 +207,29 @@ class SparseJacobian:
         order = np.lexsort((column, row))
         return row[order], column[order], shape
 
-    def _colouring(self, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> tuple[str, np.ndarray]:
-        """The mode with fewer colours, and these; those of the last call where the pattern is the same."""
+    def _colouring(
+        self, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
+    ) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+        """The mode with fewer colours, these, and for each entry the product and the element of it that it is; those of the
+        last call where the pattern is the same."""
         last = self._coloured
         same = last is not None and last[0][2] == shape
         if last is None or not (same and np.array_equal(last[0][0], rows) and np.array_equal(last[0][1], columns)):
-            found = {}
-            if self.mode != "reverse":
-                found["forward"] = colours(rows, columns, shape)
-            if self.mode != "forward":
-                found["reverse"] = colours(columns, rows, shape[::-1])
-            mode = min(found, key=lambda m: int(found[m].max(initial=-1)))
-            last = self._coloured = (rows, columns, shape), mode, found[mode]
+            last = self._coloured = (rows, columns, shape), *self._coloured_anew(rows, columns, shape)
         self.chosen_mode = last[1]
-        return last[1], last[2]
+        return last[1:]
+
+    def _coloured_anew(
+        self, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
+    ) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+        found = {}
+        if self.mode != "reverse":
+            found["forward"] = colours(rows, columns, shape)
+        if self.mode != "forward":
+            found["reverse"] = colours(columns, rows, shape[::-1])
+        mode = min(found, key=lambda m: int(found[m].max(initial=-1)))
+        moved, kept = (columns, rows) if mode == "forward" else (rows, columns)
+        return mode, found[mode], found[mode][moved], kept
 
     def _check(self, data: Any, moved: Any, kept: Any, seed: np.ndarray, product: np.ndarray, mode: str) -> None:
         """Raises OptionError where the entries of the pattern do not give the product in the random direction."""
@@ -236,7 +247,44 @@ class SparseJacobian:
             )
 
     def __repr__(self) -> str:
-        return f"<wengert sparse jacobian {self.__name__}, mode {self.chosen_mode}, {self.colours} colours>"
+        return f"<wengert {self.what} {self.__name__}, mode {self.chosen_mode}, {self.colours} colours>"
+
+
+class SparseHessian(SparseJacobian):
+    """`hessian(f, wrt, sparsity)`: the sparse Jacobian of the gradient, forward over reverse.
+
+    Of a pair of entries that are equal by symmetry one is enough, so the columns need a star colouring only: an arrow takes
+    2 products and a band of width 2 b + 1 takes b + 1 or a few more, where columns without a common row would take n and 2 b + 1.
+    """
+
+    what = "sparse hessian"
+
+    def __init__(self, function: Callable[..., Any], wrt: Wrt, sparsity: Sparsity, name: str | None = None):
+        label = name or f"hess_{getattr(function, '__name__', 'f')}"
+        wrt = chosen(function, wrt, "")
+        super().__init__(Grad(function, wrt), wrt, "forward", sparsity, label)
+        if self.given is not None:
+            self.given = _symmetric(*self.given)
+
+    def _found(self, args: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+        return _symmetric(*super()._found(args))
+
+    def _coloured_anew(
+        self, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
+    ) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+        colour = star_colours(rows, columns, shape[0])
+        pairs = rows * (int(colour.max(initial=0)) + 1) + colour[columns]
+        _, place, counts = np.unique(pairs, return_inverse=True, return_counts=True)
+        alone = counts[place] == 1  # no other column of this colour in the row
+        return "forward", colour, np.where(alone, colour[columns], colour[rows]), np.where(alone, rows, columns)
+
+
+def _symmetric(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """With the transposed entries: one triangle is enough. Raises OptionError for a matrix that is not square."""
+    if shape[0] != shape[1]:
+        raise OptionError(f"the sparsity of a Hessian is square, and this is of shape {shape}")
+    flat = np.unique(np.concatenate([rows * shape[1] + columns, columns * shape[1] + rows]))
+    return flat // shape[1], flat % shape[1], shape
 
 
 def _entries(pattern: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
