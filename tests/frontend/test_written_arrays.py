@@ -113,7 +113,6 @@ def test_derivative(name: str) -> None:
 
 
 REFUSED: dict[str, Any] = {
-    "partition": (lambda x: np.partition(x, 2), X),
     "negative": (lambda x: np.bincount(x), np.array([1, -1])), "falling": (lambda x: np.histogram(x, x[::-1]), EDGES),
     "mode": (lambda x: np.pad(x, 1, "mean"), X), "rule": (lambda x: np.histogram(x, "auto"), X), "uneven": (lambda x: np.split(x, 2), X),
     "not finite": (lambda x: np.histogram(x), HOLES),
