@@ -20,7 +20,18 @@ from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import iterate
 from wengert.compiler.frontend.loops import Form, carried_flags, flag_value, run_loop
 from wengert.compiler.frontend.merge import branch
-from wengert.compiler.frontend.objects import FALSE, TRUE, Iteration, Object, Scalar, Static, Tuple, arrays_in, is_list
+from wengert.compiler.frontend.objects import (
+    FALSE,
+    TRUE,
+    Iteration,
+    Object,
+    Scalar,
+    Static,
+    Tuple,
+    Unset,
+    arrays_in,
+    is_list,
+)
 from wengert.compiler.frontend.races import check_parallel
 from wengert.compiler.frontend.targets import assign
 from wengert.compiler.frontend.texts import fault_for, text_of
@@ -83,8 +94,10 @@ def guard(tracer: Tracer, run: Callable[[], None], fall: frozenset[str], broken:
         condition = tracer.builder.emit("bitwise_or", condition, value)
 
     def exited() -> None:
-        if len(flags) == 1:
-            tracer.bind(flags[0], broken if flags[0] == BREAK else TRUE)
+        if BREAK in flags and broken == FALSE:
+            tracer.bind(BREAK, FALSE)
+        elif len(flags) == 1:
+            tracer.bind(flags[0], TRUE)
 
     def going() -> None:
         for flag in flags:
@@ -200,16 +213,18 @@ def loop_names(tracer: Tracer, node: ast.For | ast.While) -> frozenset[str]:
 
 
 def run_else(tracer: Tracer, node: ast.For | ast.While) -> None:
-    """The `else` of a loop: where it was not left by `break`."""
-    broken = tracer.flag(BREAK)
-    if node.orelse and not tracer.exited:
-        if tracer.may_have_exited:
-            guard(tracer, lambda: run_block(tracer, node.orelse), tracer.frame.live.after[node], broken=FALSE)
-        else:
-            run_block(tracer, node.orelse)
-    if tracer.flag(BREAK) is broken or tracer.flag(BREAK) != FALSE:
-        tracer.bind(BREAK, FALSE)
+    """The `else` of a loop: where it was not left by `break`. A `break` or `continue` in it is one of the loop around."""
     tracer.bind(CONTINUE, FALSE)
+    if not node.orelse or tracer.exited:
+        tracer.bind(BREAK, FALSE)
+    elif tracer.may_have_exited:
+        before = dict(tracer.names)
+        guard(tracer, lambda: run_block(tracer, node.orelse), tracer.frame.live.after[node], broken=FALSE)
+        for name in before.keys() - liveness.assigned(node.orelse) - set(FLAGS) - {RESULT, DEAD}:
+            if isinstance(tracer.names.get(name), Unset):  # not live where the `else` leaves, and as it was
+                tracer.names[name] = before[name]
+    else:
+        run_block(tracer, node.orelse)
 
 
 def run_body(tracer: Tracer, body: Body) -> None:

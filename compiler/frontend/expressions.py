@@ -49,10 +49,33 @@ def sequence(tracer: Tracer, node: ast.Tuple | ast.List) -> Object:
 
 @handles(EXPRESSIONS, ast.Dict)
 def dictionary(tracer: Tracer, node: ast.Dict) -> Object:
-    names = [k.value if isinstance(k, ast.Constant) and isinstance(k.value, str) else None for k in node.keys]
-    if None in names:
+    made: dict[str, Object] = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        item = tracer.evaluate(value)
+        if key is None and isinstance(item, Tuple) and item.kind is dict:  # {**other}
+            made |= dict(zip(item.names, item.items, strict=True))
+        else:
+            made[dictionary_key(tracer, tracer.evaluate(key), key) if key is not None else ""] = item
+    if "" in made:
         tracer.refuse("static_needed", node, what="every key of a dict (a string)")
-    return Tuple(dict, tuple(tracer.evaluate(v) for v in node.values), tuple(names))  # type: ignore[arg-type]
+    return Tuple(dict, tuple(made.values()), tuple(made))
+
+
+def dictionary_key(tracer: Tracer, key: Object, node: ast.expr) -> str:
+    if not isinstance(key, Static) or not isinstance(key.value, str):
+        tracer.refuse("static_needed", node, what="every key of a dict (a string)")
+    return key.value
+
+
+@handles(EXPRESSIONS, ast.DictComp)
+def dict_comprehension(tracer: Tracer, node: ast.DictComp) -> Object:
+    """Over things of known length: its keys are known, too."""
+    pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node.key)
+    rows = tracer.evaluate(ast.copy_location(ast.ListComp(pair, node.generators), node))
+    if not isinstance(rows, Tuple) or is_list(rows):
+        tracer.refuse("static_needed", node, what="every key of a dict (a string)")
+    made = {dictionary_key(tracer, row.items[0], node.key): row.items[1] for row in rows.items if isinstance(row, Tuple)}
+    return Tuple(dict, tuple(made.values()), tuple(made))
 
 
 @handles(EXPRESSIONS, ast.BinOp)

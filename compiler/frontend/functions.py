@@ -64,6 +64,7 @@ from wengert.compiler.frontend.objects import (
     Iteration,
     Object,
     Scalar,
+    Slice,
     Static,
     Tuple,
     is_list,
@@ -482,6 +483,14 @@ def sequence(kind: type) -> Builder:
     return build
 
 
+def slice_of(tracer: Tracer, *ends: Object) -> Object:
+    """slice(stop), slice(start, stop), slice(start, stop, step): as between brackets."""
+    if not 1 <= len(ends) <= 3:
+        tracer.refuse("binding", name="slice", problem=f"{len(ends)} arguments")
+    parts = [None if e == NONE else e for e in ends]
+    return Slice(None, parts[0], None) if len(parts) == 1 else Slice(parts[0], parts[1], parts[2] if len(parts) == 3 else None)
+
+
 def queue(tracer: Tracer, iterable: Object = Tuple(tuple, ())) -> Object:
     """collections.deque, as a list: taking from its left moves the rest."""
     made = sequence(list)(tracer, iterable)
@@ -534,7 +543,7 @@ FUNCTIONS |= {
     float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
     all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: output.show,
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
-    stop_gradient: constant_of_derivatives, deque: queue, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
+    stop_gradient: constant_of_derivatives, deque: queue, slice: slice_of, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
     **complexes.COMPLEX, **functional.FUNCTIONAL,
 }  # fmt: skip
 FUNCTIONS |= ufuncs.methods(FUNCTIONS)

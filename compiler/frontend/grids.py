@@ -65,6 +65,8 @@ def columns(tracer: Tracer, items: Sequence[Object]) -> Object:
 
 
 GRIDS: dict[int, Any] = {
+    id(np.s_): lambda tracer, items: items[0] if len(items) == 1 else Tuple(tuple, tuple(items)),
+    id(np.index_exp): lambda tracer, items: Tuple(tuple, tuple(items)),
     id(np.mgrid): grid(written_grids.mgrid), id(np.ogrid): grid(written_grids.ogrid), id(np.r_): rows, id(np.c_): columns,
 }  # fmt: skip
 """By identity: the objects have no hash that says which they are."""

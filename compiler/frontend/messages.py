@@ -77,6 +77,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "list_nested": (_U, "a list of lists of a length known only at run time", "Use an array: np.zeros((n, m))."),
     "list_operator": (_U, "`{sign}` of a list in compiled code", "Make it an array first: `np.array(xs)`."),
     "list_repeat": (_U, "a list of arrays repeated a number of times known only at run time", "Use np.zeros((n, m))."),
+    "dict_mutation": (_U, "dicts cannot be changed in compiled code", "Make a new one: `d = {{**d, 'key': value}}`, or use variables or an array."),
     "list_mutation": (_U, "lists cannot be changed in compiled code", "Allocate an array with np.zeros and fill it, or build a new tuple."),
     # arrays
     "axis": (_T, "axis {axis} is out of bounds for an array of rank {rank}", None),

@@ -133,7 +133,7 @@ def store_subscript(tracer: Tracer, target: ast.Subscript, item: Object) -> None
         lists.store_item(tracer, base, places[0], item)
         return
     if isinstance(base, Tuple):
-        tracer.refuse("list_mutation", target)
+        tracer.refuse("dict_mutation" if base.kind is dict else "list_mutation", target)
     if not isinstance(base, Array):
         tracer.refuse("iterate", target, what=describe(base))
     items = arrays_for_lists(tracer, subscript_items(tracer, target.slice))
@@ -235,7 +235,7 @@ def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AS
         lists.store_item(tracer, base, places[0], operate(tracer, kind, held, tracer.evaluate(node.value)))
         return
     if isinstance(base, Tuple):
-        tracer.refuse("list_mutation", target)
+        tracer.refuse("dict_mutation" if base.kind is dict else "list_mutation", target)
     if not isinstance(base, Array):
         tracer.refuse("iterate", target, what=describe(base))
     items = arrays_for_lists(tracer, subscript_items(tracer, target.slice))

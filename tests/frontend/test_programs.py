@@ -1136,3 +1136,76 @@ def test_lists_and_permutations():
     check(one_function_of_two_types, 5)
     check(permuted, X)
     check(lambda a, k: (a[::k, ::k], a[1::k, ::-k]), M, 2)
+
+
+def kept_slices(a, i):
+    inner = np.s_[1:, ::2]
+    rows = slice(i[0], i[1])
+    ends = [slice(0, 2), slice(2, None)]
+    known = {f"k{j}": a[j].sum() for j in range(3)}
+    return a[inner], a[rows, 0], [a[:, s].sum() for s in ends], {**known, "k1": 2.0}, {k: 2 * v for k, v in known.items()}
+
+
+def test_slices_and_dicts_with_names():
+    check(kept_slices, M, np.array([0, 2]))
+
+
+def else_continues(a):
+    n = 0
+    for i in range(len(a)):
+        for j in range(i):
+            if a[0, j] > 0.9:
+                break
+        else:
+            continue
+        n += j + 10
+    return n
+
+
+def else_breaks(a):
+    n = 0
+    for i in range(len(a)):
+        k = 0
+        while k < 4:
+            if a[i, k] > 0.9:
+                break
+            k += 1
+        else:
+            n += 1
+            if a[i, 0] > 0.15:
+                continue
+            n += 100
+            break
+        n += 1000 + k
+    else:
+        n += 5000
+    return n
+
+
+def else_in_else(a):
+    n = 0
+    for i in range(4):
+        for j in range(4):
+            if i + j == 5:
+                return n, -1
+            for k in (0, 1, 2, 3):
+                if a[j, k] > 0.9:
+                    break
+            else:
+                if j > i:
+                    break
+                continue
+            n += k
+        else:
+            n += 100
+            continue
+        n += 1000
+    return n, 0
+
+
+@pytest.mark.parametrize("function", [else_continues, else_breaks, else_in_else])
+@pytest.mark.parametrize("column", [0, 2, 3])
+def test_exits_in_the_else_of_a_loop(function, column):
+    a = np.array([[0.1, 0.2, 0.95, 0.3], [0.2, 0.3, 0.1, 0.5], [0.95, 0.1, 0.2, 0.1], [0.1, 0.1, 0.1, 0.1]])
+    check(function, np.roll(a, column, axis=1))
+    check(function, a[::-1])
