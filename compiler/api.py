@@ -27,7 +27,7 @@ from wengert.compiler.transforms.graph import Graph, GraphNode, GraphRegion
 from wengert.compiler.transforms.implicit import fixed_point, root
 from wengert.compiler.transforms.jacobians import Hessian, Jacobian
 from wengert.compiler.transforms.lowered import Lowered
-from wengert.compiler.transforms.measure import Timing, Timings, benchmark, on_threads, threads_at_most
+from wengert.compiler.transforms.measure import Timing, Timings, benchmark, copy_seconds, on_threads, threads_at_most
 from wengert.compiler.transforms.offloaded import Offload, placed
 from wengert.compiler.transforms.record import Recording, record
 from wengert.compiler.transforms.sparse import Coo, SparseHessian, SparseJacobian, Sparsity
@@ -66,6 +66,7 @@ __all__ = [
     "checkpoint",
     "code_cache",
     "compare",
+    "copy_seconds",
     "count_arithmetic",
     "custom_derivative",
     "devices",

@@ -37,7 +37,7 @@ def make_panel(session: Session, made: Sequence[Sequence[Made]]) -> Any:
 
     tone: Any = "warning" if any(m.notice for chain in made for m in chain) else "ok"
     panel = Panel(status_line(made), tabs.tabs(made[-1]), tone=tone)
-    session.follow(Bound(panel, made))
+    session.follow(Bound(panel, made, lambda: status_line(made)))
     return panel
 
 

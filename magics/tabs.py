@@ -123,7 +123,7 @@ def placement(chain: Chain) -> View:
 
     model = present.placement_model(chain[-1].compiled)
     known = [(one.compiled, last_arguments(chain, one.compiled)) for one in chain if placed(one.compiled) is None]
-    functions = [(compiled, given) for compiled, given in known if given is not None]
+    functions = [(f, given, list(inspect.signature(f).parameters)) for f, given in known if given is not None]
     if not functions:
         return PlacementView(model)
     asked = WhatIf(model, functions, COSTS)

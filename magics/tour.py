@@ -6,25 +6,25 @@ from wengert.magics import cells
 from wengert.magics.session import Session
 
 CELL = """def tour_decay(x: float) -> float:
-    for _ in range(5):
+    for _ in range(50):
         x = x - 0.1 * x * x
     return x
 """
 BEFORE = "This cell is run now; it binds tour_decay and grad_tour_decay:\n\n%%autodiff\n"
 AFTER = """
 The panel has one line of status, and tabs that are built when they are opened:
-  Graph       the function and its derivative side by side. A loop is closed until it is clicked; a click on a node shows
-              its line, its IR and what it reads.
-  Stages      what every stage of the compiler made of it, two side by side; a click on a line marks it in both.
-  Placement   the devices, where arrays and kernels of an offloaded function live, and every copy that was made for it; drag a
-              function to another device to see what it would cost there.
-  Transfers   the copies and kernels of an offloaded call over time.
-  Timings     where the compile time went, and buttons that measure calls over sizes, threads and batches, and the roofline;
-              `%wengert bench grad_tour_decay(2.0)` measures one call.
-  Memory      what the reverse sweep keeps, and what a limit would cost.
-  Explore     sliders for the arguments of the last call: value and tangent at once.
-  Findings    where the derivative may not be the one that is meant.
-In a terminal there is the line of status alone; `%wengert graph grad_tour_decay` prints the graph.
+  Graph       the function and its derivative side by side. Click the loop to open it, and an operation to see its line,
+              its IR, and what the reverse sweep does about it. Show lights up how x reaches the result.
+  Stages      the program after each step of the compiler, two side by side. A click on a line lights what belongs to it.
+  Placement   the devices, and where functions, arrays and kernels are. Drag one to another device, or move it with the
+              arrow keys, to predict what it would cost there; Measure says how far off that was.
+  Transfers   every copy between host and device on a timeline; this cell runs on the CPU, and makes none.
+  Timings     where the compile time went, and buttons that measure calls over sizes, threads and batches, and the roofline.
+  Memory      what the reverse sweep keeps: the 50 values of x. The slider sets a limit, and says what it costs.
+  Explore     drag x: the value, the tangent and the derivative follow, computed by the compiled function.
+  Findings    what `wg.check` finds at the last call; here nothing.
+In a terminal there is the line of status alone; `%wengert graph grad_tour_decay` prints the graph, and
+`%wengert bench grad_tour_decay(2.0)` measures it.
 """
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.api import Compiled, Lowered, benchmark, flatten, jit, watch_values
-from wengert.widgets.models import Estimate, PlacementModel
+from wengert.compiler.api import Compiled, Lowered, benchmark, copy_seconds, flatten, jit, watch_values
+from wengert.widgets.models import ArrayPlace, Estimate, Movable, PlacementModel
 
 SIZES = (1_000, 200_000)
 SECONDS = 0.1
@@ -46,7 +46,7 @@ class CostModel:
 
     def __init__(self) -> None:
         self._known: dict[str, Calibration] = {}
-        self.reference = jit(reference)
+        self._reference = jit(reference)
 
     def calibration(self, device: str) -> Calibration:
         """Raises DeviceError where the device cannot be used."""
@@ -54,8 +54,8 @@ class CostModel:
             times, counts, moved, sent = [], [], 0.0, 0
             for size in SIZES:
                 u = np.linspace(0.5, 1.5, size)
-                row = measured(self.reference, (u,), device)
-                counts.append(work(self.reference, (u,))[0])
+                row = measured(self._reference, (u,), device)
+                counts.append(work(self._reference, (u,))[0])
                 times.append(row.median)
                 moved, sent = moved + (row.transfer or 0.0), sent + 2 * u.nbytes
             operation = max((times[1] - times[0]) / (counts[1] - counts[0]), 1e-13)
@@ -68,7 +68,7 @@ class CostModel:
         known = self.calibration(device)
         count, size = work(function, arguments)
         compute, copies = known.overhead + count * known.operation, size * known.byte
-        return Estimate(function.__name__, device, count, size, compute, copies)
+        return Estimate("function", function.__name__, device, count, size, compute, copies)
 
 
 def measured(function: Compiled, arguments: Sequence[Any], device: str) -> Any:
@@ -98,39 +98,50 @@ def work(function: Compiled, arguments: Sequence[Any]) -> tuple[int, int]:
 
 
 class WhatIf:
-    """The questions of the placement tab: predict a function on a device, then measure it there."""
+    """The questions of the placement tab: predict a function or an array on a device, then measure it there.
 
-    def __init__(self, model: PlacementModel, functions: Sequence[tuple[Compiled, Sequence[Any]]], costs: CostModel):
-        self.functions = {f.__name__: (f, tuple(arguments)) for f, arguments in functions}
+    functions: (function, arguments of its last call, their names). Arrays among the arguments stand on the host, unless
+    `model` knows better.
+    """
+
+    def __init__(
+        self, model: PlacementModel, functions: Sequence[tuple[Compiled, Sequence[Any], Sequence[str]]], costs: CostModel
+    ):
+        self.functions = {f.__name__: (f, tuple(arguments)) for f, arguments, _ in functions}
         self.costs = costs
-        usable = tuple(d.id for d in model.devices if d.available)
-        self.model = replace(model, movable=tuple(self.functions), targets=usable)
+        host = model.host or ""
+        arrays = list(model.arrays)
+        for _, arguments, names in functions:
+            for name, array in zip(names, arguments, strict=False):
+                if isinstance(array, np.ndarray) and all(a.name != name for a in arrays):
+                    arrays.append(ArrayPlace(name, array.nbytes, array.shape, str(array.dtype), host))
+        self.model = replace(
+            model,
+            arrays=tuple(arrays),
+            movable=tuple(Movable(name, host) for name in self.functions),
+            targets=tuple(d.id for d in model.devices if d.available),
+        )
 
     def answer(self, asked: Mapping[str, Any]) -> PlacementModel:
-        """The model with one estimate more, or with a measured time beside the estimate: of a function on another device,
-        or ("value") of an array that goes there."""
-        device, measuring = asked["device"], asked["what"] == "measure"
-        kept = {(e.function, e.device): e for e in self.model.estimates}
-        if "value" in asked:
-            estimate = self._moved(asked["value"], device, measuring)
-        else:
-            function, arguments = self.functions[asked["function"]]
-            estimate = self.costs.predict(function, arguments, device)
-            if measuring:
-                row = measured(function, arguments, device)
-                estimate = replace(estimate, measured=row.median + (row.transfer or 0.0))
-        kept[estimate.function, device] = estimate
+        """The model with one estimate more, or with a measured time beside the estimate."""
+        name, device, measure = asked["name"], asked["device"], asked["what"] == "measure"
+        about = self._value if asked["kind"] == "value" else self._function
+        kept = {(e.kind, e.name, e.device): e for e in self.model.estimates}
+        kept[asked["kind"], name, device] = about(name, device, measure)
         self.model = replace(self.model, estimates=tuple(kept.values()))
         return self.model
 
-    def _moved(self, name: str, device: str, measuring: bool) -> Estimate:
-        """What the copy of an array to a device takes; between two GPUs it goes by way of the host."""
-        array = next(a for a in self.model.arrays if a.name == name)
-        there = [d for d in (array.device, device) if d != "cpu"] if device != array.device else []
-        copies = sum(self.costs.calibration(d).byte for d in there) * array.bytes
-        estimate = Estimate(name, device, 0, array.bytes, 0.0, copies)
-        if not measuring:
+    def _function(self, name: str, device: str, measure: bool) -> Estimate:
+        function, arguments = self.functions[name]
+        estimate = self.costs.predict(function, arguments, device)
+        if not measure:
             return estimate
-        u = np.ones(max(array.bytes // 8, 1))
-        taken = (measured(self.costs.reference, (u,), d).transfer or 0.0 for d in there)
-        return replace(estimate, measured=sum(taken) / 2)  # the reference moves as much back
+        row = measured(function, arguments, device)
+        return replace(estimate, measured=row.median + (row.transfer or 0.0))
+
+    def _value(self, name: str, device: str, measure: bool) -> Estimate:
+        array = next(a for a in self.model.arrays if a.name == name)
+        moved = 0 if array.device == device else array.bytes
+        seconds = sum(self.costs.calibration(d).byte * moved for d in {array.device, device} - {"cpu"})
+        took = copy_seconds(moved, array.device, device) if measure else None
+        return Estimate("value", name, device, 0, moved, 0.0, seconds, took)

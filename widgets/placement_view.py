@@ -14,9 +14,8 @@ class PlacementView(AskingView):
     """Devices, arrays and transfers of a `PlacementModel`.
 
     `selected` is the `order` of the chosen transfer (-1 for none), `sort` the ledger's order as
-    "<column>:ascending" or "<column>:descending". answer: is asked {"what": "predict" or "measure", "function": name,
-    "device": id}, for an array that is dragged to another device with "value": name instead, and returns the model with that
-    estimate.
+    "<column>:ascending" or "<column>:descending". answer: is asked {"what": "predict" or "measure", "kind": "function" or
+    "value", "name": name, "device": id} and returns the model with that estimate.
     """
 
     kind = "placement"

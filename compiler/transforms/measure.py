@@ -16,10 +16,14 @@ import numpy as np
 from wengert.compiler.diag.errors import DeviceError
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.runtime.ledger import transfers
+from wengert.compiler.runtime.offload import accelerator
 from wengert.compiler.runtime.support import support
 from wengert.compiler.runtime.threads import default_count
 from wengert.compiler.transforms.compiled import Compiled, Jit
 from wengert.compiler.transforms.offloaded import Offload, placed
+
+COPIES = 7
+"""How often a copy is measured."""
 
 
 def threads_at_most() -> int:
@@ -152,6 +156,25 @@ def _transfer_time(f: Compiled, args: tuple[Any, ...], device: str) -> float:
     for leaf in flatten(f(*copies_of(args)))[0]:
         np.asarray(leaf)
     return sum(t.milliseconds for t in list(transfers())[before:] if t.device == device) / 1e3
+
+
+def copy_seconds(size: int, source: str, target: str) -> float:
+    """Seconds that `size` bytes take from device to device, by way of the host; the median of some copies.
+
+    Raises DeviceError where a device cannot be used, MemoryFault where it has no room for them.
+    """
+    data, spent = np.ones(size, np.uint8), 0.0
+    if size == 0:
+        return 0.0
+    for device, up in ((source, False), (target, True)):
+        if device == "cpu":
+            continue
+        gpu, residency = accelerator(device)
+        memory = residency.allocate(size)
+        there = [gpu.upload(data, memory.pointer) for _ in range(COPIES)]
+        took = there if up else [gpu.download(memory.pointer, data) for _ in range(COPIES)]
+        spent += float(np.median(took)) / 1e3
+    return spent
 
 
 def _machine() -> str:

@@ -94,6 +94,28 @@ def test_transfers_on_a_simulated_gpu(lab, page, picture):
     expect(transfers.locator('th[data-column="bytes"]')).to_have_attribute("aria-sort", "descending", timeout=PATIENCE)
 
 
+def test_what_if_it_ran_there(lab, page, picture):
+    start = "import numpy as np\nfrom numpy.typing import NDArray\n" + OFFLOADED
+    page.set_viewport_size({"width": 1500, "height": 1050})
+    cell = ON_DEVICE.replace("%%offload cuda:0", "%%autodiff")
+    lab.open(page, lab.notebook(start, cell, "v = smooth(np.linspace(0, 1, 20_000), 20)"))
+    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    lab.run_all(page)
+    assert lab.errors(page) == []
+    placement = open_tab(page.locator(".wgt-panel"), "Placement", "placement")
+    gpu = placement.locator('[data-device="cuda:0"]')
+    placement.locator('[data-move="function:smooth"]').drag_to(gpu)
+    answer = gpu.locator('[data-estimate="function:smooth"]')
+    expect(answer).to_contain_text("copying", timeout=PATIENCE)
+    answer.get_by_role("button", name="measure").click()
+    expect(answer).to_contain_text("measured", timeout=PATIENCE)
+    array = placement.locator('[data-move="value:u"]')
+    array.press("ArrowRight")
+    expect(gpu.locator('[data-estimate="value:u"]')).to_contain_text("160 kB copied, once", timeout=PATIENCE)
+    expect(array).to_be_focused()
+    picture(placement, "placement_what_if")
+
+
 def test_memory_and_explore(panel, page, picture):
     memory = open_tab(panel, "Memory", "memory")
     before = memory.locator(".wgt-summary").inner_text()

@@ -215,25 +215,19 @@ def misfit(x: float, n: int) -> float:
     return x
 costs = CostModel()
 costs._known.update({"cpu": Calibration(1e-7, 1e-9, 0.0), "cuda:0": Calibration(1e-5, 1e-11, 1e-10)})
-asked = WhatIf(samples.placement(), [(wg.jit(misfit), (2.0, 50))], costs)
+asked = WhatIf(samples.placement(), [(wg.jit(misfit), (2.0, 50), ("x", "n"))], costs)
 v = w.PlacementView(asked.model, asked.answer); v
 """
 
 
-def test_a_function_and_an_array_are_dragged_to_another_device(lab, page, picture):
+def test_what_is_dragged_to_a_device_is_asked_about(lab, page):
     open_view(lab, page, MOVES)
-    gpu = page.locator('[data-device="cuda:0"]')
-    function = page.get_by_role("button", name="function misfit on cpu")
+    cpu, gpu, gone = (page.locator(f'[data-device="{name}"]') for name in ("cpu", "cuda:0", "cuda:1"))
+    function = page.locator('[data-move="function:misfit"]')
     function.drag_to(gpu)
-    expect(gpu).to_contain_text("predicted", timeout=PATIENCE)
-    row = page.locator(".wgt-estimates tbody tr")
-    expect(row).to_have_count(1)
-    expect(row.first).to_contain_text("misfit")
-    array = page.get_by_role("button", name="array u on cuda:0")
-    array.focus()
-    array.press("ArrowLeft")
-    expect(row).to_have_count(2, timeout=PATIENCE)
-    expect(row.last).to_contain_text("copied")
-    function.drag_to(page.locator('[data-device="cuda:1"]'))  # not available: nothing is asked
-    expect(row).to_have_count(2)
-    picture(page.locator(".wgt").first, "placement_what_if")
+    expect(gpu.locator("[data-estimate]")).to_contain_text("computing", timeout=PATIENCE)
+    page.locator('[data-move="value:u"]').press("ArrowLeft")
+    expect(cpu.locator('[data-estimate="value:u"]')).to_contain_text("copied", timeout=PATIENCE)
+    function.drag_to(gone)
+    expect(page.get_by_test_id("what-if")).to_contain_text("cuda:1 cannot be used: the driver lists one GPU")
+    expect(gone.locator("[data-estimate]")).to_have_count(0)

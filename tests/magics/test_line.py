@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from wengert.magics.tabs import tabs
+
 CELL = "%%autodiff --no-view\ndef f(x: float) -> float:\n    return np.sin(x) * x\n"
 
 
@@ -78,13 +80,14 @@ def test_refused_in_one_line(with_f, line, message):
     assert "\n" not in printed
 
 
-def test_what_will_come_is_said(with_f):
+def test_the_tour_explains_every_tab(with_f):
     said = with_f("%wengert tour")
     slope, step = 1.0, 2.0
-    for _ in range(5):
+    for _ in range(50):
         slope, step = slope * (1 - 0.2 * step), step - 0.1 * step * step
     assert f"tour_decay(2.0) is {step:.6g}" in said and f"grad_tour_decay(2.0), is {slope:.6g}." in said
     assert "tour_decay/grad_tour_decay compiled for" in said.replace(", ", "/")
+    assert all(f"\n  {title}  " in said for title in tabs(()))
     assert with_f("%wengert tour now") == "UsageError: %wengert tour takes no arguments"
 
 

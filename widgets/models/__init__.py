@@ -11,7 +11,7 @@ from .explore import ExploreModel
 from .findings import Finding, FindingsModel
 from .graph import Edge, GraphModel, GraphPath, GraphValues, Node, Region
 from .memory import KeptValue, MemoryModel
-from .placement import ArrayPlace, Device, Estimate, KernelPlace, PlacementModel, Transfer
+from .placement import ArrayPlace, Device, Estimate, KernelPlace, Movable, PlacementModel, Transfer
 from .plot import Control, PlotModel, Series
 from .roofline import Ceiling, Roofline, RoofPoint
 from .stages import Stage, StagesModel, StageText
@@ -49,6 +49,7 @@ __all__ = [
     "KernelPlace",
     "MemoryModel",
     "Model",
+    "Movable",
     "Node",
     "PlacementModel",
     "PlotModel",

@@ -57,12 +57,21 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What a call of `function` would cost on `device`, in seconds: `compute` for its element `operations`, `copies` for
-    `bytes` between host and device; `measured`: what both took, None where that was not measured. Without operations it is
-    the copy of the array of that name."""
+class Movable:
+    """A function that can be asked about on other devices, and the id of the device it runs on now."""
 
-    function: str
+    name: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a call of the function `name`, or the move of the array `name`, would cost on `device`, in seconds: `compute`
+    for its element `operations`, `copies` for `bytes` between devices; `measured`: what both took, None where that was
+    not measured."""
+
+    kind: Literal["function", "value"]
+    name: str
     device: str
     operations: int
     bytes: int
@@ -80,7 +89,7 @@ class Estimate:
 class PlacementModel:
     """What the placement view shows; the host is the first device of kind "cpu".
 
-    `movable` functions can be asked about on `targets`, devices; `estimates` are the answers so far.
+    `movable` functions, and every array, can be asked about on `targets`, devices; `estimates` are the answers so far.
     """
 
     kind: ClassVar[str] = "placement"
@@ -99,7 +108,7 @@ class PlacementModel:
         for item in items:
             if item.device not in known:
                 raise ValueError(f"placement: {item.name!r} lies on unknown device {item.device!r}")
-    movable: tuple[str, ...] = ()
+    movable: tuple[Movable, ...] = ()
     targets: tuple[str, ...] = ()
     estimates: tuple[Estimate, ...] = ()
     where: str = ""
@@ -151,6 +160,15 @@ class PlacementModel:
             f"in {self.total_milliseconds:.3g} ms; the largest was {largest.array} ({format_bytes(largest.bytes)}{reason})."
         )
 
+    @property
+    def error(self) -> str:
+        """One sentence on how far off the predictions were that have been measured; empty where none was."""
+        off = [max(r, 1 / r) for e in self.estimates if (r := e.to_dict()["ratio"])]
+        if not off:
+            return ""
+        said = f"a factor of {max(off):.2g}" if len(off) == 1 else f"factors of {min(off):.2g} to {max(off):.2g}"
+        return f"Predictions that were measured were off by {said}."
+
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-able dictionaries and lists, with the derived values the browser shows."""
         transfers = [{**asdict(transfer), "ends": self.ends(transfer)} for transfer in self.transfers]
@@ -159,6 +177,7 @@ class PlacementModel:
             "transfers": transfers,
             "estimates": [estimate.to_dict() for estimate in self.estimates],
             "summary": self.summary,
+            "error": self.error,
             "total_bytes": self.total_bytes,
             "total_milliseconds": self.total_milliseconds,
         }

@@ -1,6 +1,6 @@
 // Questions to the kernel: one at a time, always the latest; and what to say when none answers.
 import { html } from "./dom";
-import { hasKernel } from "./kernel";
+import { hasKernel, isBusy } from "./kernel";
 import type { WidgetModel } from "./types";
 
 export type Question = Record<string, unknown>;
@@ -29,10 +29,17 @@ export function channel(model: WidgetModel, hear: (hearing: Hearing) => void): C
       return hear({ state: "silent", words: NO_KERNEL });
     }
     hear({ state: "waiting", words: "working…" });
-    timer = window.setTimeout(() => {
-      waiting = false;
-      hear({ state: "silent", words: NO_KERNEL });
-    }, SILENCE);
+    const wait = (): void => {
+      timer = window.setTimeout(() => {
+        if (isBusy(model)) {
+          hear({ state: "waiting", words: "still working…" });
+          return wait();
+        }
+        waiting = false;
+        hear({ state: "silent", words: NO_KERNEL });
+      }, SILENCE);
+    };
+    wait();
     model.set("question", { ...question, serial });
     model.save_changes();
   };

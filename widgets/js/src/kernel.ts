@@ -14,6 +14,12 @@ export function hasKernel(model: WidgetModel): boolean {
   return !!kernel && !kernel.isDisposed && kernel.status !== "dead";
 }
 
+/** True where the front end says that the kernel is at work. */
+export function isBusy(model: WidgetModel): boolean {
+  const manager = model.widget_manager as { kernel?: Kernel | null } | undefined;
+  return hasKernel(model) && manager?.kernel?.status === "busy";
+}
+
 /** The same model, which keeps changes to itself where no kernel listens. */
 export function careful(model: WidgetModel): WidgetModel {
   return {

@@ -1,21 +1,19 @@
 // Placement: devices as lanes, transfers as arrows between them in the order they happened, and the ledger.
 import { html, shorten, svg } from "./dom";
-import { formatBytes, formatMilliseconds, formatSeconds, plural } from "./format";
+import { formatBytes, formatMilliseconds } from "./format";
 import { ledger } from "./ledger";
-import { guests, listenForMoves, movable } from "./placement_moves";
+import { lane } from "./placement_lane";
 import { whatIf } from "./whatif";
-import type { Cleanup, DeviceData, PlacementData, RenderContext, TransferData } from "./types";
+import type { Cleanup, PlacementData, RenderContext, TransferData } from "./types";
 
 const ROW = 40; // height of one arrow with its label
 const MOST_ARROWS = 24;
-const MOST_CHIPS = 8;
 
 export function renderPlacement({ model, el }: RenderContext): Cleanup {
   const shown = html("div");
   const question = whatIf(model);
-  const root = html("div", { class: "wgt wgt-placement", "data-view": "placement" }, shown, question.element);
+  const root = html("div", { class: "wgt wgt-placement", "data-view": "placement" }, shown);
   el.append(root);
-  listenForMoves(shown, () => model.get<PlacementData>("data"), question.move);
   let draw: (() => void) | undefined;
   let table: ReturnType<typeof ledger> | undefined;
 
@@ -36,15 +34,16 @@ export function renderPlacement({ model, el }: RenderContext): Cleanup {
       model.set("sort", sort);
       model.save_changes();
     });
-    const lanes = html("div", { class: "wgt-lanes", style: `--wgt-lanes:${data.devices.length}` }, ...data.devices.map((device) => lane(device, data, model.get<boolean>("asks"))));
-    question.load(data);
+    const lanes = html("div", { class: "wgt-lanes", style: `--wgt-lanes:${data.devices.length}` }, ...data.devices.map((device) => lane(device, data, question)));
     shown.replaceChildren(
       html("p", { class: "wgt-summary" }, data.summary),
-      html("div", { class: "wgt-split" }, html("div", { class: "wgt-main wgt-scroll" }, lanes, arrows), html("div", { class: "wgt-side wgt-side-wide" }, table.element)),
+      question.hint,
+      html("div", { class: "wgt-split" }, html("div", { class: "wgt-main wgt-scroll" }, lanes, arrows), data.transfers.length > 0 && html("div", { class: "wgt-side wgt-side-wide" }, table.element)),
     );
     draw = () => drawArrows(arrows, data, choose);
     draw();
     mark();
+    question.load(data, lanes);
   };
   const sorted = (): void => {
     table?.sort(model.get<string>("sort"));
@@ -66,56 +65,6 @@ export function renderPlacement({ model, el }: RenderContext): Cleanup {
     model.off("change:selected", mark);
     model.off("change:sort", sorted);
   };
-}
-
-function lane(device: DeviceData, data: PlacementData, asks: boolean): HTMLElement {
-  const arrays = data.arrays.filter((array) => array.device === device.id).sort((a, b) => b.bytes - a.bytes);
-  const kernels = data.kernels.filter((kernel) => kernel.device === device.id);
-  const card = html(
-    "section",
-    { class: `wgt-lane${device.available ? "" : " wgt-unavailable"}`, "data-device": device.id, "aria-label": `${device.id}: ${device.name}` },
-    html("header", {}, html("strong", {}, device.id), html("span", { class: "wgt-muted" }, device.name)),
-  );
-  if (!device.available) {
-    card.append(html("p", { class: "wgt-reason" }, `Not available: ${device.reason || "no reason given"}`));
-    return card;
-  }
-  if (device.memory_total > 0) card.append(memory(device));
-  const chips = (items: HTMLElement[], noun: string): void => {
-    card.append(html("div", { class: "wgt-caption" }, items.length === 0 ? `no ${noun}s` : plural(items.length, noun)));
-    card.append(...items.slice(0, MOST_CHIPS));
-    if (items.length > MOST_CHIPS) card.append(html("div", { class: "wgt-muted" }, `and ${items.length - MOST_CHIPS} more`));
-  };
-  const chip = (kind: string, name: string, fact: string, amount: string): HTMLElement =>
-    html(
-      "div",
-      { class: `wgt-chip wgt-chip-${kind}`, title: `${name}: ${fact}, ${amount}` },
-      html("span", { class: "wgt-chip-name" }, name),
-      html("span", { class: "wgt-amount" }, amount),
-      fact !== "" && html("span", { class: "wgt-fact wgt-muted" }, fact),
-    );
-  const moves = asks && data.targets.length > 1;
-  if (moves && device.id === data.devices[0]?.id && data.movable.length > 0)
-    chips(data.movable.map((name) => movable(chip("function", name, "", ""), { kind: "function", name }, device.id)), "function");
-  const shape = (dimensions: number[]): string => (dimensions.length === 0 ? "scalar" : dimensions.join("×"));
-  const arrayChip = (array: PlacementData["arrays"][number]): HTMLElement => chip("array", array.name, `${shape(array.shape)} ${array.dtype}`, formatBytes(array.bytes));
-  chips(arrays.map((array) => (moves ? movable(arrayChip(array), { kind: "value", name: array.name }, device.id) : arrayChip(array))), "array");
-  if (kernels.length > 0)
-    chips(kernels.map((kernel) => chip("kernel", kernel.name, kernel.line === null ? "" : `line ${kernel.line}`, plural(kernel.launches, "launch").replace("launchs", "launches"))), "kernel");
-  const asked = guests(device, data, formatSeconds);
-  if (asked.length > 0) card.append(html("div", { class: "wgt-caption" }, "what if"), ...asked);
-  return card;
-}
-
-function memory(device: DeviceData): HTMLElement {
-  const share = Math.min(1, device.memory_used / device.memory_total);
-  const words = `${formatBytes(device.memory_used)} of ${formatBytes(device.memory_total)} in use`;
-  return html(
-    "div",
-    { class: "wgt-memory", role: "meter", "aria-label": "memory in use", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(share * 100), "aria-valuetext": words },
-    html("div", { class: "wgt-meter" }, html("div", { style: `width:${(share * 100).toFixed(2)}%` })),
-    html("span", { class: "wgt-muted" }, words),
-  );
 }
 
 /** Width in pixels of an arrow: from 1.5 for a few bytes to 6 for the largest copy, by the logarithm. */

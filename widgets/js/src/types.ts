@@ -110,12 +110,14 @@ export interface PlacementData {
   summary: string;
   total_bytes: number;
   total_milliseconds: number;
-  movable: string[];
+  movable: { name: string; device: string }[];
   targets: string[];
   estimates: EstimateData[];
+  error: string;
 }
 export interface EstimateData {
-  function: string;
+  kind: "function" | "value";
+  name: string;
   device: string;
   operations: number;
   bytes: number;
