@@ -117,7 +117,7 @@ class NvptxEntry(Entry):
         text.branch_if(chosen, write, end)
         text.label(write)
         result = text.value(f"load {type_}, ptr addrspace(3) {mine}, align {size}")
-        where = _at(text, dtype, out, text.value(f"udiv i64 {number}, {group}"))
+        where = _at(text, dtype, out, _shifted(text, number, group))
         text.do(f"store {type_} {result}, ptr {where}, align {size}")
         text.branch(end)
         text.label(end)
@@ -193,12 +193,18 @@ class SimulatedEntry(Entry):
         text.branch_if(text.value(f"icmp ult i64 {number}, {count}"), write, done)
         text.label(write)
         result = text.value(f"load {type_}, ptr {_at(text, dtype, f'@{name}', t.name)}, align {size}")
-        where = _at(text, dtype, out, text.value(f"udiv i64 {number}, {group}"))
+        where = _at(text, dtype, out, _shifted(text, number, group))
         text.do(f"store {type_} {result}, ptr {where}, align {size}")
         onward = text.value(f"add i64 {t.name}, {group}")
         t.add(onward, write)
         text.branch_if(text.value(f"icmp ult i64 {onward}, {BLOCK}"), out_each, done)
         text.label(done)
+
+
+def _shifted(text: Text, number: str, group: str) -> str:
+    """number / group, a power of two."""
+    text.module.declare("llvm.cttz.i64", "declare i64 @llvm.cttz.i64(i64, i1)")
+    return text.value(f"lshr i64 {number}, {text.value(f'call i64 @llvm.cttz.i64(i64 {group}, i1 true)')}")
 
 
 def _at(text: Text, dtype: DType, base: str, position: str) -> str:
@@ -269,8 +275,8 @@ class EntryWriter:
     def _word(self, base: str, word: int) -> str:
         return self.text.value(f"getelementptr i64, ptr {base}, i64 {word}")
 
-    def _fill_frame(self, first_output: str | None = None) -> None:
-        """The arguments into the frame; `first_output`: an address that stands for the first one."""
+    def _fill_frame(self, outputs: Sequence[str] = ()) -> None:
+        """The arguments into the frame; `outputs`: addresses of single elements that stand for the first ones."""
         text, position = self.text, 0
         self.columns = str(-(self.kernel.columns or 0))
         for number, (v, at) in enumerate(zip(self.params, self.places, strict=True), 1):
@@ -281,8 +287,8 @@ class EntryWriter:
                 if v.type.is_scalar and k:  # the imaginary part follows the real one
                     where = text.value(f"getelementptr {type_}, ptr {self._word(self.frame, at)}, i64 1")
                 given = self.rest[position]
-                if number == 1 and first_output is not None:
-                    given = first_output if k == 0 else "1"
+                if number <= len(outputs):
+                    given = outputs[number - 1] if k == 0 else "1"
                 text.do(f"store {type_} {given}, ptr {where}")
                 position += 1
 
@@ -372,19 +378,19 @@ class EntryWriter:
         text.label(part)
         self._loop(first, self.count, str(BLOCK), self.done)
 
-    def _combine(self, how: str, dtype: DType, group: int) -> None:
+    def _combine(self, how: str, group: int) -> None:
         text, entry = self.text, self.entry
-        type_, size = memory_type(dtype), dtype.bits // 8
-        out, local = self.rest[0], text.alloca(memory_type(dtype), "value", 16)
-        self._fill_frame(local)
-        neutral = identity_of(how, dtype)
-        if dtype.kind == "b":
-            neutral = str(int(neutral == "true"))
-        text.do(f"store {type_} {neutral}, ptr {local}, align {size}")
-        name = f"wg_shared_{self.number}"
-        self.module.globals.append(f"@{name} = internal {entry.shared}global [{BLOCK} x {type_}] {entry.unset}, align 16")
-        lanes, at = str(-group), 0
+        dtypes = [v.type.dtype for v in self.params[: self.kernel.outputs]]
+        locals_ = [text.alloca(memory_type(dtype), "value", 16) for dtype in dtypes]
+        self._fill_frame(locals_)
+        for dtype, local in zip(dtypes, locals_, strict=True):
+            neutral = identity_of(how, dtype)
+            if dtype.kind == "b":
+                neutral = str(int(neutral == "true"))
+            text.do(f"store {memory_type(dtype)} {neutral}, ptr {local}, align {dtype.bits // 8}")
+        lanes, places, at = str(-group), list[int](), 0
         for number, v in enumerate(self.params, 1):
+            places.append(at)
             if number == group:
                 lanes = self.rest[at]
             at += len(parameters(v))
@@ -394,6 +400,11 @@ class EntryWriter:
         text.label(go)
         self._iteration(i, meet, meet)
         text.label(meet)
-        value = text.value(f"load {type_}, ptr {local}, align {size}")
-        entry.combine(text, name, how, dtype, value, lanes, self.count, out)
+        for k, (dtype, local) in enumerate(zip(dtypes, locals_, strict=True)):
+            type_ = memory_type(dtype)
+            value = text.value(f"load {type_}, ptr {local}, align {dtype.bits // 8}")
+            name = f"wg_shared_{self.number}_{k}"
+            shared = f"{entry.shared}global [{BLOCK} x {type_}] {entry.unset}"
+            self.module.globals.append(f"@{name} = internal {shared}, align 16")
+            entry.combine(text, name, how, dtype, value, lanes, self.count, self.rest[places[k]])
         text.branch(self.done)

@@ -123,7 +123,7 @@ class KernelBuilder(Site):
     """The body of one iteration of a kernel. `outputs` are its arrays as they are at the start of the iteration.
 
     columns: on the host, how many iterations (i, j) there are for each i; None for iterations numbered by i alone.
-    combine: (row, group): iterations leave one value each, and `group` beside each other are combined by the row.
+    combine: (row, group): iterations leave a value for each output, and `group` beside each other are combined by the row.
     """
 
     def __init__(
@@ -191,9 +191,10 @@ class KernelBuilder(Site):
         params = [*self.body.params, *self.captured.values()]
         written = tuple(range(self.indices, self.indices + len(self.outputs)))
         body = Block(params, list(self.body.ops), list(self.body.results))
-        if self.combine is not None:  # into an array of one element, which the kernel's entry gives it
+        if self.combine is not None:  # into arrays of one element, which the kernel's entry gives it
             with self.builder.inside(body):
-                body.results = [self.builder.emit("update", self.outputs[0], body.results[0], self.builder.integer(0))]
+                pairs = zip(self.outputs, body.results, strict=True)
+                body.results = [self.builder.emit("update", out, v, self.builder.integer(0)) for out, v in pairs]
         return Function(name, body, written)
 
     def finish(self, name: str, results: Sequence[Value], span: Span | None) -> tuple[Function, list[Value]]:
@@ -222,32 +223,34 @@ class KernelBuilder(Site):
 
 
     def _finish_combined(self, name: str, how: str, group: Value, span: Span | None) -> tuple[Function, list[Value]]:
-        """for o in range(count / group): out[o] = the values of iterations o * group, o * group + 1, ... combined"""
+        """for o in range(count / group): each out[o] = the values of iterations o * group, o * group + 1, ... combined"""
         size = constant_of(group)
         inside = None if size is not None else self.capture(group)
-        (value,) = self.body.results
-        whole = Block(params=[Value(Type(I64), "count"), Value(self.outputs[0].type, "out")])
+        values, number = self.body.results, len(self.outputs)
+        whole = Block(params=[Value(Type(I64), "count"), *(Value(v.type, v.hint) for v in self.outputs)])
         builder = Builder(whole, span)
-        outer = Block(params=[Value(Type(I64), "o"), Value(self.outputs[0].type, "out")])
+        outer = Block(params=[Value(Type(I64), "o"), *(Value(v.type, v.hint) for v in self.outputs)])
         width = builder.integer(int(size or 0)) if inside is None else inside
         with builder.inside(outer):
             start = builder.emit("multiply", outer.params[0], width)
             first = {self.body.params[0]: start}
             copy_ops(builder, self.body.ops, first)
-            total = first.get(value, value)
-            inner = Block(params=[Value(Type(I64), "k"), Value(value.type, "total")])
+            inner = Block(params=[Value(Type(I64), "k"), *(Value(v.type, "total") for v in values)])
             with builder.inside(inner):
-                i = builder.emit("add", start, inner.params[0])
-                each = {self.body.params[0]: i}
+                each = {self.body.params[0]: builder.emit("add", start, inner.params[0])}
                 copy_ops(builder, self.body.ops, each)
-                inner.results = [builder.emit(how, inner.params[1], each.get(value, value))]
-            combined = builder.for_(builder.integer(1), width, builder.integer(1), [total], inner).result
-            outer.results = [builder.emit("update", outer.params[1], combined, outer.params[0])]
+                totals = zip(inner.params[1:], values, strict=True)
+                inner.results = [builder.emit(how, total, each.get(v, v)) for total, v in totals]
+            starts = [first.get(v, v) for v in values]
+            made = builder.for_(builder.integer(1), width, builder.integer(1), starts, inner).results
+            outs = zip(outer.params[1:], made, strict=True)
+            outer.results = [builder.emit("update", out, v, outer.params[0]) for out, v in outs]
         whole.params += self.captured.values()
         end = builder.emit("truncated_divide", whole.params[0], width)
-        loop = builder.for_(builder.integer(0), end, builder.integer(1), [whole.params[1]], outer, parallel=True)
+        outputs = whole.params[1 : 1 + number]
+        loop = builder.for_(builder.integer(0), end, builder.integer(1), outputs, outer, parallel=True)
         whole.results = list(loop.results)
-        return Function(name, whole, (1,)), list(self.captured)
+        return Function(name, whole, tuple(range(1, 1 + number))), list(self.captured)
 
 
 Write = Callable[[KernelBuilder], Sequence[Value]]

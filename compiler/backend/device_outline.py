@@ -37,7 +37,7 @@ class Kernel:
     one_thread: its loop has to run in order. shared: several iterations may add to the same element.
     columns: iterations are pairs (i, j), as threads are; then `columns` is the parameter that says how many j there are,
     counted from 1 after the indices, or that number, negative. chunk: iterations are short, without loops.
-    combine: (row, dtype, group) where iterations leave one value each, of which `group` beside each other are combined by
+    combine: (row, group) where iterations leave a value for each output, of which `group` beside each other are combined by
     the row; group as columns. inputs: how many of the parameters after the outputs are arrays is for their types to say.
     """
 
@@ -50,7 +50,7 @@ class Kernel:
     shared: bool = False
     columns: int | None = None
     chunk: bool = False
-    combine: tuple[str, DType, int] | None = None
+    combine: tuple[str, int] | None = None
 
     @property
     def indices(self) -> int:
@@ -136,8 +136,8 @@ class Outliner:
         """A kernel of `count` iterations (of `count` times `columns`) whose body `write` writes; returns the outputs.
 
         one_thread: in order. shared: several may add to one element. heavy: an iteration is long, so that it matters
-        that also a few thousand of them are spread over the whole GPU. combine: (row, group): `write` returns one value,
-        and the values of `group` iterations beside each other, a power of two, are combined to one element of the output.
+        that also a few thousand of them are spread over the whole GPU. combine: (row, group): `write` returns a value for
+        each output, and those of `group` iterations beside each other, a power of two, are combined to one element of it.
         """
         kernel = KernelBuilder(self, outputs, columns, combine)
         kernel.builder.span, kernel.builder.role = self.host.span, self.host.role
@@ -153,7 +153,7 @@ class Outliner:
             return 1 + len(outputs) + inputs.index(value) if number is None else -int(number)
 
         wide = None if columns is None else place(columns)
-        combined = None if combine is None else (combine[0], outputs[0].type.dtype, place(combine[1]))
+        combined = None if combine is None else (combine[0], place(combine[1]))
         chunk = not (one_thread or shared or heavy or wide is not None or combined) and _is_short(iteration)
         self.kernels.append(
             Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, wide, chunk, combined)

@@ -1,7 +1,7 @@
 """Reductions and products as kernels. The order of every sum is fixed by the extents alone, so that the same call
 gives the same bits in every run.
 
-    sum over n elements     thread t of 262144 adds elements t, t + 262144, ..., the threads of a block are combined; then
+    sum over n elements     thread t of 131072 adds elements t, t + 131072, ..., the threads of a block are combined; then
                             the blocks' sums by one block
     sums of rows            a row is shared by up to 256 threads beside each other, a long row of few by several blocks
     sums of columns         neighbours take neighbouring columns, each in parts of the column; then the parts are combined
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 ElementOf = Callable[[KernelBuilder, Value, Value], Value]
 """(kernel, number of the outer element, number of the inner one) -> what is to be combined."""
 
-THREADS = 1 << 18
-"""Threads of a first step: enough to keep the memory of today's GPUs busy."""
+THREADS = 1 << 17
+"""Threads of a first step: enough to keep the memory of today's GPUs busy with several loads each, and few enough that all run
+at once, also where each needs 64 registers."""
 WARP = 32
 EACH = 8
 """Elements that a thread should have at least, where there are so many."""

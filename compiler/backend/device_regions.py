@@ -8,15 +8,16 @@ adds in an array, which is combined in a fixed order afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from wengert.compiler.backend.device_iterations import captured, combine_of, counted, on_host, trip_count
 from wengert.compiler.backend.device_kernels import KernelBuilder
 from wengert.compiler.backend.device_reductions import identity, sum_all
+from wengert.compiler.backend.device_spread import Sums, copy_with_sums, spread_sums
 from wengert.compiler.diag.errors import UnsupportedError
-from wengert.compiler.ir.core import Block, Op, Value, constant_of, free_values
+from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.opdef import row_of
-from wengert.compiler.ir.rewrite import Mapping, copy_block, copy_op, copy_ops
+from wengert.compiler.ir.rewrite import copy_block, copy_op, copy_ops
 from wengert.compiler.ir.types import Type
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ SMALL = 64
 """Elements up to which an array operation inside a loop is better done by the loop's one thread than by a kernel."""
 
 _ELEMENTS = ("load", "update", "accumulate")
-_COMBINES = {"add": "add", "subtract": "add", "multiply": "multiply", "maximum": "maximum", "minimum": "minimum",
-             "bitwise_and": "bitwise_and", "bitwise_or": "bitwise_or"}  # fmt: skip
-
 
 # -- loops over single elements
 
@@ -71,7 +69,7 @@ def serial_kernel(outliner: Outliner, op: Op) -> list[Value]:
     outputs += [outliner.empty([one], op.results[k].type.dtype, op.results[k].hint) for k in scalars]
 
     def write(kernel: KernelBuilder) -> list[Value]:
-        mapping = _captured(kernel, op)
+        mapping = captured(kernel, op.regions, op.operands)
         operands = [mapping.get(v, v) for v in op.operands]
         for k, out in zip(arrays, kernel.outputs, strict=False):
             operands[first + k] = out
@@ -96,26 +94,24 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
     """A parallel `for`, one thread for each iteration; with another one directly within it, for each pair."""
     low, high, step = (outliner.values[v] for v in op.operands[:3])
     (body,) = op.regions
-    inner = _directly_within(op)
-    count = _trip_count(outliner, low, high, step)
+    shared = _meeting(body)
+    inner = _directly_within(op, shared is not None and not outliner.deterministic)
+    count = trip_count(outliner, low, high, step)
     arrays = [k for k, v in enumerate(op.results) if v.type.is_array]
     scalars = [k for k, v in enumerate(op.results) if v.type.is_scalar]
-    combines = {k: _combine_of(body, k, op) for k in scalars}
+    combines = {k: combine_of(body, k, op) for k in scalars}
     outputs = [outliner.values[op.operands[3 + k]] for k in arrays]
     outputs += [outliner.empty([count], op.results[k].type.dtype, op.results[k].hint) for k in scalars]
-    columns, bounds = None, tuple[Value, ...]()
+    columns, bounds, sums = None, tuple[Value, ...](), dict[Op, Sums]()
     if inner is not None:
-        bounds = tuple(_on_host(outliner, v) for v in inner.operands[:3])
-        columns = _trip_count(outliner, *bounds)
+        bounds = tuple(on_host(outliner, v) for v in inner.operands[:3])
+        columns = trip_count(outliner, *bounds)
+    else:
+        sums = spread_sums(outliner, op, count)
 
     def write(kernel: KernelBuilder) -> list[Value]:
-        mapping = _captured(kernel, op)
-
-        def index(number: Value, start: Value, by: Value) -> Value:
-            far = kernel.builder.emit("multiply", number, kernel.capture(by))
-            return kernel.builder.emit("add", kernel.capture(start), far)
-
-        mapping[body.params[0]] = index(kernel.iteration, low, step)
+        mapping = captured(kernel, op.regions, op.operands)
+        mapping[body.params[0]] = counted(kernel, kernel.iteration, low, step)
         for k, out in zip(arrays, kernel.outputs, strict=False):
             mapping[body.params[1 + k]] = out
         for k in scalars:
@@ -123,11 +119,11 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
             mapping[body.params[1 + k]] = kernel.constant(identity(combines[k], dtype), dtype)
         last = body
         if inner is None:
-            copy_ops(kernel.builder, body.ops, mapping)
+            copy_with_sums(kernel, body.ops, mapping, kernel.iteration, sums)
         else:
             copy_ops(kernel.builder, body.ops[:-1], mapping)
             (last,) = inner.regions
-            mapping[last.params[0]] = index(kernel.body.params[1], bounds[0], bounds[2])
+            mapping[last.params[0]] = counted(kernel, kernel.body.params[1], bounds[0], bounds[2])
             mapping.update(zip(last.params[1:], kernel.outputs, strict=True))
             copy_ops(kernel.builder, last.ops, mapping)
         results = [mapping.get(last.results[k], last.results[k]) for k in arrays]
@@ -135,7 +131,6 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
             results.append(kernel.builder.emit("update", out, mapping[body.results[k]], kernel.iteration))
         return results
 
-    shared = _meeting(body)
     if shared is not None and outliner.deterministic and shared.result.type.dtype.kind in "fc":
         raise UnsupportedError(
             "additions to elements that iterations share, in an order that changes from run to run",
@@ -175,13 +170,16 @@ def _is_index(value: Value, index: Value) -> bool:
     return True
 
 
-def _directly_within(op: Op) -> Op | None:
-    """A parallel loop that is all a parallel loop does, but for scalars that cannot fail; its range known before."""
+def _directly_within(op: Op, meet: bool) -> Op | None:
+    """A parallel loop, or one whose trips may come in any order, that is all a parallel loop does, but for scalars that cannot
+    fail; its range known before. meet: additions may meet in an element."""
     (body,) = op.regions
     if not body.ops or any(v.type.is_scalar for v in op.results):
         return None
     *before, last = body.ops
-    if last.name != "for" or not last.attrs.get("parallel") or list(body.results) != list(last.results):
+    if last.name != "for" or list(body.results) != list(last.results):
+        return None
+    if not last.attrs.get("parallel") and not _in_any_order(last, meet):
         return None
     if list(last.operands[3:]) != list(body.params[1:]):
         return None
@@ -193,6 +191,38 @@ def _directly_within(op: Op) -> Op | None:
     return None if inside & set(last.operands[:3]) else last
 
 
+def _in_any_order(inner: Op, meet: bool) -> bool:
+    """Whether the trips of a loop that carries arrays read nothing of what others write: each stores into elements of its
+    own, or (where `meet`) adds to elements that are not read."""
+    (region,) = inner.regions
+    written, trip = dict.fromkeys([*region.params[1:], *inner.operands[3:]]), region.params[0]
+    if not region.params[1:]:
+        return False
+    for array, result in zip(region.params[1:], region.results, strict=True):
+        chain = list[Op]()
+        while result is not array:
+            op = result.owner
+            if op is None or op.name not in ("update", "accumulate") or op not in region.ops:
+                return False
+            chain.append(op)
+            written[result] = None
+            result = op.operands[0]
+        places = [{k for k, v in enumerate(o.operands[2:]) if _is_trip(v, trip)} for o in chain]
+        if len({o.name for o in chain}) > 1 or (chain and chain[0].name == "update" and not set.intersection(*places)):
+            return False
+        if chain and chain[0].name == "accumulate" and not meet:
+            return False
+    reads = [v for o in region.walk() for v in (o.operands[1:] if o.name in ("update", "accumulate") else o.operands)]
+    return not any(v in written for v in reads)
+
+
+def _is_trip(value: Value, trip: Value) -> bool:
+    """Whether it is the loop's index, which no two trips share; wrapped around, two might."""
+    while value is not trip and value.owner is not None and value.owner.name == "index":
+        value = value.owner.operands[0]
+    return value is trip
+
+
 def _is_plain_scalar(op: Op) -> bool:
     scalars = all(v.type.is_scalar for v in (*op.operands, *op.results))
     return scalars and not op.regions and row_of(op).kind in ("elementwise", "source")
@@ -201,70 +231,3 @@ def _is_plain_scalar(op: Op) -> bool:
 def _makes_an_array(op: Op) -> bool:
     made = any(v.type.is_array for v in op.results)
     return made and (op.name in ("broadcast", "grow") or row_of(op).kind not in ("update", "control", "view"))
-
-
-def _on_host(outliner: Outliner, v: Value) -> Value:
-    number = constant_of(v)
-    return outliner.values[v] if number is None else outliner.host.integer(int(number))
-
-
-def _trip_count(outliner: Outliner, low: Value, high: Value, step: Value) -> Value:
-    """max(0, ceil((high - low) / step)), for either sign of step."""
-    host = outliner.host
-    span = host.emit("subtract", high, low)
-    by = constant_of(step)
-    if by == 1:
-        count = span
-    else:
-        one, zero = host.integer(1), host.integer(0)
-        towards = host.emit("where", host.emit("greater", step, zero), one, host.integer(-1))
-        padded = host.emit("subtract", host.emit("add", span, step), towards)
-        count = host.emit("truncated_divide", padded, step)
-    zero = host.integer(0)
-    return host.emit("where", host.emit("greater", count, zero), count, zero)
-
-
-def _combine_of(body: Block, position: int, op: Op) -> str:
-    """How a carried scalar is combined over the iterations: the rows on the way from its parameter to its result."""
-    found = set(_combines(body.results[position], body.params[1 + position]))
-    if len(found) == 1:
-        return found.pop()
-    if not found:
-        return "add"  # handed through unchanged: each iteration adds nothing
-    raise UnsupportedError(
-        f"a parallel loop that combines one number in different ways ({', '.join(sorted(found))})",
-        op.span,
-        help="use one variable for each, or range instead of prange",
-    )
-
-
-def _combines(value: Value, parameter: Value) -> Iterator[str]:
-    if value is parameter:
-        return
-    op = value.owner
-    if op is None:
-        return
-    if op.name in ("for", "while", "if"):
-        position = op.results.index(value)
-        for region in op.regions[-1:] if op.name == "while" else op.regions:
-            yield from _combines(region.results[position], parameter)
-        if op.name == "for":
-            yield from _combines(op.operands[3 + position], parameter)
-        if op.name == "while":
-            yield from _combines(op.operands[position], parameter)
-        return
-    if op.name in _COMBINES:
-        yield _COMBINES[op.name]
-        return
-    raise UnsupportedError(
-        f"a parallel loop that carries a number through {op.name}",
-        op.span,
-        help="numbers carried by prange are sums, products or extrema; use range for anything else",
-    )
-
-
-def _captured(kernel: KernelBuilder, op: Op) -> Mapping:
-    """The values around the op that it uses, inside the kernel."""
-    free = dict.fromkeys(v for region in op.regions for v in free_values(region))
-    scalars = dict.fromkeys(v for v in op.operands if v.type.is_scalar)
-    return {v: kernel.scalar(v) if v.type.is_scalar else kernel.array(v) for v in (free | scalars)}

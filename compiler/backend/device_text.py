@@ -7,13 +7,13 @@ emitter writes (emit/host.py): its frame is filled here, on the thread's stack, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wengert.compiler.backend import nvptx
 from wengert.compiler.backend.bufferise import Plan, bufferise
 from wengert.compiler.backend.device_entry import Entry, EntryWriter, NvptxEntry, SimulatedEntry
+from wengert.compiler.backend.device_math import with_libdevice
 from wengert.compiler.backend.device_outline import Kernel
 from wengert.compiler.backend.device_scratch import Scratch, can_interleave, scratch_sizes
 from wengert.compiler.backend.device_thread import ThreadTarget
@@ -41,7 +41,7 @@ class KernelText:
 def kernels_for_nvptx(kernels: Sequence[Kernel]) -> KernelText:
     module = Module(nvptx.TRIPLE, nvptx.DATA_LAYOUT)
     made = _write(kernels, module, NvptxEntry(), NvptxDialect)
-    return KernelText(_with_libdevice_fmod(made.text), made.names, made.faults, made.scratch)
+    return KernelText(with_libdevice(made.text), made.names, made.faults, made.scratch)
 
 
 def kernels_for_simulator(kernels: Sequence[Kernel]) -> KernelText:
@@ -199,16 +199,3 @@ done:
 
 _LLVM_DOES = {"__nv_sqrt", "__nv_fabs", "__nv_floor", "__nv_ceil", "__nv_trunc", "__nv_rint", "__nv_copysign"}
 """Rounded correctly by LLVM's own instructions, whereas libdevice's sqrtf is approximate here (see nvptx.py)."""
-
-_FREM = re.compile(r"= frem (double|float) (\S+), (\S+)")
-
-
-def _with_libdevice_fmod(text: str) -> str:
-    """`frem` is exact only by libdevice: LLVM expands it to x - y * trunc(x / y)."""
-    if not _FREM.search(text):
-        return text
-    text = _FREM.sub(
-        lambda m: f"= call {m[1]} @__nv_fmod{'f' if m[1] == 'float' else ''}({m[1]} {m[2]}, {m[1]} {m[3]})", text
-    )
-    declarations = [f"declare {t} @{n}({t}, {t})" for t, n in (("double", "__nv_fmod"), ("float", "__nv_fmodf"))]
-    return text + "".join(f"{d}\n" for d in declarations if d not in text)

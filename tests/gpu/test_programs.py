@@ -229,6 +229,56 @@ def pair_loss(x: Vector) -> float:
     return np.sum(out * out)
 
 
+def attractions(p: Matrix) -> float:
+    total = 0.0
+    for i in wg.prange(p.shape[0]):
+        e = 1.0
+        for j in range(p.shape[0]):
+            dx, dy, dz = p[j, 0] - p[i, 0], p[j, 1] - p[i, 1], p[j, 2] - p[i, 2]
+            e += 1.0 / np.sqrt(dx * dx + dy * dy + dz * dz + 0.01)
+        total += np.log(e)
+    return total
+
+
+def forces(p: Matrix) -> Matrix:
+    """Two sums in one loop."""
+    out = np.zeros(p.shape)
+    for i in wg.prange(p.shape[0]):
+        u, v = p[i, 0], 0.0
+        for j in range(p.shape[0] - 1, -1, -1):
+            dx, dy = p[j, 0] - p[i, 0], p[j, 1] - p[i, 1]
+            weight = 1.0 / (dx * dx + dy * dy + 0.1)
+            u += weight * dx
+            v -= weight * dy
+        out[i, 0] = u
+        out[i, 1] = v
+    return out
+
+
+def sparse_rows(values: Vector, x: Vector, columns: NDArray[np.int64], starts: NDArray[np.int64]) -> Vector:
+    y = np.empty(starts.shape[0] - 1)
+    for i in wg.prange(y.shape[0]):
+        t = 0.0
+        for k in range(starts[i], starts[i + 1]):
+            t += values[k] * x[columns[k]]
+        y[i] = t
+    return y
+
+
+def softmax_rows(a: Matrix) -> Vector:
+    """A sum that needs the largest element, which is an inner loop's result too."""
+    out = np.zeros(a.shape[0])
+    for i in wg.prange(a.shape[0]):
+        top = -np.inf
+        for j in range(a.shape[1]):
+            top = np.maximum(top, a[i, j])
+        s = 0.0
+        for j in range(a.shape[1]):
+            s += np.exp(a[i, j] - top)
+        out[i] = top + np.log(s)
+    return out
+
+
 rng = np.random.default_rng(7)
 x, y = rng.normal(size=37), rng.normal(size=37)
 a, b = rng.normal(size=(9, 6)), rng.normal(size=(6, 5))
@@ -258,6 +308,16 @@ CASES = {
     "private arrays": (private_arrays, a, np.zeros(9)),
     "data-dependent trips": (data_dependent, x * 0.3, np.zeros(37, np.int64)),
     "views": (views, a),
+    "sums within iterations": (attractions, rng.normal(size=(40, 3))),
+    "gradient of sums within iterations": (wg.grad(attractions), rng.normal(size=(40, 3))),
+    "sparse rows": (sparse_rows, rng.normal(size=60), rng.normal(size=9), rng.integers(0, 9, 60), np.r_[0, np.arange(0, 61, 20)]),
+    "gradient of sparse rows": (
+        wg.grad(lambda *s: np.sum(sparse_rows(*s) ** 2), wrt=(0, 1)),
+        rng.normal(size=60), rng.normal(size=9), rng.integers(0, 9, 60), np.r_[0, np.arange(0, 61, 20)],
+    ),
+    "softmax rows": (softmax_rows, rng.normal(size=(5, 70))),
+    "forces": (forces, rng.normal(size=(40, 2))),
+    "sine and cosine": (wg.grad(lambda t: np.sum(np.sin(t) * np.cos(t) + 1.0 / np.sqrt(2.0 + t))), x * 0.1),
     "gradient of a fused loss": (wg.grad(loss, wrt=(0, 1)), x, y),
     "gradient through a time loop": (wg.grad(energy), x, 4),
     "gradient of a scalar loop": (wg.grad(loop_loss), x),
@@ -467,6 +527,18 @@ def test_arrays_of_the_same_extents_are_written_by_one_kernel(function, count):
     for got, want in zip(results, function(*arguments), strict=True):
         np.testing.assert_allclose(np.asarray(got), want, rtol=1e-12)
     assert len(offloaded.last.executable.kernels) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "kernels"),
+    [("sums within iterations", "sum"), ("sparse rows", "sum"), ("softmax rows", "maximum sum"), ("forces", "sum")],
+)
+def test_inner_sums_are_done_by_groups_of_threads(name, kernels):
+    function, *arguments = CASES[name]
+    offloaded = wg.offload(function, "cuda-sim")
+    offloaded.lower(*arguments)
+    names = [k.name.partition("_")[0] for k in compile_program(offloaded.last.traced.function, "cuda").kernels]
+    assert [n for n in names if n in ("sum", "maximum")] == kernels.split()
 
 
 def tape(x: Vector, count: int) -> float:

@@ -1,0 +1,92 @@
+"""Mathematical functions of kernels, on the whole LLVM text: what two calls do together, and what LLVM would do worse.
+
+    sin(x), cos(x)      one call that reduces the argument once
+    1.0 / sqrt(x)       the reciprocal root, where nobody else asks for the root (within 1 ULP, as the quotient is)
+    frem                exact only by libdevice: LLVM expands it to x - y * trunc(x / y)
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+_FREM = re.compile(r"= frem (double|float) (\S+), (\S+)")
+_FUNCTION = re.compile(r"^define .*?^}$", re.MULTILINE | re.DOTALL)
+_TRIGONOMETRIC = re.compile(r"^(.*?)(%\S+) = call (double|float) @__nv_(sin|cos)f?\((?:double|float) (\S+)\)")
+_ROOT = re.compile(r"(%\S+) = call double @llvm\.sqrt\.f64\(double (\S+)\)")
+_RECIPROCAL = re.compile(r"= fdiv double (?:1\.0|1\.0+e\+?00|0x3FF0000000000000), (%[\w.]+)")
+_NAME = re.compile(r"%[\w.]+")
+
+
+def with_libdevice(text: str) -> str:
+    """The module with its calls put together, and declarations of what is called now."""
+    text = _FUNCTION.sub(lambda m: _reciprocal_roots(_sines_and_cosines(m[0])), text)
+    text = _FREM.sub(
+        lambda m: f"= call {m[1]} @__nv_fmod{'f' if m[1] == 'float' else ''}({m[1]} {m[2]}, {m[1]} {m[3]})", text
+    )
+    return text + "".join(_missing(text))
+
+
+def _missing(text: str) -> Iterator[str]:
+    for type_, end in (("double", ""), ("float", "f")):
+        if f"@wg_sincos{end}(" in text:
+            yield _SINCOS.format(t=type_, f=end)
+        fmod = f"declare {type_} @__nv_fmod{end}({type_}, {type_})\n"
+        if f"call {type_} @__nv_fmod{end}(" in text and fmod not in text:
+            yield fmod
+    if "@__nv_rsqrt(" in text:
+        yield "declare double @__nv_rsqrt(double)\n"
+
+
+_SINCOS = """declare void @__nv_sincos{f}({t}, ptr, ptr)
+define internal {{ {t}, {t} }} @wg_sincos{f}({t} %x) alwaysinline {{
+entry:
+  %s = alloca {t}
+  %c = alloca {t}
+  call void @__nv_sincos{f}({t} %x, ptr %s, ptr %c)
+  %sine = load {t}, ptr %s
+  %cosine = load {t}, ptr %c
+  %one = insertvalue {{ {t}, {t} }} poison, {t} %sine, 0
+  %both = insertvalue {{ {t}, {t} }} %one, {t} %cosine, 1
+  ret {{ {t}, {t} }} %both
+}}
+"""
+
+
+def _sines_and_cosines(function: str) -> str:
+    """Both of one argument in one basic block are one call, where the first of them was."""
+    lines = function.split("\n")
+    block, places = 0, dict[tuple[int, str, str], dict[str, list[int]]]()
+    for k, line in enumerate(lines):
+        if line.endswith(":"):
+            block = k
+        elif "@__nv_" in line and (found := _TRIGONOMETRIC.match(line)):
+            places.setdefault((block, found[3], found[5]), {}).setdefault(found[4], []).append(k)
+    for (block, type_, argument), calls in places.items():
+        if len(calls) < 2:
+            continue
+        pair, both = f"%sincos.{block}.{min(min(at) for at in calls.values())}", f"{{ {type_}, {type_} }}"
+        end = "f" if type_ == "float" else ""
+        call = f"  {pair} = call {both} @wg_sincos{end}({type_} {argument})\n"
+        for number, name in enumerate(("sin", "cos")):
+            for k in calls[name]:
+                found = _TRIGONOMETRIC.match(lines[k])
+                assert found is not None
+                lines[k] = f"{call if pair.endswith(f'.{k}') else ''}{found[1]}{found[2]} = extractvalue {both} {pair}, {number}"
+    return "\n".join(lines)
+
+
+def _reciprocal_roots(function: str) -> str:
+    if "@llvm.sqrt.f64" not in function:
+        return function
+    roots = dict(_ROOT.findall(function))
+    uses = Counter(_NAME.findall(function))
+
+    def put(found: re.Match[str]) -> str:
+        root = found[1]
+        if root not in roots or uses[root] != 2:  # where it is made, and here
+            return found[0]
+        return f"= call double @__nv_rsqrt(double {roots[root]})"
+
+    return _RECIPROCAL.sub(put, function)
