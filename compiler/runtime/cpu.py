@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from wengert.compiler.backend import target
+from wengert.compiler.backend.assigned import assign_in_place
 from wengert.compiler.backend.bufferise import Plan, bufferise
 from wengert.compiler.backend.emit import families
 from wengert.compiler.backend.emit.cpu import CpuTarget
@@ -126,7 +127,7 @@ class Executable:
             whole = self.function if self.kept is None else self.kept.function()
             refuse_prints(whole)
             start = perf_counter()
-            self._lowered = verify(select_stores(lower(whole)), "lower")
+            self._lowered = verify(assign_in_place(select_stores(lower(whole))), "lower")
             self._lap("lower", start)
         return self._lowered
 

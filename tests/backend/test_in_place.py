@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import wengert as wg
 from tests.backend.compare import check
 from tests.backend.kernels import KERNELS, Kernel
 from tests.harness.derivatives import direction, floating
@@ -33,6 +34,52 @@ def test_loops_stay_in_place(kernel: Kernel) -> None:
     adjoint = check(optimise(reverse(function, floating(function))), [*arguments, *cotangents])
     assert adjoint.statistics["copies_in_loops"] == 0
     assert (adjoint.statistics["allocations_in_loops"] > 0) == (kernel.function.__name__ in ADJOINT_ALLOCATES)
+
+
+def triad(x, y, z):
+    z[:] = x + 2.5 * y
+
+
+def added(x, y, z):
+    z += x * y
+    return np.sum(z)
+
+
+def both(x, y, z):
+    x[:] = y + 1.0
+    z[:] = x * 2.0
+
+
+def part(x, y, z):
+    z[1:-1] = x[2:] + y[:-2]
+
+
+def backwards(x, y, z):
+    z[:] = z[::-1] + x
+
+
+def exchanged(x, y, z):
+    t = x * 1.0
+    x[:] = z * 2.0
+    z[:] = t + x
+
+
+def repeated(x, y, z):
+    z[:] = x[2]
+    z[:] = y + z
+
+
+@pytest.mark.parametrize(
+    ("function", "allocations"), [(triad, 0), (added, 0), (both, 0), (part, 0), (backwards, 1), (exchanged, 1), (repeated, 0)]
+)
+@pytest.mark.parametrize("step", [1, -2])
+def test_arguments_are_computed_in_place(function, allocations: int, step: int) -> None:
+    own, theirs = ([v[::step] for v in np.random.default_rng(0).random((3, 12))] for _ in range(2))
+    compiled = wg.jit(function)
+    assert compiled(*own) == function(*theirs)
+    for a, b in zip(own, theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert compiled.last.executable.statistics["allocations"] == allocations
 
 
 def test_an_array_read_later_is_copied_once() -> None:

@@ -111,14 +111,15 @@ def test_calls_leave_no_references() -> None:
                     wrong()
 
     calls()
-    gc.collect()
-    before = [sys.getrefcount(t) for t in things]
-    blocks = sys.getallocatedblocks()
-    for _ in range(4):
+    growths = []
+    for _ in range(5):  # caches grow now and then, a leak in each round
+        gc.collect()
+        before = [sys.getrefcount(t) for t in things] + [sys.getallocatedblocks()]
         calls()
-    gc.collect()
-    grown = [sys.getrefcount(t) - n for t, n in zip(things, before, strict=True)]
-    assert max(grown) < 40 and sys.getallocatedblocks() - blocks < 200
+        gc.collect()
+        after = [sys.getrefcount(t) for t in things] + [sys.getallocatedblocks()]
+        growths.append([b - a for a, b in zip(before, after, strict=True)])
+    assert max(map(min, zip(*growths, strict=True))) < 30
 
 
 def test_a_function_that_nobody_holds_is_freed() -> None:
