@@ -243,33 +243,44 @@ def nanstd(a, axis=None, ddof=0, keepdims=False):
 
 
 def _order(x):
-    """The positions of the elements in ascending order: NaN last, equal elements in their order."""
+    """The positions of the elements in ascending order: NaN last, equal elements in their order.
+
+    Runs of 16 by insertion, then merged without branches: which of two elements comes first is nothing to be guessed.
+    """
     n = x.shape[0]
+    keys = x.copy()
     order = np.arange(n)
+    for start in range(0, n, 16):
+        for k in range(start + 1, min(start + 16, n)):
+            key = keys[k]
+            i = k
+            while i > start and (key < keys[i - 1] or (keys[i - 1] != keys[i - 1] and key == key)):  # noqa: PLR0124
+                keys[i] = keys[i - 1]
+                order[i] = order[i - 1]
+                i -= 1
+            keys[i] = key
+            order[i] = k
+    spare_keys = np.empty_like(keys)
     spare = np.zeros(n, dtype=np.int64)
-    width = 1
+    width = 16
     while width < n:
-        start = 0
-        while start < n:
+        for start in range(0, n, 2 * width):
             middle = min(start + width, n)
             end = min(start + 2 * width, n)
             i = start
             j = middle
             for k in range(start, end):
-                second = i >= middle
-                if i < middle:
-                    if j < end:
-                        p = x[order[j]]
-                        q = x[order[i]]
-                        second = p < q or (q != q and p == p)  # noqa: PLR0124
-                if second:
-                    spare[k] = order[j]
-                    j += 1
-                else:
-                    spare[k] = order[i]
-                    i += 1
-            start = end
-        order[:] = spare
+                at_i = min(i, n - 1)
+                at_j = min(j, n - 1)
+                p = keys[at_i]
+                q = keys[at_j]
+                second = (j < end) & ((i >= middle) | (q < p) | ((p != p) & (q == q)))  # noqa: PLR0124
+                spare_keys[k] = q if second else p
+                spare[k] = order[at_j] if second else order[at_i]
+                j += int(second)
+                i += 1 - int(second)
+        keys, spare_keys = spare_keys, keys
+        order, spare = spare, order
         width *= 2
     return order
 
