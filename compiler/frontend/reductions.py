@@ -383,6 +383,8 @@ def search(row: str) -> Callable[..., Object]:
         some = builder.emit("greater", tracer.index.value(length), builder.integer(0))
         if not tracer.index.proves(length - 1):
             tracer.check(some, "value", "attempt to get the extreme of an empty sequence")
+        if content.dtype != BOOL and along == len(content.extents) - 1 and not (length.is_constant and length.constant <= FEW):
+            return _first_where_extreme(tracer, content, "max" if row == "greater" else "min")
         zero = builder.integer(0)
         first = layers.load(content.value, zero)
 
@@ -401,6 +403,26 @@ def search(row: str) -> Callable[..., Object]:
         return tracer.fresh(ArrayValue(found, layers.extents)) if layers.extents else Scalar(found, False)
 
     return build
+
+
+FEW = 16
+"""Elements that are searched one after the other."""
+
+
+def _first_where_extreme(tracer: Tracer, content: ArrayValue, row: str) -> Object:
+    """Along the last axis, in two passes that run in vector registers: the extreme, then the first place of it or of NaN."""
+    builder, value, last = tracer.builder, content.value, len(content.extents) - 1
+    extreme = builder.emit(row, value, axes=(last,))
+    if last == 0:
+        place = SERVICES["inline"](tracer, written_indices.first_place, [tracer.fresh(content), Scalar(extreme, False)])
+        return Scalar(place.value, False)
+    sizes = [tracer.index.value(e) for e in content.extents]
+    hit = builder.emit("equal", value, builder.broadcast(extreme, sizes, tuple(range(last))))
+    if content.dtype.kind == "f":
+        hit = builder.emit("bitwise_or", hit, builder.emit("not_equal", value, value))
+    positions = builder.broadcast(builder.emit("iota", sizes[last]), sizes, (last,))
+    found = builder.emit("min", builder.emit("where", hit, positions, sizes[last]), axes=(last,))
+    return tracer.fresh(ArrayValue(found, content.extents[:last]))
 
 
 def difference(tracer: Tracer, a: Object, n: Object = Static(1), axis: Object = Static(-1)) -> Object:

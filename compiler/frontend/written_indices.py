@@ -10,6 +10,20 @@ import numpy as np
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
 
 
+def first_place(x, extreme):
+    """The position of the first element that is `extreme`, which is one of them, or of the first NaN: 64 at a time."""
+    n = x.shape[0]
+    at = 0
+    while at + 64 < n:
+        part = x[at : at + 64]
+        if np.any((part == extreme) | (part != part)):  # noqa: PLR0124
+            break
+        at += 64
+    while at + 1 < n and not (x[at] == extreme or x[at] != x[at]):  # noqa: PLR0124
+        at += 1
+    return at
+
+
 def unravel_index(indices, shape, order="C"):
     if order not in ("C", "F"):
         raise ValueError("order must be 'C' or 'F'")
