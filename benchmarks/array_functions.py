@@ -130,7 +130,7 @@ def measure(expression: str, size: int, dtype: str, seconds: float) -> dict[str,
         call(*args)
         once += perf_counter() - start
     inner = max(1, int(2e-4 / max(once, 1e-7)))
-    rounds = int(max(7, min(101, seconds / (once * inner))))
+    rounds = int(max(3, min(101, seconds / (once * inner))))
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
@@ -187,8 +187,10 @@ def render(report: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the time; writes nothing")
+    parser.add_argument("--seconds", type=float, default=0.4, help="for each function, size and dtype")
     parser.add_argument("--only", default="", help="functions that contain this; writes nothing")
     options = parser.parse_args()
+    seconds = options.seconds / 10 if options.quick else options.seconds
     rows: dict[str, dict[str, dict[str, Any]]] = {}
     for group, expression in expressions():
         if options.only not in expression:
@@ -197,7 +199,7 @@ def main() -> None:
         for dtype in DTYPES:
             for size in SIZES:
                 try:
-                    cells[f"{dtype} {size}"] = measure(expression, size, dtype, 0.03 if options.quick else 0.4)
+                    cells[f"{dtype} {size}"] = measure(expression, size, dtype, seconds)
                 except wg.errors.CompileError as error:
                     cells[f"{dtype} {size}"] = str(error).splitlines()[-1]
                     print(expression, dtype, size, error)
