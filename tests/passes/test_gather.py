@@ -6,6 +6,11 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert.compiler.frontend.signature import signature_of
+from wengert.compiler.frontend.trace import trace
+from wengert.compiler.passes.autodiff import reverse
+from wengert.compiler.passes.optimise.gather import _is_zero
+from wengert.compiler.passes.pipeline import optimise
 
 
 def heat(u0, steps):  # type: ignore[no-untyped-def]
@@ -67,3 +72,11 @@ def test_a_stencil_of_neighbours_is_added_once() -> None:
     lowered = wg.grad(heat).lower(np.ones((6, 6)), 2)
     assert lowered.ir().count("accumulate_slice") <= 2
     assert lowered.plan.kept == ()
+
+
+def test_a_region_set_to_zero_and_put_back_is_left_alone() -> None:
+    traced = trace(staggered, signature_of((np.ones(9), 3))).function
+    written = optimise(reverse(optimise(traced), [True, False]))
+    (loop,) = [op for op in written.body.ops if op.name == "for" and op.role == "adjoint"]
+    zeroed = [op for op in loop.regions[0].ops if op.name == "update_slice" and _is_zero(op.operands[1])]
+    assert not zeroed

@@ -113,7 +113,7 @@ def _keep(ops: list[Op], chains: dict[Op, _Chain]) -> None:
                 break
         else:
             chain.sums.append(([value], starts))
-    if _joins(chain) or len(chain.sums) < len(ops) - (chain.first is not None) or _groups(chain):
+    if _joins(chain) is not None or len(chain.sums) < len(ops) - (chain.first is not None) or _groups(chain):
         chains[ops[-1]] = chain
 
 
