@@ -410,6 +410,12 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
             name=readable(transform),
             help="It is offloaded: offload the function around it instead of this one.",
         )
+    if any(isinstance(a, Closure | Partial) for a in args):
+        tracer.refuse(
+            "call",
+            name=f"{readable(transform)} with a function defined inside",
+            help="Define that function outside of the compiled one, and pass what it reads as arguments.",
+        )
     leaves: list[Object] = []
     tree = tuple_of([tree_of(tracer, a, leaves) for a in args])
     values, types_ = [], []

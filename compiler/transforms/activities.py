@@ -8,16 +8,20 @@ Const        no derivative by it
 Active       reverse mode: its cotangent is a result
 Dual         forward mode: it comes with a tangent
 Duplicated   an array or structure with a shadow: tangent in forward mode, cotangent in reverse mode
+
+Fields of dataclasses and NamedTuples may be annotated Const, too.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable
 from typing import Any
 
 from wengert.compiler.diag.errors import OptionError
+from wengert.compiler.ir.tree import Tree
 from wengert.compiler.transforms.batched import Batch
 from wengert.compiler.transforms.compiled import Compiled
 from wengert.compiler.transforms.structure import Wrt, parameter_names, positions
@@ -80,6 +84,27 @@ def activities(function: Callable[..., Any]) -> dict[str, Activity]:
             help="Write one of them for both.",
         )
     return found
+
+
+def constant_leaves(tree: Tree) -> list[bool]:
+    """For each leaf of arguments whether it lies in a field of a dataclass or NamedTuple that is annotated Const."""
+    if tree.kind == "leaf":
+        return [False]
+    said = _constant_fields(tree.meta) if tree.kind in ("named", "dataclass") else frozenset()
+    found: list[bool] = []
+    for k, child in enumerate(tree.children):
+        constant = bool(said) and tree.names[k] in said
+        found += [True] * child.count if constant else constant_leaves(child)
+    return found
+
+
+@functools.cache
+def _constant_fields(kind: type) -> frozenset[str]:
+    try:
+        hints = typing.get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        hints = getattr(kind, "__annotations__", {})
+    return frozenset(name for name, hint in hints.items() if Const in typing.get_args(hint)[1:])
 
 
 def chosen(function: Callable[..., Any], wrt: Wrt, mode: str) -> Wrt:

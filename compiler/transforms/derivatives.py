@@ -15,7 +15,7 @@ from wengert.compiler.ir.tree import Tree, tuple_of
 from wengert.compiler.ir.types import Type
 from wengert.compiler.passes.autodiff import forward, reverse_with_plan
 from wengert.compiler.passes.pipeline import Recorder, optimise
-from wengert.compiler.transforms.activities import Const, activities, chosen, refuse
+from wengert.compiler.transforms.activities import Const, activities, chosen, constant_leaves, refuse
 from wengert.compiler.transforms.assemble import (
     bind,
     check_result_extents,
@@ -40,8 +40,9 @@ from wengert.compiler.transforms.structure import (
 
 
 def differentiable(traced: Traced) -> list[bool]:
-    """For each leaf of the arguments, whether it can carry a derivative."""
-    return [leaf.type.dtype.is_differentiable for leaf in traced.signature.leaves]
+    """For each leaf of the arguments, whether it can carry a derivative: it is floating point and in no field that is Const."""
+    constant = constant_leaves(traced.signature.tree)
+    return [leaf.type.dtype.is_differentiable and not c for leaf, c in zip(traced.signature.leaves, constant, strict=True)]
 
 
 def split(signature: Signature, what: str) -> tuple[Signature, Tree, list[Any]]:
@@ -149,7 +150,8 @@ def _refuse_annotated(function: Callable[..., Any], tree: Tree, active: Sequence
 def _refuse_inactive(inner: Traced, active: Sequence[bool], what: str) -> None:
     for path, on, can in zip(inner.signature.tree.paths("argument"), active, differentiable(inner), strict=True):
         if on and not can:
-            raise TypeMismatch(f"{path} is not floating point and has no {what}", help="Write None in its place.")
+            problem = f"{path} is not floating point, or is annotated Const, and has no {what}"
+            raise TypeMismatch(problem, help="Write None in its place.")
 
 
 def _zero(type_: Type) -> Callable[[Builder], Value]:

@@ -55,6 +55,31 @@ def test_gradients_are_by_what_is_annotated() -> None:
     np.testing.assert_allclose(wg.batch(wg.grad(constant), (None, 0))(2.0, X), 4.0 * X)
 
 
+@dataclass
+class Body:
+    mass: Annotated[float, wg.Const]
+    inner: Annotated[State, wg.Const]
+    velocity: Annotated[Array, wg.Active]
+
+
+def moving(b: Body, c) -> float:
+    return c * b.mass * np.sum(b.velocity**2) + b.inner.mass
+
+
+def test_fields_that_are_constant_have_no_derivative() -> None:
+    body = Body(2.0, State(X, 1.0), X)
+    found = wg.grad(moving)(body, 1.5)
+    assert found.mass is None and found.inner == State(None, None)
+    np.testing.assert_allclose(found.velocity, 6.0 * X)
+    _, (cotangent, by_c) = wg.vjp(moving)((body, 1.5), 1.0)
+    assert cotangent.mass is None and by_c == pytest.approx(2.0 * np.sum(X * X))
+    _, tangent = wg.jvp(moving)((body, 1.5), (Body(None, None, X), None))
+    assert tangent == pytest.approx(6.0 * np.sum(X * X))
+    with pytest.raises(wg.errors.TypeMismatch, match="annotated Const"):
+        wg.jvp(moving)((body, 1.5), (Body(1.0, None, X), None))
+    np.testing.assert_allclose(wg.hvp(moving)((body, 1.5), Body(None, None, X)).velocity, 6.0 * X)
+
+
 def test_jacobians_are_in_the_annotated_mode() -> None:
     for f, mode in ((field, "forward"), (residual, "reverse")):
         jacobian = wg.jacobian(f)

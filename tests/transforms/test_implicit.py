@@ -54,3 +54,47 @@ def test_what_does_not_converge_raises():
         wg.root(square, 1.0, -1.0)
     with pytest.raises(ValueError, match="did not converge"):
         wg.fixed_point(lambda x, a: a * x + 1.0, 1.0, 2.0)
+
+
+def implicit_euler(p, steps):
+    """x' = -p x^2, each step solved by `root`, whose start is what a fixed point gives."""
+    x = 1.0
+    for _ in range(steps):
+        guess = wg.fixed_point(euler_step, x, x, p, tol=1e-3)
+        if guess > 0.0:
+            x = wg.root(euler_residual, guess, x, p)
+    return x
+
+
+def euler_step(new, x, p):
+    return x - 0.1 * p * new * new
+
+
+def euler_residual(new, x, p):
+    return new - euler_step(new, x, p)
+
+
+def test_solvers_in_loops_and_branches():
+    def exact(p):
+        x = 1.0
+        for _ in range(5):
+            x = (np.sqrt(1.0 + 0.4 * p * x) - 1.0) / (0.2 * p)
+        return x
+
+    h = 1e-4
+    slope, bend = (exact(0.7 + h) - exact(0.7 - h)) / (2 * h), (exact(0.7 + h) - 2 * exact(0.7) + exact(0.7 - h)) / h**2
+    assert wg.jit(implicit_euler)(0.7, 5) == pytest.approx(exact(0.7), rel=1e-13)
+    assert wg.grad(implicit_euler)(0.7, 5) == pytest.approx(slope, rel=1e-7)
+    assert wg.jvp(implicit_euler)((0.7, 5), (1.0, None))[1] == pytest.approx(slope, rel=1e-7)
+    assert wg.grad(wg.grad(implicit_euler))(0.7, 5) == pytest.approx(bend, rel=1e-5)
+
+
+def test_a_function_defined_inside_is_refused():
+    def inside(a):
+        def local(x, a):
+            return x * x - a
+
+        return wg.root(local, 1.0, a)
+
+    with pytest.raises(wg.errors.UnsupportedError, match="with a function defined inside"):
+        wg.jit(inside)(4.0)
