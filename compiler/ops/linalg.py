@@ -201,7 +201,16 @@ def _no_rule(op: Op, help: str) -> NoReturn:
 
 
 def _push_svd_full(ctx: Any, op: Op, da: Value, size: None) -> Sequence[Value]:
-    _no_rule(op, "pass `full_matrices=False`: the further vectors are arbitrary, only the first min(m, n) have a derivative")
+    """Of square matrices, which are known as such at run time only, it is `svd`."""
+    a = op.operands[0]
+    m, n = a.type.shape[-2:]
+    if None not in (m, n) and m != n:
+        _no_rule(op, "pass `full_matrices=False`: the further vectors are arbitrary, only the first min(m, n) have a derivative")
+    b = ctx.builder
+    rows, columns = b.extents(ctx.primal(a))[-2:]
+    message = "the full np.linalg.svd has a derivative for square matrices only: pass full_matrices=False"
+    b.op("check", (b.emit("equal", rows, columns),), fault="value", message=message)
+    return _push_svd(ctx, op, da, size)
 
 
 def _push_eig(ctx: Any, op: Op, da: Value) -> Sequence[Value]:
@@ -259,7 +268,7 @@ row("eigh", "eigh_lo", "(m,m)->(m),(m,m)", _numpy(np.linalg.eigh), _push_eigh, (
 row("eigvalsh", "eigvalsh_lo", "(m,m)->(m)", np.linalg.eigvalsh, _push_eigvalsh, ("eigvalsh",), kinks="as eigh; repeated eigenvalues: those of the vectors LAPACK gives", doc="eigenvalues in ascending order")  # fmt: skip
 _VALUES = "repeated singular values: the vectors' derivatives are NaN or infinite"
 row("svd", "svd_s", "(m,n)->(m,p),(p),(p,n)", _numpy(lambda a: np.linalg.svd(a, full_matrices=False)), _push_svd, ("svd",), kinks=_VALUES, doc="U, s, Vᴴ with p = min(m, n) columns, values and rows; operands: A, p")  # fmt: skip
-row("svd_full", "svd_f", "(m,n)->(m,m),(p),(n,n)", _numpy(np.linalg.svd), _push_svd_full, ("svd",), kinks="the vectors have no derivative", doc="U, s, Vᴴ with all columns and rows; operands: A, p = min(m, n)")  # fmt: skip
+row("svd_full", "svd_f", "(m,n)->(m,m),(p),(n,n)", _numpy(np.linalg.svd), _push_svd_full, ("svd",), kinks="of square matrices as svd, of others no derivative", doc="U, s, Vᴴ with all columns and rows; operands: A, p = min(m, n)")  # fmt: skip
 row("eig", "eig", "(m,m)->(m),(m,m)", _complex_eig, _push_eig, ("eig",), kinks="no derivative", doc="complex eigenvalues, and eigenvectors as columns")  # fmt: skip
 row("eigvals", "eigvals", "(m,m)->(m)", lambda a: _complex_eig(a)[0], _push_eig, ("eigvals",), kinks="no derivative", doc="complex eigenvalues")  # fmt: skip
 row("svdvals", "svd", "(m,n)->(p)", lambda a: np.linalg.svd(a, compute_uv=False), _push_svdvals, ("svdvals",), kinks="as svd; at a repeated value: that of the vectors LAPACK gives", doc="the singular values in descending order; operands: A, p = min(m, n)")  # fmt: skip
