@@ -36,6 +36,8 @@ from wengert.compiler.passes.autodiff.tape import Outside, Saved
 
 GUESS = 64
 """Assumed for extents and trip counts that are not known: any number makes arrays dearer than scalars."""
+DOUBT = 1.25
+"""By how much an array of unknown size counts for more than that: the loop that reads each element once keeps what it reads."""
 REACH = 32
 """How many ops at most are looked at to recompute one value."""
 
@@ -236,6 +238,8 @@ class Store:
             bytes_ = value.type.dtype.bits / 8
             for n in value.type.shape:
                 bytes_ *= GUESS if n is None else n
+            if None in value.type.shape:
+                bytes_ *= DOUBT
             for loop in self.state.structure.loops(self.state.structure.home[value]):
                 trips = known_trips(loop)
                 bytes_ *= GUESS if trips is None else trips
