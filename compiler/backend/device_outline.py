@@ -21,6 +21,7 @@ from wengert.compiler.backend.device_ops import ON_DEVICE  # registers its rows,
 from wengert.compiler.backend.device_reductions import contract, reduce
 from wengert.compiler.backend.device_regions import is_serial, loop_kernel, serial_kernel
 from wengert.compiler.backend.fuse import is_undefined
+from wengert.compiler.backend.threads import literal_trips
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.builder import Builder
@@ -28,6 +29,10 @@ from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
 from wengert.compiler.ir.opdef import extent_of, row_of
 from wengert.compiler.ir.types import DType
 from wengert.compiler.ir.verify import verify
+from wengert.compiler.passes.own_index import is_independent
+
+FEW = 32
+"""Iterations up to which a plain loop stays on one thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,8 +400,14 @@ class Outliner:
 
     # -- regions
 
+    def _is_worth_threads(self, op: Op) -> bool:
+        """Whether a plain loop over single elements has many iterations and could run them in any order."""
+        trips = literal_trips(op)
+        many = (trips is None or trips >= FEW) and bool(op.results) and not self.deterministic
+        return many and is_serial(op) and is_independent(op)
+
     def _region(self, op: Op) -> None:
-        if op.name == "for" and op.attrs.get("parallel"):
+        if op.name == "for" and (op.attrs.get("parallel") or self._is_worth_threads(op)):
             results = loop_kernel(self, op)
         elif is_serial(op):
             results = serial_kernel(self, op)

@@ -105,3 +105,23 @@ def _offset(value: Value, index: Value) -> int | None:
         offset += int(known) if op.name == "add" else -int(known)
         value = op.operands[0]
     return offset
+
+
+def is_independent(loop: Op) -> bool:
+    """Whether the iterations of a `for` could run in any order: arrays are used at an index of each iteration's own, and numbers
+    are only added up, or multiplied."""
+    (body,) = loop.regions
+    low, step = constant_of(loop.operands[0]), constant_of(loop.operands[2])
+    if step != 1 or low is None:
+        return False
+    for k, parameter in enumerate(body.params[1:]):
+        if parameter.type.is_scalar:
+            if not combine_of(body, parameter, body.results[k]):
+                return False
+            continue
+        uses, versions = uses_of(body, parameter)
+        offsets = [own_offset(loop, uses, versions, axis) for axis in range(parameter.type.rank)]
+        own = any(offset is not None and low + offset >= 0 for offset in offsets)
+        if not own or body.results[k] not in versions or not keeps(body, versions):
+            return False
+    return True

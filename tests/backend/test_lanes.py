@@ -255,3 +255,17 @@ def test_extents_that_change_from_call_to_call():
         x = RNG.random((11, extent))
         np.testing.assert_allclose(batched(x, 2), [f(row, 2) for row in x], rtol=1e-13)
     assert len(batched.programs) <= 5
+
+
+def test_matrices_that_a_loop_keeps_square():
+    def powers(a, n):
+        b = a
+        for _ in range(n):
+            b = np.linalg.inv(b + a)
+        return b
+
+    matrices, batched = np.eye(4) + 0.1 * RNG.random((3, 4, 4)), wg.batch(powers, in_axes=(0, None))
+    np.testing.assert_allclose(batched(matrices, 3), [powers(m, 3) for m in matrices], rtol=1e-12)
+    assert batched(matrices[:, :, :3], 0).shape == (3, 4, 3)
+    with pytest.raises(ValueError, match="square"):
+        batched(matrices[:, :, :3], 1)

@@ -357,14 +357,13 @@ def test_offloaded_is_what_the_interpreter_says(name, device):
 
 @pytest.mark.skipif(not nvptx.assembler_targets(), reason="ptxas is not on this machine")
 @pytest.mark.skipif(find_libdevice() is None, reason="libdevice.10.bc is not on this machine")
-@pytest.mark.parametrize("name", CASES)
-def test_its_kernels_assemble(name, capfd):
+@pytest.mark.parametrize("name", ["functions", "integers", "private arrays"])
+def test_its_kernels_assemble_made_for_each_generation(name, capfd):
     function, *arguments = CASES[name]
     offloaded = wg.offload(function, "cuda-sim")
     offloaded.lower(*arguments)
     program = compile_program(offloaded.last.traced.function, "cuda")
-    known = [sm for sm in (75, 80, 90, 100) if sm in nvptx.assembler_targets()]
-    for sm in known if name in ("functions", "integers", "private arrays") else known[-2:-1]:
+    for sm in {75, 80, 90, 100} & set(nvptx.assembler_targets()):
         assert nvptx.assemble(ptx_of(program, sm), sm)
     assert "warning" not in capfd.readouterr().err
 
@@ -592,3 +591,55 @@ def test_additions_in_a_changing_order_are_refused_where_the_same_bits_are_asked
     np.testing.assert_allclose(first, wanted)
     assert all(np.array_equal(first, np.asarray(rows(a, np.arange(5)))) for _ in range(3))
     assert "wg_add_double" not in compile_program(rows.last.traced.function, "cuda").image
+
+
+# -- plain loops
+
+
+def halved(x: Vector) -> Vector:
+    out = np.empty(len(x))
+    for i in range(len(x)):
+        a = x[i]
+        while a > 0.1:
+            a *= 0.5
+        out[i] = a
+    return out
+
+
+def summed(x: Vector):
+    s, n = 0.0, 0
+    for i in range(len(x)):
+        s += x[i] * 2.0
+        n += 1
+    return s, n
+
+
+def beside(x: Vector) -> Vector:
+    out = np.ones(len(x))
+    for i in range(len(x) - 2):
+        out[i + 1] = x[i] + x[i + 2]
+    return out
+
+
+def counted(x: Vector) -> Vector:
+    bins = np.zeros(4)
+    for i in range(len(x)):
+        bins[int(x[i] * 4.0)] += 1.0
+    return bins
+
+
+def running(x: Vector) -> Vector:
+    out = x.copy()
+    for i in range(1, len(x)):
+        out[i] += out[i - 1]
+    return out
+
+
+@pytest.mark.parametrize(("function", "threads"), [(halved, 1), (summed, 1), (beside, 1), (counted, 0), (running, 0)])
+def test_plain_loops_whose_iterations_keep_to_places_of_their_own_are_threads(function, threads):
+    x = np.random.default_rng(3).random(100)
+    offloaded = wg.offload(function, "cuda-sim")
+    for got, want in zip(np.atleast_1d(offloaded(x)), np.atleast_1d(function(x)), strict=True):
+        np.testing.assert_allclose(np.asarray(got), want, rtol=1e-12)
+    loops = [k.one_thread for k in offloaded.last.executable.placement().kernels if k.name.startswith("for")]
+    assert loops == [not threads]

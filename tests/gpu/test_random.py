@@ -1,4 +1,4 @@
-"""Random functions offloaded to the simulated GPU, against the reference interpreter; some through ptxas too."""
+"""Random functions offloaded to the simulated GPU, against the reference interpreter."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ import pytest
 import wengert as wg
 from tests.harness.programs import generate
 from tests.harness.random_ir import arguments_for, random_function
-from wengert.compiler.backend import nvptx
-from wengert.compiler.backend.device_program import compile_program
-from wengert.compiler.backend.libdevice import find_libdevice
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.passes.pipeline import optimise
 from wengert.compiler.runtime import offload
-from wengert.compiler.runtime.offload import ptx_of
 
 
 def agree(function, arguments, wanted, executable):
@@ -41,12 +37,3 @@ def test_random_programs(seed):
     traced = offloaded.last.traced.function
     arguments = flatten(tuple(program.arguments()))[0]
     agree(traced, arguments, interpret(traced, arguments), offloaded.last.executable)
-
-
-@pytest.mark.skipif(not nvptx.assembler_targets(), reason="ptxas is not on this machine")
-@pytest.mark.skipif(find_libdevice() is None, reason="libdevice.10.bc is not on this machine")
-@pytest.mark.parametrize("seed", range(100, 106))
-def test_random_kernels_assemble(seed):
-    program = compile_program(random_function(seed), "cuda")
-    if program.kernels:
-        assert nvptx.assemble(ptx_of(program, 90), 90)

@@ -92,19 +92,29 @@ class Finder:
     def _contradicted(self, op: Op) -> list[tuple[Op, int, int]]:
         first = 3 if op.name == "for" else 0
         found = []
+        checked = self._checked(op.regions[-1])
         for position, (init, end) in enumerate(zip(op.operands[first:], op.regions[-1].results, strict=True)):
             for axis in range(init.type.rank):
                 key = (op, position, axis)
-                if key not in self.changing and not self._agree((init, axis), (end, axis)):
+                if key not in self.changing and not self._agree((init, axis), (end, axis), checked):
                     found.append(key)
         return found
 
-    def _agree(self, a: Place, b: Place) -> bool:
+    def _checked(self, body: Block) -> set[frozenset[Place | Value]]:
+        """Pairs of extents that every trip checks to be equal, such as those of a matrix that is inverted."""
+        pairs = (op.operands for op in body.ops if op.name == "same_extent")
+        return {frozenset(self._place_of(v) for v in pair) for pair in pairs}
+
+    def _place_of(self, value: Value) -> Place | Value:
+        op = value.owner
+        return self.outermost((op.operands[0], op.attrs["axis"])) if op is not None and op.name == "dim" else value
+
+    def _agree(self, a: Place, b: Place, checked: set[frozenset[Place | Value]]) -> bool:
         known = a[0].type.shape[a[1]]
         if known is not None and known == b[0].type.shape[b[1]]:
             return True
         p, q = self.outermost(a), self.outermost(b)
-        if p == q:
+        if p == q or frozenset((p, q)) in checked:
             return True
         return isinstance(p, Value) and isinstance(q, Value) and constant_of(p) is not None and constant_of(p) == constant_of(q)
 
