@@ -31,8 +31,8 @@ from wengert.compiler.transforms.compiled import trace_for
 from wengert.compiler.transforms.settle import settled
 
 GENERATIONS = (75, 80, 90, 100)
-"""The compute capabilities assembled for. The PTX is that of the oldest, which is good for all newer ones; test_programs.py has some
-programs whose PTX is made for each."""
+"""The compute capabilities assembled for. The PTX is that of the oldest, which is good for all newer ones; test_programs.py has
+some programs whose PTX is made for each."""
 TOGETHER = 12
 """Kernels of one module."""
 
