@@ -2,7 +2,7 @@
 
 The interpreted IR must return what NumPy returns and write what it writes, optimised or not; jvp must agree with
 differences (where these agree with themselves: not at a kink), vjp with jvp, forward over reverse with reverse over reverse, and
-several directions at once with each of them.
+several directions at once with each of them; half of the programs also within a memory budget, by checkpoints.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 
 from tests.harness.derivatives import differences, direction, floating, inner
 from tests.harness.programs import arguments_for, compile_source
-from wengert.compiler.diag.errors import CompileError, UnsupportedError
+from wengert.compiler.diag.errors import CompileError, DifferentiationError, UnsupportedError
 from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.frontend.trace import trace
 from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.ir.verify import verify
-from wengert.compiler.passes.autodiff import forward, reverse, vector_forward
+from wengert.compiler.passes.autodiff import forward, reverse, reverse_with_plan, vector_forward
 from wengert.compiler.passes.autodiff.dependence import dependence
 from wengert.compiler.passes.batching import batch
 from wengert.compiler.passes.pipeline import optimise
@@ -93,8 +93,20 @@ def check_derivatives(f: Function, seed: int) -> None:
         left, right = inner(cotangents, ahead[count:]), inner(back[count:], tangents)
         if not abs(left - right) <= 1e-9 * max(1.0, abs(left)):
             raise Wrong(f"{stage} and forward disagree: {right} and {left}")
+    if seed % 2:
+        within_memory(f, mask, [*arguments, *cotangents], back)
     many_directions(f, jvp, vjp, arguments, tangents, cotangents, rng)
     second_order(optimise(vjp), [*arguments, *cotangents], rng)
+
+
+def within_memory(f: Function, mask: Sequence[bool], seeds: Sequence[Any], wanted: Sequence[Any]) -> None:
+    """The same from snapshots, where the loops can be run again from them."""
+    try:
+        bounded = reverse_with_plan(f, mask, 400)[0]
+    except DifferentiationError:
+        return
+    found = interpret(optimise(verify(bounded, "reverse within memory")), list(seeds))
+    compare("within memory", found, wanted, 1e-9)
 
 
 def many_directions(
