@@ -232,6 +232,37 @@ def overwritten_after_use(x):
     return (y * z).sum()
 
 
+def _blend(u, w):
+    for k in range(1, len(u)):
+        u[k] = math.sin(u[k] + 0.5 * w[k - 1])
+    return u[0] * w[-1]
+
+
+@program(vector(6))
+def one_array_given_twice(x):
+    v = x.copy()
+
+    def scaled(a):
+        a[1:] = a[1:] * v[:-1]
+        return a[2] + v[3]
+
+    total = _blend(v, v) + _blend(v[1:], v[:-1]) + _blend(v[::2], v[::-1])
+    return total + scaled(v) + np.sum(v * v)
+
+
+@program(lambda rng: (np.array([0.3, 0.9, 0.05, 2.0, 0.7]), 0.2), wrt=(0,))
+def halved_until_small_in_a_loop(x, limit):
+    total = 0.0
+    for i in range(len(x)):
+        v = x[i]
+        while v > 0.1:
+            v *= 0.5
+            if v < limit and i > 2:
+                return total + v * total
+        total += v
+    return total
+
+
 @program(vector(6), writes=(0,))
 def in_place_everything(x):
     x *= 2.0
