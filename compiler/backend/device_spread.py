@@ -159,17 +159,38 @@ def _spread(
         turns = emit("right_shift", up, kernel.capture(shift))
         starts = [kernel.constant(identity(how, dtype), dtype) for dtype in dtypes]
         each = Block(params=[Value(region.params[0].type, "turn"), *(Value(p.type, p.hint) for p in region.params[1:])])
-        inside = mapping | dict(zip(region.params, each.params, strict=True))
-        with kernel.inside(each):
-            emit = kernel.builder.emit
-            trip = emit("add", lane, emit("left_shift", each.params[0], kernel.capture(shift)))
-            inside[region.params[0]] = emit("add", first, emit("multiply", trip, by))
-            copy_ops(kernel.builder, region.ops, inside)
-            each.results = [inside.get(v, v) for v in region.results]
-        return list(kernel.builder.for_(kernel.integer(0), turns, kernel.integer(1), starts, each).results)
+        steady, changing = _apart(region)
+        some, none = Block(), Block(results=starts)
+        with kernel.inside(some):
+            copy_ops(kernel.builder, steady, mapping)
+            inside = mapping | dict(zip(region.params, each.params, strict=True))
+            with kernel.inside(each):
+                emit = kernel.builder.emit
+                trip = emit("add", lane, emit("left_shift", each.params[0], kernel.capture(shift)))
+                inside[region.params[0]] = emit("add", first, emit("multiply", trip, by))
+                copy_ops(kernel.builder, changing, inside)
+                each.results = [inside.get(v, v) for v in region.results]
+            zero, one = kernel.integer(0), kernel.integer(1)
+            some.results = list(kernel.builder.for_(zero, turns, one, starts, each).results)
+        any_turn = kernel.builder.emit("greater", turns, kernel.integer(0))
+        return list(kernel.builder.if_(any_turn, some, none, [v.type for v in starts]).results)
 
     total = host.emit("multiply", count, group)
     return outliner.launch("sum" if how == "add" else how, total, outputs, write, combine=(how, group))
+
+
+def _apart(region: Block) -> tuple[list[Op], list[Op]]:
+    """(ops that are the same in every trip, their checks included, the others): LLVM leaves a check, and what comes after it,
+    in its loop."""
+    changing, steady = set(region.params), list[Op]()
+    rest = list[Op]()
+    for op in region.ops:
+        if op.regions or op.name == "check" or changing & set(op.operands):
+            changing |= set(op.results)
+            rest.append(op)
+        else:
+            steady.append(op)
+    return steady, rest
 
 
 def _shift(outliner: Outliner, body: Block, inner: Op, count: Value) -> Value:
@@ -202,7 +223,9 @@ def _length(outliner: Outliner, body: Block, inner: Op, count: Value) -> tuple[V
     flat = [o.operands[0] for o in along if len(o.operands) == 2]
     if not flat:
         return host.integer(WARP), False
-    return host.emit("truncated_divide", outliner.extent(flat[0], 0), _at_least(outliner, count, 1)), True
+    some = _at_least(outliner, count, 1)
+    up = host.emit("add", outliner.extent(flat[0], 0), host.emit("subtract", some, host.integer(1)))
+    return host.emit("truncated_divide", up, some), True
 
 
 def _depends(value: Value, own: set[Value]) -> bool:
