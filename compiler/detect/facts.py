@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,12 +15,12 @@ from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import Flow
 from wengert.compiler.detect.observe import Observation
 from wengert.compiler.detect.probe import MIDDLE, Direction, Probe, directions, probe_of, size
-from wengert.compiler.detect.variants import Variant, path_of, samples
+from wengert.compiler.detect.variants import Variant, limited, path_of, samples
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend.source import parse
 from wengert.compiler.frontend.trace import Traced
-from wengert.compiler.ir.core import Op, Value
-from wengert.compiler.ir.tree import flatten
+from wengert.compiler.ir.core import Function, Op, Value
+from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.passes.autodiff.structure import LOOPS
 from wengert.compiler.transforms.custom import CustomDerivative
 
@@ -28,7 +28,7 @@ from wengert.compiler.transforms.custom import CustomDerivative
 @dataclass
 class Local:
     """AD against both sides at the point. wrong: both sides agree with each other and not with AD; kinked: they differ;
-    off: AD is far from either, whether or not they converge."""
+    off: AD is far from either, whether or not they converge; far: from one of them."""
 
     direction: Direction
     ad: np.ndarray
@@ -38,6 +38,7 @@ class Local:
     kinked: bool
     wrong: bool
     off: bool
+    far: bool
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Blind:
     slopes: list[np.ndarray]
     agree: float
     off: float
+    beside: float = 0.0  # AD from the mean of the two widest slopes, where these agree
     dead: bool = False  # AD is 0, and the function moves over every wide step
 
     @property
@@ -71,7 +73,7 @@ class Facts:
         function: Any,
         leaves: Sequence[Any],
         marked: Sequence[bool],
-        budget: float = 0.0,
+        budget: int = 0,
         ruled: CustomDerivative | None = None,
     ):
         self.traced, self.function, self.leaves, self.budget = traced, function, list(leaves), budget
@@ -79,11 +81,23 @@ class Facts:
         self.padded = [*marked, *[False] * (len(traced.function.params) - len(marked))]
         self.flow = Flow(traced.function, self.padded)
         self.ruled = ruled
-        make = probe_of if leaves else Probe
-        self.probe = make(ruled or function, traced.signature.tree, leaves, marked)
         self.directions = directions(traced, leaves, marked) if leaves else []
         self.params = traced.function.params
         self.explained: set[int] = set()  # the leaves whose derivative a warning has accounted for
+
+    @cached_property
+    def probe(self) -> Probe:
+        bounded = None
+        if self.ruled is None and any(op.name == "while" for op in self.traced.function.walk()):
+            most = max((t.most for t in self.run.trips.values()), default=0)
+            bounded = Variant(self.function, limited(20 * most + (10_000 if self.run.complete else 2_000_000)))
+        tree, function = self.traced.signature.tree, self.ruled or self.function
+        return probe_of(function, tree, self.leaves, self.marked, bounded, self.run.complete)
+
+    def changed(self, change: Callable[[Function], Function], out: Tree | None = None) -> Probe:
+        """The function changed, at the same arguments."""
+        variant = Variant(self.function, change, out)
+        return Probe(variant, self.traced.signature.tree, self.leaves, self.marked, quick=self.run.complete)
 
     @cached_property
     def run(self) -> Observation:
@@ -92,13 +106,28 @@ class Facts:
         return observation.run(self.arguments)
 
     @cached_property
+    def smooth(self) -> list[Direction]:
+        """The numbers among the arguments, where there are any: arrays move along rough directions."""
+        return [d for d in self.directions if np.ndim(d.vector) == 0] or self.directions
+
+    @cached_property
+    def smooth_run(self) -> Observation:
+        if len(self.smooth) == len(self.directions) or not self.run.complete:
+            return self.run
+        still = Observation(self.traced.function, self.padded, self.budget, self.flow.varied)
+        return still.run(self._arguments(self.smooth))
+
+    @cached_property
     def wide(self) -> Observation:
         """The same in 80-bit numbers."""
         return Observation(self.traced.function, self.padded, self.budget, self.flow.varied, wide=True).run(self.arguments)
 
     @cached_property
     def arguments(self) -> list[Any]:
-        vectors = {d.leaf: np.asarray(d.vector) * (1 + 0.137 * (d.leaf % 7)) for d in self.directions}  # a == b must not move as one
+        return self._arguments(self.directions)
+
+    def _arguments(self, directions: Sequence[Direction]) -> list[Any]:
+        vectors = {d.leaf: d.together for d in directions}
         dots = [vectors.get(k, np.zeros_like(leaf)) for k, leaf in enumerate(self.leaves) if self.marked[k]]
         return [*self.leaves, *self.traced.captures, *dots]
 
@@ -112,10 +141,11 @@ class Facts:
             converged = gap_right < 2e-3 * scale and gap_left < 2e-3 * scale
             apart = size(right - left)
             off = min(size(ad - right), size(ad - left)) if np.all(np.isfinite(ad)) else np.inf
+            far = max(size(ad - right), size(ad - left)) if np.all(np.isfinite(ad)) else np.inf
             noise = 20 * (gap_right + gap_left)
             kinked = converged and apart > max(1e-4 * scale, 20 * (gap_right + gap_left))
             wrong = converged and not kinked and off > max(1e-3 * max(scale, size(ad) if np.isfinite(size(ad)) else 0.0), noise)
-            found.append(Local(d, ad, right, left, converged, kinked, wrong, off > 0.02 * max(scale, size(ad))))
+            found.append(Local(d, ad, right, left, converged, kinked, wrong, off > 0.02 * max(scale, size(ad)), far > 0.02 * max(scale, size(ad))))
         return found
 
     @cached_property
@@ -136,7 +166,8 @@ class Facts:
                 agree = max(size(a - b) for a in slopes for b in slopes) / top
                 off = min(size(ad - s) for s in slopes) / max(top, size(ad))
                 dead = size(ad) == 0 and sum(size(s) > 1e-6 * top for s in slopes) >= 2
-                made = Blind(d, ad, slopes, agree, off, dead)
+                apart, beside = size(slopes[1] - slopes[2]) / top, size(ad - (slopes[1] + slopes[2]) / 2) / top
+                made = Blind(d, ad, slopes, agree, off, beside if apart < 0.5 * beside else 0.0, dead)
                 best = made if best is None or agree < best.agree else best
             if best is not None:
                 found.append(best)
@@ -162,23 +193,24 @@ class Facts:
         return self.calls.get(op.span.line, set()) if op.span is not None else set()
 
     @cached_property
-    def paths(self) -> dict[Op, tuple[np.ndarray, np.ndarray]]:
-        """What the loops at function level carry from trip to trip, and its tangents along all directions at once: compiled
-        runs. Rows are trips, the first column counts them."""
+    def paths(self) -> dict[Op, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """What the loops at function level carry from trip to trip, and its tangents along all directions at once and along
+        the smooth ones: compiled runs. Rows are trips, the first column counts them."""
         found = {}
         tree = flatten(np.zeros((1, 1)))[1]
         for place, op in enumerate(self.traced.function.walk()):
             if op.name not in LOOPS or op not in self.traced.function.body.ops or not long_enough(self, op):
                 continue
-            probe = Probe(Variant(self.function, path_of(place), tree), self.probe.tree, self.leaves, self.marked)
+            probe = self.changed(path_of(place), tree)
             try:
                 values, dots = probe.along_all(self.directions)
+                calm = dots if len(self.smooth) == len(self.directions) else probe.along_all(self.smooth)[1]
             except (WengertError, ArithmeticError, ValueError):
                 continue
             columns = len(samples([v.type for v in op.results])) + 1
-            values, dots = values.reshape(-1, columns), dots.reshape(-1, columns)
+            values, dots, calm = (a.reshape(-1, columns) for a in (values, dots, calm))
             done = values[:, 0] > 0
-            found[op] = values[done], dots[done]
+            found[op] = values[done], dots[done], calm[done]
         return found
 
     def depends(self, value: Value) -> set[int]:

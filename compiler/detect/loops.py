@@ -10,7 +10,7 @@ from wengert.compiler.detect.facts import Facts, shown
 from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import COMPARISONS
 from wengert.compiler.detect.probe import Probe, size
-from wengert.compiler.detect.variants import Variant, frozen, more_laps, place_of, samples
+from wengert.compiler.detect.variants import frozen, more_laps, place_of, samples
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
 from wengert.compiler.passes.autodiff.reverse import reverse_with_plan
@@ -71,9 +71,7 @@ def _longer(facts: Facts, loop: Op) -> Probe | None:
     seen = facts.run.trips.get(loop)
     done = seen.count if seen is not None and len(seen.starts) == 1 and facts.run.complete else None
     for laps in (LAPS, 20, 5):
-        longer = Probe(
-            Variant(facts.function, more_laps(laps, place, done)), facts.probe.tree, facts.leaves, facts.marked
-        )
+        longer = facts.changed(more_laps(laps, place, done))
         try:
             after = longer.value
         except (WengertError, ArithmeticError):
@@ -108,10 +106,31 @@ def solves(facts: Facts, loop: Op) -> bool:
             and _scales_a_step(facts, loop, op.result)
         ):
             return True
+        if _relaxes(op, ops):
+            return True
         if below.owner is not None and below.owner.name == "load" and below.owner.operands[0].type.rank == 2:
             _, *index = below.owner.operands
             if _behind(index[0]) is _behind(index[1]):
                 return True
+    return False
+
+
+def _relaxes(op: Op, ops: list[Op]) -> bool:
+    """A quotient becomes an element of an array, computed from two or more others of it and not from itself: a sweep of
+    Gauss and Seidel, or of Jacobi. (A step in time starts from the element.)"""
+    for update in ops:
+        if update.name != "update" or update.operands[1] is not op.result:
+            continue
+        seen, stack, reads = {op}, [op], []
+        while stack:
+            for v in stack.pop().operands:
+                if v.owner is not None and v.owner not in seen and v.type.is_scalar and v.type.dtype.is_float:
+                    seen.add(v.owner)
+                    (reads if v.owner.name == "load" else stack).append(v.owner)
+        place = [_behind(v) for v in update.operands[2:]]
+        own = [r for r in reads if r.operands[0] is update.operands[0]]
+        if len(own) >= 2 and all([_behind(v) for v in r.operands[1:]] != place for r in own):
+            return True
     return False
 
 
@@ -198,7 +217,7 @@ def adaptive(facts: Facts) -> Iterator[Finding]:
     """adaptive_step: a clock is advanced by a step that depends on the active state and moves the state, too."""
     for chosen in chosen_steps(facts):
         change = frozen(place_of(facts.traced.function, chosen))
-        held = Probe(Variant(facts.function, change), facts.probe.tree, facts.leaves, facts.marked)
+        held = facts.changed(change)
         for d in facts.directions:
             ad = facts.probe.derivative(d)
             try:
@@ -207,7 +226,7 @@ def adaptive(facts: Facts) -> Iterator[Finding]:
                 break
             blind = next((b for b in facts.blinds if b.direction is d and b.agree < 0.3), None)
             part = size(ad - still) / max(size(ad), size(still), 1e-300)
-            if part > 1e-2 or (blind is not None and blind.off > 0.02):
+            if part > 1e-2 or (blind is not None and max(blind.off, blind.beside) > 0.02):
                 text = f"the step depends on the input: AD gives {shown(ad, d.scale)} for `{d.name}`, with the steps held fixed {shown(still, d.scale)}"
                 if blind is not None:
                     text += f", the slopes over wide steps are {', '.join(shown(s, d.scale) for s in blind.slopes)}"
@@ -283,7 +302,7 @@ def _scales(end: Value, p: Value, seen: set[Value]) -> bool:
 
 def growth(facts: Facts) -> Iterator[Finding]:
     """chaos: the tangent grows exponentially over the trips, the state stays bounded."""
-    for loop, (values, dots) in facts.paths.items():
+    for loop, (values, dots, _) in facts.paths.items():
         if len(values) < 40 or values.shape[1] < 2:
             continue
         columns = [k for k, (at, _) in enumerate(samples([v.type for v in loop.results]), 1) if not _sums(facts, loop, at)]
@@ -319,7 +338,7 @@ def growth(facts: Facts) -> Iterator[Finding]:
 
 def averages(facts: Facts) -> Iterator[Finding]:
     """time_average: an average that settles with a derivative that does not."""
-    for loop, (values, dots) in facts.paths.items():
+    for loop, (values, _, dots) in facts.paths.items():
         if len(values) < 100:
             continue
         for k, (position, _) in enumerate(samples([v.type for v in loop.results]), 1):
@@ -329,8 +348,8 @@ def averages(facts: Facts) -> Iterator[Finding]:
                 yield _average(facts, loop, found)
                 break
     for op in facts.traced.function.walk():
-        if op.name in ("sum", "mean") and op.operands[0].owner in facts.run.arrays:
-            terms, tangents = facts.run.arrays[op.operands[0].owner]
+        if op.name in ("sum", "mean") and op.operands[0].owner in facts.smooth_run.arrays:
+            terms, tangents = facts.smooth_run.arrays[op.operands[0].owner]
             if len(terms) >= 100 and (found := _unsettled(terms, tangents)) is not None:
                 yield _average(facts, op, found)
 

@@ -1,11 +1,10 @@
-"""One interpreted run of the function with tangents beside its values, watched op by op, within a time budget."""
+"""One interpreted run of the function with tangents beside its values, watched op by op, within a budget of work."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -47,19 +46,26 @@ class Trips:
     paths: list[list[tuple[float, float]]] = field(default_factory=list)
     count: int = 0
 
+    @property
+    def most(self) -> int:
+        """The most trips of one execution."""
+        return max((b - a for a, b in zip(self.starts, [*self.starts[1:], self.count], strict=True)), default=0)
+
 
 OFTEN = 300
+ELEMENTS = 9
+"""2**9 elements of an array count as one op of the budget of work."""
 DECISIONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "absolute", "maximum", "minimum", "where", "add")
 
 
-class OutOfTime(Exception):
+class OutOfWork(Exception):
     """The budget is used up: what was seen until then stands."""
 
 
 class Observation:
     """seen: by op; trips: by loop; complete: whether the run came to its end; results: values then tangents."""
 
-    def __init__(self, function: Function, marked: Sequence[bool], budget: float, varied: Set[Value], wide: bool = False):
+    def __init__(self, function: Function, marked: Sequence[bool], budget: int, varied: Set[Value], wide: bool = False):
         self.function, self.budget, self.varied, self.wide = function, budget, varied, wide
         self.jvp, mapping, self.tangents = forward_with_maps(function, marked)
         self.of = {new: old for old, new in mapping.items()}
@@ -75,7 +81,7 @@ class Observation:
         self.decisions: dict[Block, list[Op]] = {}
 
     def run(self, arguments: Sequence[Any]) -> Observation:
-        self.end = perf_counter() + self.budget
+        self.work = 0
         for p, a in zip(self.jvp.params, arguments, strict=True):
             self.env[p] = self._typed(a, p)
         try:
@@ -83,7 +89,7 @@ class Observation:
                 warnings.simplefilter("ignore")
                 self.results = self._block(self.jvp.body)
             self.complete = True
-        except (OutOfTime, Trap, ArithmeticError, ValueError, IndexError):
+        except (OutOfWork, Trap, ArithmeticError, ValueError, IndexError):
             pass
         return self
 
@@ -94,8 +100,9 @@ class Observation:
         return np.asarray(value, dtype.numpy)[()]
 
     def _block(self, block: Block) -> list[Any]:
-        if perf_counter() > self.end:
-            raise OutOfTime
+        if self.work > self.budget:
+            raise OutOfWork
+        self.work += len(block.ops)
         env = self.env
         made: Any
         for op in block.ops:
@@ -112,6 +119,8 @@ class Observation:
                 made = result if len(op.results) > 1 else (result,)
             for v, r in zip(op.results, made, strict=True):
                 env[v] = self._typed(r, v)
+                if v.type.rank:
+                    self.work += env[v].size >> ELEMENTS
         if not self.wide:
             self._watch(block)
         return [env[v] for v in block.results]
@@ -251,7 +260,7 @@ def _repeats(a: Any, symmetric: bool) -> bool:
         return False
     values = np.linalg.eigvalsh(a) if symmetric else np.linalg.svd(a, compute_uv=False)
     gaps = np.diff(np.sort(values, axis=-1), axis=-1)
-    return bool(np.any(gaps < 1e-10 * np.max(np.abs(values), initial=0.0)))
+    return bool(np.any(gaps <= 1e-10 * np.max(np.abs(values), initial=0.0)))
 
 
 EDGES: dict[str, Any] = {
@@ -365,4 +374,4 @@ _LOOK: dict[str, Any] = {
     "subtract": _sum,
 }
 
-__all__ = ["Observation", "OutOfTime", "Seen", "Trips", "body_of", "carried_params"]
+__all__ = ["Observation", "OutOfWork", "Seen", "Trips", "body_of", "carried_params"]

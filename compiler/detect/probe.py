@@ -10,12 +10,22 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import DifferentiationError, WengertError
+from wengert.compiler.diag.span import Source
 from wengert.compiler.frontend.trace import Traced
+from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.tree import Tree, flatten
+from wengert.compiler.runtime import cpu
 from wengert.compiler.transforms.derivatives import Jvp, Vjp
 
 MIDDLE = (1e-2, 3e-2, 1e-1)
 SMALL = (1e-3, 1e-4, 1e-5, 1e-6)
+
+
+class Quick(Jvp):
+    """Compiled for a few short runs: with fewer of LLVM's passes."""
+
+    def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
+        return cpu.load(function, source=source, options=cpu.Options(level=1), python=python, kept=kept)
 
 
 @dataclass
@@ -26,6 +36,11 @@ class Direction:
     name: str
     scale: float
     vector: Any
+
+    @property
+    def together(self) -> Any:
+        """The direction when all leaves move at once: not the same for each, else a == b would move as one."""
+        return np.asarray(self.vector * (1 + 0.137 * (self.leaf % 7)), np.asarray(self.vector).dtype)[()]
 
 
 def vector_of(results: Sequence[Any]) -> np.ndarray:
@@ -40,12 +55,22 @@ def size(v: np.ndarray) -> float:
 
 
 class Probe:
-    """f along directions. leaves: of the arguments; every floating leaf has a tangent in each run."""
+    """f along directions. leaves: of the arguments; every floating leaf has a tangent in each run. bounded: the function
+    with an end to its loops, for runs at other arguments. quick: it does not run long."""
 
-    def __init__(self, function: Callable[..., Any], tree: Tree, leaves: Sequence[Any], marked: Sequence[bool]):
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        tree: Tree,
+        leaves: Sequence[Any],
+        marked: Sequence[bool],
+        bounded: Callable[..., Any] | None = None,
+        quick: bool = True,
+    ):
         self.tree, self.leaves, self.marked = tree, list(leaves), list(marked)
-        self.jvp = Jvp(function)
+        self.jvp = (Quick if quick else Jvp)(bounded or function)
         self.function = function
+        self.known: dict[int, np.ndarray] = {}
 
     @cached_property
     def vjp(self) -> Vjp:
@@ -81,17 +106,23 @@ class Probe:
 
     def derivative(self, direction: Direction, step: float = 0.0) -> np.ndarray:
         """What AD gives along the direction, at the point moved by `step` of it."""
-        leaves = list(self.leaves)
-        k = direction.leaf
-        if step:
-            leaves[k] = _python(leaves[k] + step * direction.vector, self.leaves[k])
-        with np.errstate(all="ignore"):
-            return self._run(leaves, {k: direction.vector})[1]
+        leaves, k = list(self.leaves), direction.leaf
+        if not step:
+            if k not in self.known:
+                with np.errstate(all="ignore"):
+                    self.known[k] = self._run(leaves, {k: direction.vector})[1]
+            return self.known[k]
+        leaves[k] = _python(leaves[k] + step * direction.vector, self.leaves[k])
+        try:
+            with np.errstate(all="ignore"):
+                return self._run(leaves, {k: direction.vector})[1]
+        except (WengertError, ArithmeticError):
+            return np.full_like(self.value, np.nan)
 
     def along_all(self, directions: Sequence[Direction]) -> tuple[np.ndarray, np.ndarray]:
         """Value and derivative with every leaf moving along its direction at once."""
         with np.errstate(all="ignore"):
-            return self._run(self.leaves, {d.leaf: d.vector for d in directions})
+            return self._run(self.leaves, {d.leaf: d.together for d in directions})
 
     def slope(self, direction: Direction, step: float) -> np.ndarray:
         """The central difference quotient."""
@@ -191,13 +222,20 @@ class ReverseProbe(Probe):
         return None
 
 
-def probe_of(function: Callable[..., Any], tree: Tree, leaves: Sequence[Any], marked: Sequence[bool]) -> Probe:
+def probe_of(
+    function: Callable[..., Any],
+    tree: Tree,
+    leaves: Sequence[Any],
+    marked: Sequence[bool],
+    bounded: Callable[..., Any] | None = None,
+    quick: bool = True,
+) -> Probe:
     """By forward mode, or by reverse mode where that is all there is."""
-    made = Probe(function, tree, leaves, marked)
+    made = Probe(function, tree, leaves, marked, bounded, quick)
     try:
         _ = made.value
     except DifferentiationError:
-        return ReverseProbe(function, tree, leaves, marked)
+        return ReverseProbe(function, tree, leaves, marked, None, quick)
     except (WengertError, ArithmeticError):
         pass
     return made

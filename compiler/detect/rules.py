@@ -12,8 +12,8 @@ from wengert.compiler.detect.facts import Blind, Facts, shown
 from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import Flow
 from wengert.compiler.detect.observe import Seen
-from wengert.compiler.detect.probe import Probe, size
-from wengert.compiler.detect.variants import Variant, flipped, widened
+from wengert.compiler.detect.probe import size
+from wengert.compiler.detect.variants import flipped, widened
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
 from wengert.compiler.ops.custom import CALLS
@@ -91,7 +91,7 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
         tied += [op for op in places if op.name in FLIPPED and not facts.run.seen.get(op, NOTHING).ties]
     if not tied and not edges:
         return
-    suspects = [one for one in facts.locals if one.kinked or one.wrong or (edges and not tied and one.off)]
+    suspects = [one for one in facts.locals if one.kinked or one.wrong or (edges and (one.off if one.converged else one.far) and not (tied and one.converged))]
     if not suspects:
         return
     matter = {op: _matters(facts, op, places[op]) for op in _by_line(tied)[:6]}
@@ -100,7 +100,7 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
         numbers: dict[str, Any] = {"ad": one.ad / unit, "right": one.right / unit, "left": one.left / unit}
         what = f"AD gives {shown(one.ad, unit)} for `{one.direction.name}`"
         sides = f"the slope is {shown(one.left, unit)} on the left and {shown(one.right, unit)} on the right"
-        moved = [op for op, matters in matter.items() if matters and _moves(facts, one.direction.leaf, op)]
+        moved = [op for op, matters in matter.items() if matters and _moves(facts, one.direction.leaf, op) and not (one.wrong and _searches(facts, op))]
         near = [op for op in edges if one.direction.leaf in set().union(*(facts.depends(v) for v in op.operands))]
         equal = [op for op in moved if op.name in ("equal", "not_equal")]
         for op in equal if one.wrong else ():
@@ -109,10 +109,10 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
             yield facts.finding(kind, op, text, **numbers)
         if one.wrong and equal:
             continue
-        for op in near if not moved else ():
+        for op in near if not (moved and one.converged) else ():
             kind = "degenerate_eig" if op.name in EIGEN else "masked_nan" if is_masked(facts, op) else "domain_edge"
             yield facts.finding(kind, op, f"{what}, {sides}", **numbers)
-        for op in moved:
+        for op in moved if one.converged or not near else ():
             kind = "table_lookup" if facts.calls_of(op) & TABLES else "kink"
             yield facts.finding(kind, op, f"{what}, {sides}", **numbers)
             facts.explained.add(one.direction.leaf)
@@ -136,11 +136,16 @@ def _moves(facts: Facts, leaf: int, op: Op) -> bool:
     return leaf in set().union(*(facts.depends(v) for v in op.operands if v.type.dtype.is_float))
 
 
+def _searches(facts: Facts, op: Op) -> bool:
+    loops = facts.flow.loops(op)
+    return bool(loops) and op.name in FLIPPED and _steers(facts, op, loops[-1])
+
+
 def _matters(facts: Facts, op: Op, place: int) -> bool:
     """Whether AD gives another derivative when ties at this op are decided the other way."""
     if op.name in ("max", "min"):
         return True
-    other = Probe(Variant(facts.function, flipped(place)), facts.probe.tree, facts.leaves, facts.marked)
+    other = facts.changed(flipped(place))
     try:
         (before, a), (after, b) = (probe.along_all(facts.directions) for probe in (facts.probe, other))
     except (WengertError, ArithmeticError):
@@ -327,11 +332,14 @@ DRAWS = re.compile(r"^(u|us|xi|z|.*(unif|draw|rand|rnd|noise|coin|dice).*)$")
 
 
 def _irregular(facts: Facts, op: Op) -> bool:
-    """Whether one operand is (an element of) an unsorted sample among the arguments, drawn from [0, 1] or called so."""
+    """Whether one operand is (an element of) an unsorted sample among the arguments, drawn from [0, 1] or called so, or is
+    computed from a sample of the normal distribution."""
+    behind_all = set().union(*(facts.flow.parameters(v) for v in op.operands))
+    plain = {_sample(v) for v in op.operands}
+    if any(p in behind_all - plain and _is_normal(leaf) for p, leaf in zip(facts.params, facts.leaves, strict=False)):
+        return True
     for v in op.operands:
-        behind = v
-        while behind.owner is not None and behind.owner.name in ("load", "slice", "broadcast", "cast", "reshape"):
-            behind = behind.owner.operands[0]
+        behind = _sample(v)
         if behind not in facts.params:
             continue
         k = facts.params.index(behind)
@@ -343,6 +351,27 @@ def _irregular(facts: Facts, op: Op) -> bool:
             if turns > 0.3 * leaf.size and (unit or DRAWS.match(facts.params[k].hint.lower())):
                 return True
     return False
+
+
+def _sample(v: Value) -> Value:
+    """The array that `v` is, or is an element of."""
+    while v.owner is not None and v.owner.name in ("load", "slice", "broadcast", "cast", "reshape"):
+        v = v.owner.operands[0]
+    return v
+
+
+def _is_normal(leaf: Any) -> bool:
+    """An unsorted sample with mean, variance and fourth moment of the standard normal distribution."""
+    if not isinstance(leaf, np.ndarray) or leaf.size < 100 or leaf.dtype.kind != "f":
+        return False
+    flat, n = leaf.ravel(), leaf.size
+    with np.errstate(all="ignore"):
+        return bool(
+            np.mean(np.diff(np.sign(np.diff(flat))) != 0) > 0.5
+            and abs(np.mean(flat)) < 4 / np.sqrt(n)
+            and abs(np.mean(flat**2) - 1) < 4 * np.sqrt(2 / n)
+            and abs(np.mean(flat**4) - 3) < 4 * np.sqrt(96 / n)
+        )
 
 
 def cells(facts: Facts, op: Op) -> tuple[str, float, float] | None:
@@ -382,7 +411,7 @@ def lost_digits(facts: Facts) -> Iterator[Finding]:
     lost = [o for o, s in run.seen.items() if s.absorbed > 0.5 * s.runs and s.runs > 4 and o.result in facts.flow.active]
     kind = "precision" if lost else "cancellation"
     digits = "no digit" if off > 0.5 else f"{-np.log10(max(off, 1e-16)):.0f} digits"
-    unit = facts.directions[0].scale * (1 + 0.137 * (facts.directions[0].leaf % 7)) if len(facts.directions) == 1 else 1.0
+    unit = facts.directions[0].scale * float(np.ravel(facts.directions[0].together)[0] / np.ravel(facts.directions[0].vector)[0]) if len(facts.directions) == 1 else 1.0
     got, exact = (float(np.ravel(np.asarray(r.results[count], float))[0]) / unit for r in (run, facts.wide))
     text = f"{digits} of the derivative are left: {got:.6g} in 64-bit numbers, {exact:.6g} in 80-bit ones"
     if apart > 1e-4:
@@ -410,7 +439,7 @@ def narrow(facts: Facts) -> Iterator[Finding]:
             text = f"{seen.absorbed} of {seen.runs} addends are absorbed whole: they are smaller than half a unit in the last place of the sum"
             yield facts.finding("precision", op, text, absorbed=seen.absorbed, additions=seen.runs)
             return
-    wide = type(facts.probe)(Variant(facts.function, widened), facts.probe.tree, facts.leaves, facts.marked)
+    wide = facts.changed(widened)
     looped = [op for op in sums if facts.flow.loops(op)] or sums
     for d in facts.directions:
         a, b = facts.probe.derivative(d), wide.derivative(d)

@@ -71,6 +71,28 @@ def more_laps(laps: int, place: int, done: int | None = None) -> Callable[[Funct
     return change
 
 
+def limited(trips: int) -> Callable[[Function], Function]:
+    """Every `while` fails after so many trips in one execution: at other arguments a search may not end."""
+
+    def change(function: Function) -> Function:
+        mapping: dict[Value, Value] = {}
+
+        def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
+            if op.name != "while":
+                return None
+            test, body = (copy_block(r, mapping, replace) for r in op.regions)
+            test.params.append(Value(Type(I64), "lap"))
+            body.params.append(Value(Type(I64), "lap"))
+            inner = Builder(body, op.span)
+            inner.op("check", (inner.emit("less", body.params[-1], inner.integer(trips)),), fault="runtime", message="too many trips")
+            body.results = [*body.results, inner.emit("add", body.params[-1], inner.integer(1))]
+            return list(builder.while_([*operands, builder.integer(0)], test, body).results[:-1])
+
+        return Function(function.name, copy_block(function.body, mapping, replace), function.written)
+
+    return change
+
+
 def widened(function: Function) -> Function:
     """The function with f64 in place of f32 inside: parameters are cast up, results down to what they were."""
     body = Block([Value(p.type, p.hint) for p in function.params])

@@ -104,7 +104,7 @@ def melted_fraction(temperature, melting_point):
 
 def digital_payoff(spot, strike, sigma, shocks):
     terminal = spot * np.exp(sigma * shocks - 0.5 * sigma ** 2)
-    payoff = np.where(terminal > strike, 1.0, 0.0)  #: parametric_discontinuity
+    payoff = np.where(terminal > strike, 1.0, 0.0)  #: discrete_random
     return np.mean(payoff)
 
 
