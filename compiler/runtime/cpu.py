@@ -35,7 +35,7 @@ from wengert.compiler.runtime.support import support
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """level: LLVM's optimisation level. count: count copies and allocations while running (`Executable.counters`)."""
+    """level: LLVM's optimisation level; 0 compiles ten times as fast as 2, for code that runs a few times. count: count copies and allocations while running (`Executable.counters`)."""
 
     level: int = 2
     count: bool = False
@@ -160,7 +160,7 @@ class Executable:
         start = self._lap("parse", start)
         target.optimise(parsed, self.options.level)
         start = self._lap("optimise", start)
-        code = target.object_code(parsed)
+        code = target.object_code(parsed, self.options.level)
         self._lap("machine code", start)
         if layouts == self._contiguous:
             self._views = text, parsed
