@@ -40,8 +40,8 @@ confirms it.
   one element among thousands may be below the thresholds (0.1 % of the slope for equalities, 0.01 % for kinks).
 - **Linear systems in disguise.** An iteration is taken for a solver by its form (a matrix product with a quotient of scalar
   products, or a division by the diagonal). Others count as fixed points, or as what they look like.
-- **Long runs.** The interpreted run stops after 60 000 operations: ties and cancellations that first appear later are not seen, and the
-  report says so.
+- **Long runs.** The interpreted run stops after 60 000 operations: ties and cancellations that first appear later are not
+  seen, and the report says so.
 - **Names.** Whether numbers are random draws is guessed: an unsorted sample of [0, 1], or a name such as `u`, `draws`,
   `noise`; a threshold on what is computed from a sample of the normal distribution counts as a draw, too.
 - **Random-looking jumps.** Where the number of adaptive steps changes with the argument, the value itself jumps, and slopes

@@ -121,7 +121,8 @@ def _relaxes(op: Op, ops: list[Op]) -> bool:
     for update in ops:
         if update.name != "update" or update.operands[1] is not op.result:
             continue
-        seen, stack, reads = {op}, [op], []
+        reads: list[Op] = []
+        seen, stack = {op}, [op]
         while stack:
             for v in stack.pop().operands:
                 if v.owner is not None and v.owner not in seen and v.type.is_scalar and v.type.dtype.is_float:

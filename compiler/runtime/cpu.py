@@ -35,7 +35,8 @@ from wengert.compiler.runtime.support import support
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """level: LLVM's optimisation level; 0 compiles ten times as fast as 2, for code that runs a few times. count: count copies and allocations while running (`Executable.counters`)."""
+    """level: LLVM's optimisation level; 0 compiles ten times as fast, for a few runs.
+    count: count copies and allocations while running (`Executable.counters`)."""
 
     level: int = 2
     count: bool = False
