@@ -68,6 +68,7 @@ def _node(node: GraphNode, stored: bool, devices: Mapping[int, str] | None) -> m
         note="" if node.role in ("primal", "adjoint") else node.role,
         sweep=sweep,
         reason=reason,
+        rule=node.rule,
         device=on,
     )
 
@@ -80,7 +81,14 @@ def graph_values(graph: models.GraphModel, values: Values) -> models.GraphValues
     for n in graph.nodes:
         if n.mirror is not None and n.id in sizes:
             sizes[n.mirror] = max(sizes.get(n.mirror, 0.0), sizes[n.id])
-    return models.GraphValues({name: _watched(w) for name, w in by_node.items()}, sizes, values.ended)
+    texts = {name: f"{_watched(w)}; {_cost(w)}" for name, w in by_node.items()}
+    return models.GraphValues(texts, sizes, values.ended)
+
+
+def _cost(value: Any) -> str:
+    """How many elements all its runs computed."""
+    count = value.runs * int(value.last.size)
+    return f"{count:,} element{'s' * (count != 1)} computed"
 
 
 def _watched(value: Any) -> str:

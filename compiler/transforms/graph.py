@@ -12,6 +12,7 @@ from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.printer import print_lines
 from wengert.compiler.passes.autodiff import Plan
 from wengert.compiler.transforms.carried import Carried
+from wengert.compiler.transforms.rule_text import rule_text
 
 HIDDEN = {"constant", "dim", "index", "wrap_index", "same_extent", "check"}
 """Bookkeeping that a reader of derivatives does not look for; edges pass through it."""
@@ -31,7 +32,8 @@ class GraphNode:
 
     active: whether a derivative flows through it, by reverse mode's own analysis; where nothing was differentiated in
     reverse, whether its type can carry one. sweep: what the reverse sweep does about its value ("stored",
-    "recomputed", "linear": its derivative needs no value; "" for what has no part in it), reason: why.
+    "recomputed", "linear": its derivative needs no value; "" for what has no part in it), reason: why. rule: its partial
+    derivatives in words, where it is active and element-wise.
     """
 
     id: str
@@ -47,6 +49,7 @@ class GraphNode:
     active: bool = False
     sweep: str = ""
     reason: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +260,8 @@ class _Grapher:
         text = self.text.get(id(op), op.name)
         label = self._written(op) if half == "primal" else _adjoint_label(op)
         active, sweep, reason = self._sweep(op) if half == "primal" else (True, "", "")
-        node = GraphNode(name, label, half, parent, mirror, line, column, text, types, op.role, active, sweep, reason)
+        rule = rule_text(op) if active and half == "primal" else ""
+        node = GraphNode(name, label, half, parent, mirror, line, column, text, types, op.role, active, sweep, reason, rule)
         self.nodes.append(node)
         if op.results:
             self.values[name] = op.results[0]

@@ -57,8 +57,10 @@ def test_stages_and_findings(panel, page, picture):
     expect(findings.locator('[data-kind="kink"]')).to_be_visible()
     findings.locator('[data-kind="kink"]').click()
     expect(findings.locator('.wgt-line[data-line="8"]')).to_have_attribute("aria-current", "true", timeout=PATIENCE)
-    findings.get_by_role("button", name="Check again").click()
     picture(findings, "findings")
+    findings.get_by_role("button", name="Check again").click()
+    expect(findings.locator(".wgt-hearing")).to_have_text("", timeout=PATIENCE)
+    expect(findings.locator(".wgt-summary")).to_contain_text("checked in")
 
 
 OFFLOADED = """import os

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.compiler.api import Graph, GraphNode, GraphRegion, Timing, Timings
+from wengert.compiler.api import Graph, GraphNode, GraphRegion, Timing, Timings, watch_values
 from wengert.magics import present
 from wengert.magics.layers import Made
 from wengert.magics.tabs import shown
@@ -122,3 +122,19 @@ def test_adjoints_are_labelled_by_what_they_do() -> None:
     assert "∂x[0] +=" in labels and any(label.startswith("∂y") for label in labels)
     values = [n.label for n in wg.value_and_grad(cube_sum).lower(np.ones(3)).graph.nodes]
     assert values[-2:] == ["value", "∂x"]
+
+
+def test_a_node_says_its_rule_and_what_it_cost():
+    def decay(x: float, n: int) -> float:
+        for _ in range(n):
+            x = x - np.sin(x) / 3.0
+        return x
+
+    made = wg.grad(decay)
+    program = made.lower(2.0, 50)
+    model = present.graph_model(program.graph)
+    (sine,) = (n for n in model.nodes if n.half == "primal" and "sin" in n.label and "/" not in n.label)
+    assert "rule     ∂sin(x)/∂x = cos(x)" in model.detail(sine.id)
+    assert "rule" not in model.to_dict()["nodes"][0]
+    values = present.graph_values(model, watch_values(program, [2.0, 50]))
+    assert values.texts[sine.id].endswith("; 50 elements computed")

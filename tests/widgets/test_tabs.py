@@ -101,3 +101,8 @@ def test_views_ask_and_are_answered():
     assert asked == [2, 3, 0, 1] and sorted(stages.texts) == ["0", "1"]  # the older texts were let go
     stages.close()
     assert stages.comm is None and stages.layout.comm is None
+
+
+def test_what_was_not_looked_at_is_no_clean_bill():
+    assert FindingsModel("f").summary.startswith("No pitfall was found at these arguments; checked in")
+    assert FindingsModel("f", unseen=["the loop's end"]).summary.startswith("No pitfall was found in the part that was looked at")

@@ -56,7 +56,8 @@ class FindingsModel:
         counts = {s: sum(f.severity == s for f in self.findings) for s in ("error", "warning", "note")}
         parts = [f"{n} {s}{'s' * (n != 1)}" for s, n in counts.items() if n]
         parts += [f"{self.suppressed} silenced by wg.suppress"] if self.suppressed else []
-        said = ", ".join(parts) or "No pitfall was found at these arguments"
+        where = "in the part that was looked at" if self.unseen else "at these arguments"
+        said = ", ".join(parts) or f"No pitfall was found {where}"
         return f"{said}; checked in {self.seconds:.2g} s."
 
     def to_dict(self) -> dict[str, Any]:

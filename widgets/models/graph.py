@@ -17,7 +17,8 @@ class Node:
 
     `mirror` names the primal node that an adjoint node is derived from; `stored` says that the value is
     kept from the forward for the reverse sweep. `sweep` is what the reverse sweep does about it ("stored",
-    "recomputed", "linear", "" for nothing) and `reason` why; `device` where it runs ("" where nothing is offloaded).
+    "recomputed", "linear", "" for nothing) and `reason` why; `rule` holds its partial derivatives, line by
+    line; `device` where it runs ("" where nothing is offloaded).
     """
 
     id: str
@@ -34,6 +35,7 @@ class Node:
     note: str = ""
     sweep: str = ""
     reason: str = ""
+    rule: str = ""
     device: str = ""
 
 
@@ -111,8 +113,11 @@ class GraphModel:
         self._check()
 
     def to_dict(self) -> dict[str, Any]:
-        """The model as JSON-able dictionaries and lists, the form the browser reads."""
-        return asdict(self)
+        """The model as JSON-able dictionaries and lists, the form the browser reads; rules are in the words of `detail`."""
+        data = asdict(self)
+        for node in data["nodes"]:
+            del node["rule"]
+        return data
 
     @cached_property
     def node_by_id(self) -> dict[str, Node]:
@@ -152,6 +157,7 @@ class GraphModel:
             lines.append(f"derived from  {_names([self.node_by_id[node.mirror]])}")
         elif adjoints := self.adjoints(node_id):
             lines.append(f"adjoint  {_names(adjoints)}")
+        lines += [f"rule     {line}" for line in node.rule.splitlines()]
         if regions := list(self.enclosing(node)):
             lines.append("inside   " + " < ".join(f"{region.kind} {region.label}".strip() for region in regions))
         if node.half == "primal" and self.has_adjoint and not node.active:

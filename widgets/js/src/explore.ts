@@ -2,6 +2,7 @@
 import { scaleLinear } from "d3-scale";
 import { channel, hearingLine } from "./channel";
 import { html, svg, uniqueId } from "./dom";
+import { eachFrame, follow } from "./follow";
 import { BANDS, bands, extent, middling, viridis } from "./explore_map";
 import { short, sliderPosition, sliderValue } from "./plot";
 import type { Cleanup, ControlData, ExploreData, RenderContext } from "./types";
@@ -80,16 +81,9 @@ export function renderExplore({ model, el }: RenderContext): Cleanup {
     });
     else drawCurve(stage, now, room, (x) => set(now.across[0]!, x));
   };
-  model.on("change:data", draw);
   build();
   draw();
-  const resized = new ResizeObserver(draw);
-  resized.observe(stage);
-  return () => {
-    resized.disconnect();
-    questions.close();
-    model.off("change:data", draw);
-  };
+  return follow(model, stage, { data: eachFrame(draw) }, draw, questions.close);
 }
 
 const precise = (value: number): string => (value === 0 ? "0" : Math.abs(value) >= 1e5 || Math.abs(value) < 1e-4 ? value.toExponential(4) : String(Number(value.toPrecision(6))));

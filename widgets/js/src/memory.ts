@@ -1,6 +1,7 @@
 // What a reverse sweep keeps over its course, and a slider for the limit that plans it anew.
 import { channel, hearingLine } from "./channel";
 import { html, svg, uniqueId } from "./dom";
+import { follow } from "./follow";
 import { formatBytes, formatSeconds } from "./format";
 import type { Cleanup, KeptData, MemoryData, RenderContext } from "./types";
 
@@ -56,15 +57,8 @@ export function renderMemory({ model, el }: RenderContext): Cleanup {
     draw();
   };
   const draw = (): void => drawProfile(canvas, data(), Math.max(280, canvas.parentElement!.clientWidth || 600));
-  model.on("change:data", load);
   load();
-  const resized = new ResizeObserver(draw);
-  resized.observe(root);
-  return () => {
-    resized.disconnect();
-    questions.close();
-    model.off("change:data", load);
-  };
+  return follow(model, root, { data: load }, draw, questions.close);
 }
 
 function keptTable(kept: KeptData[]): HTMLElement {

@@ -1,5 +1,6 @@
 // One compact panel: a status line and tabs; Python builds a tab's view when the tab is first opened.
 import { html, uniqueId } from "./dom";
+import { painted } from "./follow";
 import { hasKernel } from "./kernel";
 import type { Cleanup, RenderContext, WidgetModel } from "./types";
 
@@ -115,6 +116,7 @@ export function renderPanel({ model, el }: RenderContext, render: Render): Clean
     } catch {
       return showError(page, "Its widget is not in this page any more. Run the cell again.");
     }
+    await painted(); // the status line first: a large graph takes a while to lay out
     if (!mounted || drawn[index] !== content) return;
     page.replaceChildren();
     cleanups.set(index, render(tab.kind, { model: child, el: page }));

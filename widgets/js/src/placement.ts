@@ -1,5 +1,6 @@
 // Placement: devices as lanes, transfers as arrows between them in the order they happened, and the ledger.
 import { html, shorten, svg } from "./dom";
+import { follow } from "./follow";
 import { formatBytes, formatMilliseconds } from "./format";
 import { ledger } from "./ledger";
 import { lane } from "./placement_lane";
@@ -49,22 +50,12 @@ export function renderPlacement({ model, el }: RenderContext): Cleanup {
     table?.sort(model.get<string>("sort"));
     mark();
   };
-  model.on("change:data", load);
-  model.on("change:selected", mark);
-  model.on("change:sort", sorted);
-  load();
-  const observer = new ResizeObserver(() => {
+  const resized = (): void => {
     draw?.();
     mark();
-  });
-  observer.observe(root);
-  return () => {
-    observer.disconnect();
-    question.close();
-    model.off("change:data", load);
-    model.off("change:selected", mark);
-    model.off("change:sort", sorted);
   };
+  load();
+  return follow(model, root, { data: load, selected: mark, sort: sorted }, resized, question.close);
 }
 
 /** Width in pixels of an arrow: from 1.5 for a few bytes to 6 for the largest copy, by the logarithm. */

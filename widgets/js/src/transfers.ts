@@ -2,6 +2,7 @@
 import { scaleLinear } from "d3-scale";
 import { channel, hearingLine } from "./channel";
 import { html, shorten, svg } from "./dom";
+import { follow } from "./follow";
 import { formatBytes, formatSeconds } from "./format";
 import { packLanes, panWindow, zoomWindow, type Window } from "./gantt_scale";
 import type { Cleanup, EventData, LaneName, RenderContext, TransfersData } from "./types";
@@ -101,19 +102,8 @@ export function renderTransfers({ model, el }: RenderContext): Cleanup {
     from = null;
     brush.remove();
   });
-  model.on("change:data", load);
-  model.on("change:window", draw);
-  model.on("change:sort", fill);
   load();
-  const resized = new ResizeObserver(draw);
-  resized.observe(root);
-  return () => {
-    resized.disconnect();
-    questions.close();
-    model.off("change:data", load);
-    model.off("change:window", draw);
-    model.off("change:sort", fill);
-  };
+  return follow(model, root, { data: load, window: draw, sort: fill }, draw, questions.close);
 }
 
 function drawTimeline(canvas: SVGSVGElement, data: TransfersData, [from, to]: Window, width: number): void {
