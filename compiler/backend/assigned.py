@@ -46,8 +46,8 @@ def _assignments(function: Function) -> dict[Op, list[tuple[Value, Value]]]:
     for value, k in zip(function.results, function.written, strict=True):
         if k is None or value.owner not in place or not value.type.is_array or not is_virtual_kind(value.owner):
             continue
-        if function.results.count(value) > 1 or value.type.dtype != function.params[k].type.dtype:
-            continue
+        if function.results.count(value) > 1 or not value.type.accepts(function.params[k].type):
+            continue  # what stands for the value must know its extents, too
         op = _agreed(function, value, function.params[k], place)
         if op is not None:
             found.setdefault(op, []).append((value, function.params[k]))

@@ -121,3 +121,16 @@ def test_written_arguments_may_change_places() -> None:
         return %a, %b {written = (0, 1)}
     }""")
     check(function, [np.arange(5.0), -np.arange(5.0)])
+
+
+def test_an_extent_known_from_what_is_assigned_stays_known() -> None:
+    """The argument's extent is known at run time only, that of the result assigned to it at compile time."""
+
+    def f(y):
+        y += 0.2 * np.tanh(y[[-2, 4, 2, 5, 4, 3]])
+        return np.median(y)
+
+    y = np.random.default_rng(0).normal(size=6)
+    mine, theirs = y.copy(), y.copy()
+    assert wg.jit(f)(mine) == pytest.approx(f(theirs), rel=1e-14)
+    np.testing.assert_allclose(mine, theirs, rtol=1e-14)
