@@ -35,7 +35,7 @@ from gpu_problems import Problem, fused, hand, jitted, length, like, torched  # 
 
 import wengert as wg  # noqa: E402
 
-TOOLS = ("ours", "hand", "cupy", "jax", "torch")
+TOOLS = ("ours", "hand", "cupy", "jax", "torch", "numba")
 BUDGET = 0.25
 """Seconds of timing for each tool and problem, about."""
 
@@ -209,7 +209,7 @@ class Table:
         self.copy = self._copy_bandwidth() if self.real else 1.0
 
     def _import(self, tool: str) -> None:
-        module = {"jax": "jax", "torch": "torch", "cupy": "cupy"}.get(tool)
+        module = {"jax": "jax", "torch": "torch", "cupy": "cupy", "numba": "gpu_numba"}.get(tool)
         try:
             if module is not None:
                 self.libraries[tool] = importlib.import_module(module)
@@ -264,6 +264,9 @@ class Table:
             return (lambda: f(*args)), f
         if tool == "hand":
             function = problem.peers[tool](self.cupy, self.libraries[tool])
+        elif tool == "numba":
+            function = self.libraries[tool].PEERS[problem.name]()
+            args = tuple(self.libraries[tool].cuda.as_cuda_array(a) if hasattr(a, "shape") else a for a in args)
         else:
             function = problem.peers[tool](self.libraries[tool])
         if tool == "jax":
@@ -297,9 +300,10 @@ class Table:
         args = self.arguments(problem)
         wanted: list[Any] | None = None
         measured: dict[str, Measured] = {}
-        order = [t for t in ("hand", "jax", "torch", "cupy", "ours") if t in tools]
+        order = [t for t in ("hand", "jax", "torch", "cupy", "numba", "ours") if t in tools]
         for tool in order:
-            if tool != "ours" and (tool not in problem.peers or tool not in self.libraries):
+            known = self.libraries[tool].PEERS if tool == "numba" and tool in self.libraries else problem.peers
+            if tool != "ours" and (tool not in self.libraries or (problem.name if tool == "numba" else tool) not in known):
                 continue
             try:
                 run, f = self.run_of(tool, problem, args)
@@ -503,7 +507,7 @@ def markdown(table: Table, versions: dict[str, str]) -> str:
         f"{date.today().isoformat()}, {table.device}: {wg.devices()[1].name}; a copy within the device: {table.copy:.0f} GB/s.",
         "", ", ".join(f"{name} {version}" for name, version in versions.items()) + ".", "",
         "Milliseconds, medians of queued calls on resident data.", "",
-        "| problem | wengert | CUDA C | CuPy | JAX | PyTorch | goal |", "|---|---|---|---|---|---|---|",
+        "| problem | wengert | CUDA C | CuPy | JAX | PyTorch | Numba | goal |", "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for row in table.rows:
         cells = []
