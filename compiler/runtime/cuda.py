@@ -11,9 +11,9 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,9 +98,18 @@ class CudaAccelerator:
         """Within it, this is the current device of the thread."""
         if self._driver is not None and self._context is not None and self._context == self._driver.context():
             return _HERE
-        # A new one: each keeps one device to go back to. CuPy's own, not a look at cudaGetDevice first: that names a device
-        # also where none of its contexts is current, and a launch would then fail with "invalid context".
-        return self._cupy.cuda.Device(self._device.id)
+        return self._entered()
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        """CuPy's own way, and what it leaves out: a thread that begins has device 0 but no context, and CuPy sets no device that
+        is the thread's already; compiled code would launch into no context (CUDA error 201)."""
+        runtime = self._cupy.cuda.runtime
+        with self._cupy.cuda.Device(self._device.id):  # a new one: each keeps one device to go back to
+            if self._driver is not None and (self._context is None or self._driver.context() != self._context):
+                runtime.setDevice(self._device.id)
+                runtime.free(0)  # what makes the context, before CUDA 12
+            yield
 
     @property
     def stream(self) -> int:

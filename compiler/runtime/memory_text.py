@@ -13,6 +13,9 @@ declare i32 @madvise(ptr, i64, i32)
 declare i64 @malloc_usable_size(ptr)
 declare {i64, i1} @llvm.umul.with.overflow.i64(i64, i64)
 declare i32 @PyErr_CheckSignals()
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
+declare i32 @clock_gettime(i32, ptr)
 
 ; Large temporaries are kept for the next call that needs the size: malloc gives such memory back to the system when it is
 ; freed, and getting its pages anew takes longer than a pass over them. At most four, of 1 to 32 MB.
@@ -208,6 +211,36 @@ done:
   ret void
 }
 
+; every 5 ms, as Python's own loop: let Python's other threads run, where some wait
+@wg_gave_way = internal global i64 0
+define internal void @wg_give_way() {
+entry:
+  %t = alloca [2 x i64]
+  store [2 x i64] zeroinitializer, ptr %t
+  %ignored = call i32 @clock_gettime(i32 1, ptr %t)
+  %s = load i64, ptr %t
+  %at = getelementptr i64, ptr %t, i64 1
+  %n = load i64, ptr %at
+  %b = mul i64 %s, 1000000000
+  %now = add i64 %b, %n
+  %before = load i64, ptr @wg_gave_way
+  %since = sub i64 %now, %before
+  %due = icmp sgt i64 %since, 5000000
+  br i1 %due, label %give, label %done
+give:
+  %python = call ptr @PyEval_SaveThread()
+  call void @PyEval_RestoreThread(ptr %python)
+  %again = call i32 @clock_gettime(i32 1, ptr %t)
+  %s1 = load i64, ptr %t
+  %n1 = load i64, ptr %at
+  %b1 = mul i64 %s1, 1000000000
+  %now1 = add i64 %b1, %n1
+  store i64 %now1, ptr @wg_gave_way
+  br label %done
+done:
+  ret void
+}
+
 ; %fuel: what is left before the next look, and the context (see threads.py)
 @wg_stop = global i32 0
 define i32 @wg_poll(ptr %fuel) {
@@ -220,6 +253,7 @@ worker:
   %stop = load atomic i32, ptr @wg_stop acquire, align 4
   ret i32 %stop
 ask:
+  call void @wg_give_way()
   %r = call i32 @PyErr_CheckSignals()
   %in_pool = icmp eq i64 %context, 2
   %some = icmp ne i32 %r, 0

@@ -170,6 +170,30 @@ def test_python_threads_call_at_once(pool):
     assert not wrong
 
 
+def test_other_threads_of_python_go_on_beside_a_long_call():
+    def long(n):
+        s = 1.0
+        for k in range(n):
+            s = s * 0.999 + k
+        return s
+
+    compiled, beats, done = wg.jit(long), [0], threading.Event()
+    compiled(10)
+
+    def beat():
+        while not done.wait(0.001):
+            beats[0] += 1
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    before = beats[0]
+    compiled(100_000_000)
+    after = beats[0]
+    done.set()
+    heart.join()
+    assert after - before > 5
+
+
 def test_interrupt(pool):
     pool.count = 2
 

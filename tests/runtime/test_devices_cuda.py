@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 import types
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -112,3 +114,60 @@ def test_no_memory_left(gpu):
 
 def test_clocks(gpu):
     assert gpu.elapsed(gpu.clock(), gpu.clock()) == 0.5
+
+
+class _FakeRuntime:
+    """CUDA's state of each thread: a device, 0 at first, and a context once it is asked for."""
+
+    def __init__(self):
+        self.here = threading.local()
+
+    def getDevice(self):
+        return getattr(self.here, "device", 0)
+
+    def setDevice(self, ordinal):
+        self.here.device, self.here.context = ordinal, 100 + ordinal
+
+    def free(self, _):
+        self.here.context = 100 + self.getDevice()
+
+    def context(self):
+        return getattr(self.here, "context", None)
+
+
+class _FakeDevice:
+    """As CuPy's: no device is set that is the thread's already."""
+
+    def __init__(self, runtime, ordinal):
+        self.runtime, self.ordinal = runtime, ordinal
+
+    def __enter__(self):
+        self.before = self.runtime.getDevice()
+        if self.before != self.ordinal:
+            self.runtime.setDevice(self.ordinal)
+
+    def __exit__(self, *_):
+        if self.before != self.ordinal:
+            self.runtime.setDevice(self.before)
+
+
+@pytest.mark.parametrize("ordinal", [0, 1])
+def test_a_new_thread_has_the_device_s_context_before_anything_is_launched(ordinal):
+    runtime = _FakeRuntime()
+    gpu = object.__new__(cuda.CudaAccelerator)
+    fake = SimpleNamespace(runtime=runtime, Device=lambda k: _FakeDevice(runtime, k))
+    gpu._cupy, gpu._driver = SimpleNamespace(cuda=fake), runtime
+    gpu._device, gpu._context = SimpleNamespace(id=ordinal), 100 + ordinal
+    seen = []
+
+    def work():
+        for _ in range(2):
+            with gpu.current():
+                seen.append(runtime.context())
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [100 + ordinal] * 4

@@ -30,8 +30,9 @@ def test_results_are_those_of_the_batch(where, count):
     batch = wg.batch(orbit, in_axes=(1, 0, None), out_axes=(1, 0))
     start, rate = np.random.default_rng(0).random((3, count)), np.linspace(0.1, 0.2, count)
     split = wg.offload(batch, where)
-    for wanted, got in zip(batch(start, rate, 5), split(start, rate, 5), strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=1e-13)
+    for _ in range(3 if where[-1] == "cuda:1" else 1):  # by whichever threads, with arrays that are there already
+        for wanted, got in zip(batch(start, rate, 5), split(start, rate, 5), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-13)
     assert [s.start for s in split.split][1:] == [s.stop for s in split.split][:-1]
     assert split.split[0].start == 0 and split.split[-1].stop == count
 
