@@ -17,7 +17,9 @@ from wengert.compiler.passes.autodiff.reverse import reverse_with_plan
 from wengert.compiler.passes.autodiff.structure import carried_params
 
 LAPS = 200
-LIBRARY = {"interp", "searchsorted", "digitize", "sort", "argsort", "median", "quantile", "percentile", "unique"}
+LIBRARY = {"interp", "searchsorted", "digitize", "sort", "sorted", "argsort", "argmax", "argmin", "partition", "argpartition"} | {
+    "nanargmax", "nanargmin", "lexsort", "median", "nanmedian", "quantile", "percentile", "nanpercentile", "unique"
+}
 """Calls whose loops are the library's own."""
 
 
