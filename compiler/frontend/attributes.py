@@ -15,6 +15,8 @@ from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import element, indexed, store
+from wengert.compiler.ir.core import Value
+from wengert.compiler.ir.types import BOOL, C128, F64, I64
 
 
 def astype(tracer: Tracer, a: Object, dtype: Object, copy: Object = Static(True)) -> Object:
@@ -29,11 +31,19 @@ def fill(tracer: Tracer, a: Object, value: Object) -> Object:
 
 def item(tracer: Tracer, a: Object, *index: Object) -> Object:
     if isinstance(a, Scalar):
-        return Scalar(a.value, True)
+        if index and index != (Static(0),):
+            tracer.refuse("too_many_indices", count=len(index), rank=0)
+        return as_python(tracer, a.value)
     assert isinstance(a, Array)
     if len(index) != a.rank:
         tracer.refuse("static_needed", what="which element `.item()` takes")
-    return Scalar(element(tracer, indexed(tracer, a, index)).value, True)
+    return as_python(tracer, element(tracer, indexed(tracer, a, index)).value)
+
+
+def as_python(tracer: Tracer, value: Value) -> Scalar:
+    """A number of NumPy's as Python's of its kind, which has 64 bits."""
+    kind = value.type.dtype.kind
+    return Scalar(tracer.builder.cast(value, {"b": BOOL, "f": F64, "c": C128}.get(kind, I64)), True)
 
 
 def sort_in_place(tracer: Tracer, a: Object, axis: Object = Static(-1), kind: Object = NONE) -> Object:

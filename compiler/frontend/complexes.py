@@ -14,10 +14,18 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.frontend import creation
-from wengert.compiler.frontend.arithmetic import apply, binary, convert, dtype_and_weakness, operand, scalar_value
+from wengert.compiler.frontend.arithmetic import (
+    apply,
+    binary,
+    convert,
+    dtype_and_weakness,
+    operand,
+    promoted,
+    scalar_value,
+)
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, is_number
 from wengert.compiler.frontend.tracer import Tracer
-from wengert.compiler.ir.types import F64, PART
+from wengert.compiler.ir.types import BOOL, C128, F64, I8, PART
 
 FALSE = Static(False)
 
@@ -61,6 +69,9 @@ def conjugate(tracer: Tracer, x: Object) -> Object:
     item = operand(tracer, x)
     if is_complex(item):
         return _made(tracer, "conjugate", item)
+    known = dtype_and_weakness(item)
+    if known is not None and known[0] == BOOL and not known[1]:
+        return convert(tracer, item, I8)
     return creation.copied(tracer, item)
 
 
@@ -85,7 +96,9 @@ def absolute(tracer: Tracer, x: Object) -> Object:
 def angle(tracer: Tracer, z: Object, deg: Object = FALSE) -> Object:
     item = operand(tracer, z)
     if not is_complex(item):
-        item = convert(tracer, item, F64) if dtype_and_weakness(item)[0].kind in "biu" else item  # type: ignore[index]
+        kind = dtype_and_weakness(item)[0]  # type: ignore[index]
+        if kind.kind in "biu":
+            item = convert(tracer, item, promoted(tracer, "arctan2", (item, item))[0][0])
         y: Object = apply(tracer, "multiply", (item, Static(0.0)))
         y = apply(tracer, "absolute", (y,))
     else:
@@ -104,7 +117,10 @@ def make(tracer: Tracer, real: Object = Static(0.0), imag: Object = Static(0.0))
         return Static(complex(real.value))
     if is_number(real) and is_number(imag):
         return Static(complex(real.value, imag.value))  # type: ignore[union-attr, arg-type]
+    if imag == Static(0.0) and is_complex(operand(tracer, real)):
+        return Scalar(scalar_value(tracer, real, C128), True)
     if any(is_complex(operand(tracer, x)) for x in (real, imag)):
+        real, imag = (Scalar(scalar_value(tracer, x, C128), True) for x in (real, imag))
         return binary(tracer, ast.Add, real, binary(tracer, ast.Mult, imag, Static(1j)))
     x, y = (scalar_value(tracer, x, F64) for x in (real, imag))
     return Scalar(tracer.builder.emit("complex", x, y), True)

@@ -93,15 +93,16 @@ _BINARY: dict[str, type[ast.AST]] = {
 def _elementwise(row: str, name: str) -> Builder:
     if row in _BINARY:
         return lambda t, x1, x2: _strong(t, binary(t, _BINARY[row], operand(t, x1), operand(t, x2)))
-    if row in ("floor", "ceil", "trunc", "rint"):
+    if row in ("floor", "ceil", "trunc"):
         return lambda t, x: _rounded(t, row, x)
     return lambda t, *xs: _strong(t, apply(t, row, xs, name))
 
 
 def _rounded(tracer: Tracer, row: str, x: Object) -> Object:
-    """Rounding leaves integers as they are."""
+    """Rounding leaves integers as they are; np.round takes a bool for a number, of a dtype that is not compiled."""
     item = operand(tracer, x)
-    if dtype_and_weakness(item)[0].kind in "biu":  # type: ignore[index]
+    kind = dtype_and_weakness(item)[0].kind  # type: ignore[index]
+    if kind in "iu" or (kind == "b" and row != "rint"):
         return _strong(tracer, creation.copied(tracer, item))
     return _strong(tracer, apply(tracer, row, (item,)))
 
@@ -163,6 +164,9 @@ def clip(tracer: Tracer, a: Object, a_min: Object = NONE, a_max: Object = NONE) 
 
 def square(tracer: Tracer, x: Object) -> Object:
     item = operand(tracer, x)
+    kind = promoted(tracer, "square", (item,))[0][0]
+    if dtype_and_weakness(item)[0] == BOOL:  # type: ignore[index]
+        item = convert(tracer, item, kind)
     return _strong(tracer, binary(tracer, ast.Mult, item, item))
 
 
@@ -174,11 +178,18 @@ def reciprocal(tracer: Tracer, x: Object) -> Object:
 
 
 def positive(tracer: Tracer, x: Object) -> Object:
-    return _strong(tracer, creation.copied(tracer, operand(tracer, x)))
+    item = operand(tracer, x)
+    promoted(tracer, "positive", (item,))  # refuses bools
+    return _strong(tracer, creation.copied(tracer, item))
 
 
-def scaled(factor: float) -> Builder:
-    return lambda tracer, x: _strong(tracer, apply(tracer, "multiply", (x, Static(factor))))
+def scaled(factor: float, name: str) -> Builder:
+    def build(tracer: Tracer, x: Object) -> Object:
+        item = operand(tracer, x)
+        (kind,), _ = promoted(tracer, name, (item,))
+        return _strong(tracer, apply(tracer, "multiply", (convert(tracer, item, kind), Static(factor))))
+
+    return build
 
 
 def heaviside(tracer: Tracer, x1: Object, x2: Object) -> Object:
@@ -200,7 +211,7 @@ def float_power(tracer: Tracer, x1: Object, x2: Object) -> Object:
 def rounded(tracer: Tracer, a: Object, decimals: Object = Static(0)) -> Object:
     if not isinstance(decimals, Static) or type(decimals.value) is not int or decimals.value < 0:
         tracer.refuse("static_needed", what="decimals of np.round (not negative)")
-    if decimals.value == 0 or dtype_and_weakness(operand(tracer, a))[0].kind in "biu":  # type: ignore[index]
+    if decimals.value == 0 or dtype_and_weakness(operand(tracer, a))[0].kind in "iu":  # type: ignore[index]
         return _rounded(tracer, "rint", a)
     factor = Static(float(10**decimals.value))
     return apply(tracer, "divide", (apply(tracer, "rint", (apply(tracer, "multiply", (a, factor)),)), factor))
@@ -282,8 +293,9 @@ def rank_of(tracer: Tracer, a: Object) -> Object:
 
 FUNCTIONS |= {
     np.where: where, np.clip: clip, np.square: square, np.reciprocal: reciprocal, np.positive: positive,
-    np.deg2rad: scaled(math.pi / 180), np.radians: scaled(math.pi / 180), np.rad2deg: scaled(180 / math.pi),
-    np.degrees: scaled(180 / math.pi), np.heaviside: heaviside, np.float_power: float_power, np.round: rounded,
+    np.deg2rad: scaled(math.pi / 180, "deg2rad"), np.radians: scaled(math.pi / 180, "radians"),
+    np.rad2deg: scaled(180 / math.pi, "rad2deg"),
+    np.degrees: scaled(180 / math.pi, "degrees"), np.heaviside: heaviside, np.float_power: float_power, np.round: rounded,
     np.around: rounded,
     np.logical_and: logical("bitwise_and"), np.logical_or: logical("bitwise_or"), np.logical_not: logical("invert"),
     np.logical_xor: logical("bitwise_xor"), np.cross: cross, np.size: size_of, np.shape: shape_of,
@@ -417,7 +429,8 @@ def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object
     if isinstance(iterable, Array):
         if iterable.rank > 1:
             tracer.refuse("call", name="sum() of an array of several dimensions", help="Use `np.sum(x, axis=0)`.")
-        made = reductions.SUM(tracer, iterable)
+        own = Static(iterable.dtype.numpy) if iterable.dtype.kind in "iu" else NONE
+        made = reductions.SUM(tracer, iterable, dtype=own)
         return made if start == Static(0) else binary(tracer, ast.Add, start, made)
     if isinstance(iterable, Iteration) and iterable.items is None:
         return SERVICES["inline"](tracer, written_numbers.sum_of, [iterable, start])  # type: ignore[no-any-return]

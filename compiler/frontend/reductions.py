@@ -456,8 +456,6 @@ def trapezoid(tracer: Tracer, y: Object, x: Object = NONE, dx: Object = Static(1
     if array_only(tracer, y).rank != 1:
         tracer.refuse("call", name="np.trapezoid of several dimensions", help="Loop over its rows.")
     content = tracer.read(array_only(tracer, y))
-    if content.dtype.kind != "f":
-        content = tracer.read(arithmetic.convert(tracer, array_only(tracer, y), F64))  # type: ignore[arg-type]
     values = tracer.fresh(content)
     width = dx if x == NONE else difference(tracer, x)
     size = tracer.index.at_least_zero(content.extents[0] - 1)
@@ -468,7 +466,7 @@ def trapezoid(tracer: Tracer, y: Object, x: Object = NONE, dx: Object = Static(1
         )
         for s in (one, tracer.builder.integer(0))
     ]
-    height = apply(tracer, "add", ends)
+    height = binary(tracer, ast.Add, *ends)
     area = apply(tracer, "divide", (apply(tracer, "multiply", (width, height)), Static(2.0)))
     return SUM(tracer, area)
 

@@ -280,7 +280,8 @@ def update_element(tracer: Tracer, part: Array, kind: type[ast.AST], item: Objec
 
 def fits_weakly(dtype: DType, part: Array) -> bool:
     """Whether a Python number of this kind takes on the array's dtype."""
-    return "bifc".index(dtype.kind) <= "bifc".index(part.dtype.kind) and part.dtype.kind != "b"
+    first, second = ("buifc".index(k) for k in (dtype.kind, part.dtype.kind))
+    return (first <= second or (dtype.kind, part.dtype.kind) == ("i", "u")) and part.dtype.kind != "b"
 
 
 def update_array(tracer: Tracer, target: Array, kind: type[ast.AST], item: Object) -> None:

@@ -178,6 +178,8 @@ def polyval(p, x):
 
 def gradient(f, spacing=1.0):
     y = np.asarray(f)
+    if (y[:1] / 1).dtype != y.dtype:
+        y = y.astype(np.float64)
     n = y.shape[0]
     if n < 2:
         raise ValueError(
@@ -370,6 +372,8 @@ def median(a, axis=None, keepdims=False):
     n = s.shape[-1]
     if n == 0:
         raise ValueError("the median of no elements")
+    if (s[..., :1] / 1).dtype != s.dtype:
+        s = s.astype(np.float64)
     made = (s[..., (n - 1) // 2] + s[..., n // 2]) / 2
     return _kept(np.where(s[..., n - 1] != s[..., n - 1], s[..., n - 1], made), a, axis, keepdims)
 

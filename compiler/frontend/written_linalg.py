@@ -88,6 +88,8 @@ def delete(arr, obj, axis=None):
 
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     y = np.asarray(x)
+    if y.dtype not in (np.float32, np.float64):
+        return y.copy()
     most = 3.4028234663852886e38 if y.dtype == np.float32 else 1.7976931348623157e308
     high = most if posinf is None else posinf
     low = -most if neginf is None else neginf
