@@ -312,7 +312,8 @@ class _Side:
         """An index that was not out of bounds: itself where it is not negative, else counted from the end."""
         inner, extent = (self.linear(v) for v in op.operands[:2])
         negative = plus(number(-1), inner, -1)
-        found = inner if infeasible([*self.system.rows, negative]) else self._opaque(value)
+        is_known = inner in self.system.rows or not inner  # that it is not negative, as for an index that counts from 0
+        found = inner if is_known or infeasible([*self.system.rows, negative]) else self._opaque(value)
         self.system.rows += [found, plus(plus(extent, found, -1), number(-1))]
         return found
 
