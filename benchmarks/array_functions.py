@@ -169,7 +169,7 @@ def render(report: dict[str, Any]) -> str:
             for dtype, size in columns:
                 cell = cells.get(f"{dtype} {size}")
                 if not isinstance(cell, dict):
-                    shown.append("refused" if cell else "")
+                    shown.append(cell or "")
                     continue
                 ratio = cell["numpy"] / cell["wengert"]
                 ratios.append(ratio)
@@ -201,7 +201,10 @@ def main() -> None:
                 try:
                     cells[f"{dtype} {size}"] = measure(expression, size, dtype, seconds)
                 except wg.errors.CompileError as error:
-                    cells[f"{dtype} {size}"] = str(error).splitlines()[-1]
+                    cells[f"{dtype} {size}"] = "refused"
+                    print(expression, dtype, size, error)
+                except AssertionError as error:
+                    cells[f"{dtype} {size}"] = "differs"
                     print(expression, dtype, size, error)
         ratios = [f"{c['numpy'] / c['wengert']:6.2f}" if isinstance(c, dict) else "     -" for c in cells.values()]
         print(f"{expression:<44}" + " ".join(ratios), flush=True)
