@@ -82,6 +82,16 @@ def test_arguments_are_computed_in_place(function, allocations: int, step: int) 
     assert compiled.last.executable.statistics["allocations"] == allocations
 
 
+def test_extents_known_of_the_value_alone() -> None:
+    def f(y):
+        y += np.tanh(y[[-2, 4, 2, 5, 4, 3]])
+        return np.cos(np.median(y))
+
+    own, theirs = np.linspace(0.0, 1.0, 6), np.linspace(0.0, 1.0, 6)
+    np.testing.assert_allclose(wg.jit(f)(own), f(theirs))
+    np.testing.assert_allclose(own, theirs)
+
+
 def test_an_array_read_later_is_copied_once() -> None:
     function = parse_function("""
     func @f(%x: f64[?]) {
