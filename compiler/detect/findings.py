@@ -100,7 +100,7 @@ class Report:
         return self.text()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.text())}</pre>"
+        return f'<pre style="white-space: pre-wrap; word-break: normal">{html.escape(self.text())}</pre>'
 
 
 def _plural(count: int, noun: str) -> str:
