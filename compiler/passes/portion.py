@@ -40,6 +40,9 @@ Join = int | str
 Key = int | Value | tuple[Value, int]
 """An extent: a number, a scalar, or that of a parameter's axis."""
 
+SAID = {"root_of_squares": "sqrt"}
+"""Rows that a program does not name, as it has them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Portion:
@@ -518,7 +521,7 @@ class _Cutter:
                     return self.run_loop(op, self.first)[k], how
             if op.name in ("negative", "multiply", "divide", "add", "subtract"):
                 return self._linear(op)
-        raise _refusal(f"`{op.name}` is computed from the whole of the axis", op)
+        raise _refusal(f"`{SAID.get(op.name, op.name)}` is computed from the whole of the axis", op)
 
     def _linear(self, op: Op) -> tuple[Value, str]:
         """Sums of contributions, and their multiples."""

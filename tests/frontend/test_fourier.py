@@ -9,11 +9,6 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.compiler.backend.device_outline import outline
-from wengert.compiler.backend.lower import lower
-from wengert.compiler.diag.errors import UnsupportedError
-from wengert.compiler.frontend.signature import signature_of
-from wengert.compiler.frontend.trace import trace
 
 rng = np.random.default_rng(0)
 X, A = rng.standard_normal(7), rng.standard_normal((3, 4, 6))
@@ -98,9 +93,3 @@ def test_refusals(name: str) -> None:
     f, x, message = REFUSED[name]
     with pytest.raises(Exception, match=message):
         wg.jit(f)(x)
-
-
-def test_not_on_a_device() -> None:
-    function = lower(trace(lambda x: np.fft.fft(x), signature_of((X,))).function)
-    with pytest.raises(UnsupportedError, match="cannot run on a device"):
-        outline(function)

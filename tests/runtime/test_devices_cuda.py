@@ -72,7 +72,8 @@ def gpu(monkeypatch):
     fake = types.ModuleType("cupy")
     fake.cuda = types.SimpleNamespace(  # type: ignore[attr-defined]
         Device=Device, Event=Event, alloc=alloc, alloc_pinned_memory=Buffer, get_current_stream=Stream,
-        runtime=types.SimpleNamespace(memcpyAsync=memcpy), memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+        runtime=types.SimpleNamespace(memcpyAsync=memcpy, setDevice=lambda _: None, free=lambda _: None),
+        memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
         get_elapsed_time=lambda start, end: 0.5,
     )  # fmt: skip
     fake.get_default_memory_pool = lambda: types.SimpleNamespace(free_all_blocks=lambda: None)  # type: ignore[attr-defined]

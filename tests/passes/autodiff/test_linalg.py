@@ -9,9 +9,7 @@ import pytest
 
 import wengert as wg
 from tests.harness.derivatives import check_derivatives
-from wengert.compiler.backend.device_outline import outline
-from wengert.compiler.backend.lower import lower
-from wengert.compiler.diag.errors import DifferentiationError, UnsupportedError
+from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Value
 from wengert.compiler.ir.opdef import REGISTRY
@@ -187,9 +185,3 @@ def test_full_svd_is_differentiated_of_square_matrices_only() -> None:
 def test_complex_without_derivative(name: str, mode: Any) -> None:
     with pytest.raises(DifferentiationError, match="complex"):
         mode(function_of(REGISTRY[name], 2, C128), [True])
-
-
-def test_not_on_a_device() -> None:
-    function = lower(function_of(REGISTRY["inv"], 2, F64))
-    with pytest.raises(UnsupportedError, match="cannot run on a device"):
-        outline(function)
