@@ -86,10 +86,7 @@ def promoted(tracer: Tracer, name: str, items: Sequence[Object]) -> tuple[tuple[
     if output is None or None in inputs:
         tracer.refuse("operand_result", name=name, types=" and ".join(map(describe, items)), dtype="float16")
     for item, dtype in zip(items, inputs, strict=True):
-        if isinstance(item, Static) and type(item.value) is int and dtype.is_integer:  # type: ignore[union-attr]
-            info = np.iinfo(dtype.numpy)  # type: ignore[union-attr]
-            if not info.min <= item.value <= info.max:
-                tracer.refuse("weak_range", value=item.value, dtype=dtype)
+        require_range(tracer, item, dtype)  # type: ignore[arg-type]
     return inputs, output  # type: ignore[return-value]
 
 
@@ -445,8 +442,25 @@ def cast(tracer: Tracer, value: Value, dtype: DType) -> Value:
     return tracer.builder.cast(value, dtype)
 
 
+def require_range(tracer: Tracer, item: Object, dtype: DType) -> None:
+    """A Python integer has to fit into the dtype it gives way to, as NumPy has it (NEP 50): OverflowError where not."""
+    if not dtype.is_integer or dtype == I64:
+        return
+    info = np.iinfo(dtype.numpy)
+    if isinstance(item, Static) and type(item.value) is int:
+        if not info.min <= item.value <= info.max:
+            tracer.refuse("weak_range", value=item.value, dtype=dtype)
+    elif isinstance(item, Scalar) and item.weak and item.value.type.dtype == I64:
+        builder = tracer.builder
+        fits = builder.emit("greater_equal", item.value, builder.integer(info.min))
+        if info.max < 2**63 - 1:
+            fits = builder.emit("bitwise_and", fits, builder.emit("less_equal", item.value, builder.integer(info.max)))
+        tracer.check(fits, "overflow", f"Python integer out of bounds for {dtype.numpy.name}")
+
+
 def scalar_value(tracer: Tracer, item: Object, dtype: DType) -> Value:
     """A number as an IR value of `dtype`, converted as assignment to an element converts."""
+    require_range(tracer, item, dtype)
     if isinstance(item, Static) and is_number(item):
         value = item.value
         if isinstance(value, complex) and dtype.kind != "c":
