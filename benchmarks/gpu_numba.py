@@ -11,7 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import cuda
+import numpy as np
+
+if not hasattr(np, "row_stack"):  # numba-cuda 0.30 asks for a name that NumPy 2.5 does not have any more
+    np.row_stack = np.vstack  # type: ignore[attr-defined]
+from numba import cuda  # noqa: E402
 
 Run = Callable[..., tuple[Any, ...]]
 BLOCK = 256
