@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert.magics.roofline import CHAINS, ELEMENTS, LANES, TRIPS, ceiling, chains
+from wengert.magics.roofline import products as products_of_two
 from wengert.magics.sweep import ARRAYS, CALLS, THREADS, Sweeper, recorded
-from wengert.widgets.models import TimingModel, TimingRow
+from wengert.widgets.models import Ceiling, TimingModel, TimingRow
 from wengert.widgets.models.timing import break_evens
 
 RESULTS = Path(__file__).parents[2] / "benchmarks/results"
@@ -124,11 +126,20 @@ def test_the_roofline() -> None:
     made = Sweeper(TimingModel("p"), [wg.jit(products)], (np.ones((20, 30)), np.ones((30, 10))), ["a", "b"], products)
     found = made.answer({"what": "roofline"}).roofline
     assert found is not None and found.failed == ()
-    ((point,), (ceiling,)) = found.points, found.ceilings
+    ((point,), (roof,)) = found.points, found.ceilings
     assert point.operations == 2 * 20 * 30 * 10 + 3 * 20 * 10 and point.bytes == 8 * (600 + 300)
-    assert point.rate == pytest.approx(point.operations / point.seconds) and ceiling.operations > ceiling.bytes > 1e8
+    assert point.rate == pytest.approx(point.operations / point.seconds) and min(roof.operations, roof.bytes) > 0.0
     (said,) = made.model.to_dict()["roofline"]["sentences"]
     assert said.startswith(f"products · cpu: {point.intensity:.3g} operations a byte")
+
+
+def test_ceilings_are_what_was_done_by_the_time_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    took = {chains: 0.5, products_of_two: 0.25}
+    monkeypatch.setattr(
+        "wengert.magics.roofline.measured", lambda f, *_: TimingRow("cpu", "", None, took[f.__wrapped__], 0.0, 0.0)
+    )
+    found = ceiling.__wrapped__("cpu")  # not the one kept
+    assert found == Ceiling("cpu", 2 * CHAINS * TRIPS * LANES / 0.5, 2 * 8 * ELEMENTS / 0.25)
 
 
 def test_what_cannot_be_placed_under_the_roofline_is_said() -> None:
