@@ -17,38 +17,33 @@ def _steps(M):
     return np.arange(1.0 - M, M, 2.0)
 
 
-def hanning(M):
+def _window(M, shape):
+    """`shape` of the steps; a window of no place or of one has none."""
     if M < 1:
         return np.zeros(0)
     if M == 1:
         return np.ones(1)
-    return 0.5 + 0.5 * np.cos(np.pi * _steps(M) / (M - 1))
+    return shape(_steps(M))
+
+
+def hanning(M):
+    return _window(M, lambda n: 0.5 + 0.5 * np.cos(np.pi * n / (M - 1)))
 
 
 def hamming(M):
-    if M < 1:
-        return np.zeros(0)
-    if M == 1:
-        return np.ones(1)
-    return 0.54 + 0.46 * np.cos(np.pi * _steps(M) / (M - 1))
+    return _window(M, lambda n: 0.54 + 0.46 * np.cos(np.pi * n / (M - 1)))
 
 
-def blackman(M):
-    if M < 1:
-        return np.zeros(0)
-    if M == 1:
-        return np.ones(1)
-    angle = np.pi * _steps(M) / (M - 1)
+def _blackman(angle):
     return 0.42 + 0.5 * np.cos(angle) + 0.08 * np.cos(2.0 * angle)
 
 
+def blackman(M):
+    return _window(M, lambda n: _blackman(np.pi * n / (M - 1)))
+
+
 def bartlett(M):
-    if M < 1:
-        return np.zeros(0)
-    if M == 1:
-        return np.ones(1)
-    n = _steps(M)
-    return np.where(n <= 0, 1 + n / (M - 1), 1 - n / (M - 1))
+    return _window(M, lambda n: np.where(n <= 0, 1 + n / (M - 1), 1 - n / (M - 1)))
 
 
 # -- polynomials, the highest power first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import RuntimeFault
-from wengert.compiler.ir.core import Op, Value
+from wengert.compiler.ir.core import Function, Op, Value
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.transforms.lowered import Lowered
@@ -64,24 +64,35 @@ def watch_values(lowered: Lowered, arguments: Sequence[Any], seconds: float = 2.
     The run is NumPy's, op by op, and ends after `seconds`.
     """
     seen: dict[Value, Watched] = {}
-    end = perf_counter() + seconds
 
     def observe(op: Op, results: Sequence[Any]) -> None:
-        if perf_counter() > end:
-            raise _TimeIsUp
         for value, result in zip(op.results, results, strict=True):
             seen.setdefault(value, Watched()).see(result)
 
-    function, ended = lowered.function(), ""
+    function = lowered.function()
     for p, a in zip(function.params, arguments, strict=True):
         seen.setdefault(p, Watched()).see(np.asarray(a, dtype=p.type.dtype.numpy))
-    try:
-        interpret(function, arguments, observe)
-    except _TimeIsUp:
-        ended = f"stopped after {seconds:g} s: values so far"
-    except RuntimeFault as fault:
-        ended = f"{type(fault).__name__}: {fault}"
+    _, ended = _observed(function, arguments, observe, seconds, f"stopped after {seconds:g} s: values so far")
     return Values({n: seen[v] for n, v in lowered.graph.values.items() if v in seen}, ended)
+
+
+def _observed(
+    function: Function, arguments: Sequence[Any], observe: Callable[[Op, Sequence[Any]], None], seconds: float, late: str
+) -> tuple[Sequence[Any], str]:
+    """The results of a run that is watched for at most `seconds`, and ""; or none, and why it ended (`late`: its time was up)."""
+    end = perf_counter() + seconds
+
+    def bounded(op: Op, results: Sequence[Any]) -> None:
+        if perf_counter() > end:
+            raise _TimeIsUp
+        observe(op, results)
+
+    try:
+        return interpret(function, arguments, bounded), ""
+    except _TimeIsUp:
+        return (), late
+    except RuntimeFault as fault:
+        return (), f"{type(fault).__name__}: {fault}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +113,20 @@ UNCOUNTED = {"cast", "where", "copysign", "real", "imag", "conjugate"}
 def count_arithmetic(lowered: Lowered, arguments: Sequence[Any], seconds: float = 2.0) -> Arithmetic:
     """Count the arithmetic of a call at `arguments` (as `watch_values` takes them) in an interpreted run."""
     sizes: dict[Value, tuple[int, ...]] = {}
-    counted, end = 0, perf_counter() + seconds
+    counted = 0
 
     def observe(op: Op, results: Sequence[Any]) -> None:
         nonlocal counted
-        if perf_counter() > end:
-            raise _TimeIsUp
         for value, result in zip(op.results, results, strict=True):
             sizes[value] = np.shape(result)
         counted += _operations(op, sizes)
 
-    function, ended = lowered.function(), ""
+    function = lowered.function()
     leaves = [np.asarray(a, dtype=p.type.dtype.numpy) for p, a in zip(function.params, arguments, strict=True)]
     sizes.update((p, a.shape) for p, a in zip(function.params, leaves, strict=True))
-    moved = sum(a.nbytes for a in leaves if a.ndim)
-    try:
-        results = interpret(function, arguments, observe)
-        moved += sum(np.asarray(r).nbytes for r in results if np.ndim(r))
-    except _TimeIsUp:
-        ended = f"the call is too long to be counted: more than {seconds:g} s in the interpreter"
-    except RuntimeFault as fault:
-        ended = f"{type(fault).__name__}: {fault}"
+    late = f"the call is too long to be counted: more than {seconds:g} s in the interpreter"
+    results, ended = _observed(function, arguments, observe, seconds, late)
+    moved = sum(np.asarray(x).nbytes for x in (*leaves, *results) if np.ndim(x))
     return Arithmetic(counted, moved, ended)
 
 

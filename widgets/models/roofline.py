@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .units import format_seconds
+from .units import format_rate, format_seconds
 
 
 @dataclass(frozen=True)
@@ -59,19 +59,11 @@ class Roofline:
         ceiling = next(c for c in self.ceilings if c.device == point.device)
         share = point.rate / ceiling.allowed(point.intensity)
         memory = point.intensity * ceiling.bytes < ceiling.operations
-        held = f"arithmetic ({giga(ceiling.operations)}op/s)"
+        held = f"arithmetic ({format_rate(ceiling.operations)}op/s)"
         if memory:
-            held = f"moving its arguments and results ({giga(ceiling.bytes)}B/s)"
+            held = f"moving its arguments and results ({format_rate(ceiling.bytes)}B/s)"
         said = (
-            f"{point.label} · {point.device}: {point.intensity:.3g} operations a byte, {giga(point.rate)}op/s in "
+            f"{point.label} · {point.device}: {point.intensity:.3g} operations a byte, {format_rate(point.rate)}op/s in "
             f"{format_seconds(point.seconds)}: {share:.0%} of what {held} allows."
         )
         return said + (" What it reads was in the caches." if share > 1.1 and memory else "")
-
-
-def giga(rate: float) -> str:
-    """A rate with three digits and its prefix: 1.23e9 -> "1.23 G"."""
-    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if rate >= factor:
-            return f"{rate / factor:.3g} {prefix}"
-    return f"{rate:.3g} "

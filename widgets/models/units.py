@@ -22,6 +22,14 @@ def format_seconds(seconds: float) -> str:
     return f"{_three_digits(seconds * 1e9)} ns"
 
 
+def format_rate(rate: float) -> str:
+    """A rate with three digits and its prefix, before a unit: 1.23e9 -> "1.23 G"."""
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if rate >= factor:
+            return f"{rate / factor:.3g} {prefix}"
+    return f"{rate:.3g} "
+
+
 def format_ratio(ratio: float) -> str:
     """A speed-up as words: 14.2 -> "14.2× faster", 0.25 -> "4.0× slower"."""
     if 0.995 <= ratio <= 1.005:

@@ -32,3 +32,10 @@ export const plural = (count: number, noun: string): string => `${formatCount(co
 
 /** Three digits, with a power of ten where many zeros would stand: 0.000012 -> "1.2e-5". */
 export const formatNumber = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** A rate with its prefix, before a unit: 1230000000 -> "1.23 G". */
+export function formatRate(value: number): string {
+  for (const [factor, prefix] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]] as const)
+    if (value >= factor * 0.9995) return `${Number((value / factor).toPrecision(3))} ${prefix}`;
+  return `${Number(value.toPrecision(3))} `;
+}

@@ -2,7 +2,7 @@
 import { scaleLog } from "d3-scale";
 import { channel, hearingLine } from "./channel";
 import { html, svg } from "./dom";
-import { formatNumber } from "./format";
+import { formatNumber, formatRate } from "./format";
 import { decades, spread } from "./timing_sweep";
 import type { RooflineData, TimingData, WidgetModel } from "./types";
 
@@ -52,7 +52,7 @@ function roof(data: RooflineData): SVGSVGElement {
   const y = scaleLog(spread([...data.points.map((point) => point.rate), ...tops, ...feet]), [HEIGHT - BOTTOM, TOP]);
   const canvas = svg("svg", { class: "wgt-sweep-canvas wgt-roofline", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, role: "img", "aria-label": `roofline: ${data.sentences.join(" ")}` });
   for (const tick of decades(y.domain() as [number, number]))
-    canvas.append(svg("line", { class: "wgt-grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(tick), y2: y(tick) }), svg("text", { class: "wgt-tick", x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, `${rate(tick)}op/s`));
+    canvas.append(svg("line", { class: "wgt-grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(tick), y2: y(tick) }), svg("text", { class: "wgt-tick", x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, `${formatRate(tick)}op/s`));
   for (const tick of decades([start, end]))
     canvas.append(svg("line", { class: "wgt-grid", x1: x(tick), x2: x(tick), y1: TOP, y2: HEIGHT - BOTTOM }), svg("text", { class: "wgt-tick", x: x(tick), y: HEIGHT - BOTTOM + 17, "text-anchor": "middle" }, formatNumber(tick)));
   canvas.append(svg("text", { class: "wgt-axis-label", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 5, "text-anchor": "middle" }, "operations for each byte of arguments and results"));
@@ -61,7 +61,7 @@ function roof(data: RooflineData): SVGSVGElement {
     const points = [[start, Math.min(ceiling.operations, start * ceiling.bytes)], [bend, Math.min(ceiling.operations, bend * ceiling.bytes)], [end, ceiling.operations]] as const;
     canvas.append(
       svg("path", { class: "wgt-roof", d: points.map(([at, high], k) => `${k ? "L" : "M"}${x(at).toFixed(1)},${y(high).toFixed(1)}`).join("") }),
-      svg("text", { class: "wgt-tick", x: WIDTH - RIGHT - 4, y: y(ceiling.operations) - 6, "text-anchor": "end" }, `${ceiling.device}: ${rate(ceiling.operations)}op/s, ${rate(ceiling.bytes)}B/s`),
+      svg("text", { class: "wgt-tick", x: WIDTH - RIGHT - 4, y: y(ceiling.operations) - 6, "text-anchor": "end" }, `${ceiling.device}: ${formatRate(ceiling.operations)}op/s, ${formatRate(ceiling.bytes)}B/s`),
     );
   });
   data.points.forEach((point, index) => {
@@ -73,11 +73,4 @@ function roof(data: RooflineData): SVGSVGElement {
     );
   });
   return canvas;
-}
-
-/** 1.23e9 -> "1.23 G" */
-export function rate(value: number): string {
-  for (const [factor, prefix] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]] as const)
-    if (value >= factor * 0.9995) return `${Number((value / factor).toPrecision(3))} ${prefix}`;
-  return `${Number(value.toPrecision(3))} `;
 }
