@@ -40,6 +40,7 @@ from wengert.compiler.frontend.tracer import (
     CONTINUE,
     DEAD,
     FLAGS,
+    LEFT,
     RESULT,
     RETURN,
     STATEMENTS,
@@ -96,8 +97,10 @@ def guard(tracer: Tracer, run: Callable[[], None], fall: frozenset[str], broken:
     def exited() -> None:
         if BREAK in flags and broken == FALSE:
             tracer.bind(BREAK, FALSE)
-        elif len(flags) == 1:
+            return
+        if len(flags) == 1:
             tracer.bind(flags[0], TRUE)
+        tracer.bind(LEFT, TRUE)
 
     def going() -> None:
         for flag in flags:
@@ -215,7 +218,9 @@ def loop_names(tracer: Tracer, node: ast.For | ast.While) -> frozenset[str]:
 def run_else(tracer: Tracer, node: ast.For | ast.While) -> None:
     """The `else` of a loop: where it was not left by `break`. A `break` or `continue` in it is one of the loop around."""
     tracer.bind(CONTINUE, FALSE)
-    if not node.orelse or tracer.exited:
+    exited = tracer.exited
+    tracer.names.pop(LEFT, None)
+    if not node.orelse or exited:
         tracer.bind(BREAK, FALSE)
     elif tracer.may_have_exited:
         before = dict(tracer.names)
@@ -232,6 +237,8 @@ def run_body(tracer: Tracer, body: Body) -> None:
     for flag in FLAGS:
         tracer.bind(flag, FALSE)
     run_block(tracer, body)
+    if tracer.flag(CONTINUE) != FALSE:
+        tracer.names.pop(LEFT, None)
     tracer.bind(CONTINUE, FALSE)
     tracer.names.pop(DEAD, None)
 

@@ -35,7 +35,19 @@ from wengert.compiler.frontend.objects import (
     is_number,
     same_object,
 )
-from wengert.compiler.frontend.tracer import BREAK, CONTINUE, DEAD, FLAGS, RESULT, RETURN, WEAK_DTYPES, State, Tracer
+from wengert.compiler.frontend.tracer import (
+    BREAK,
+    CONTINUE,
+    DEAD,
+    FLAGS,
+    LEFT,
+    RESULT,
+    RETURN,
+    WEAK_DTYPES,
+    State,
+    Tracer,
+    has_exited,
+)
 from wengert.compiler.ir.core import Block, Value, constant_of
 from wengert.compiler.ir.types import DType, Type
 
@@ -386,7 +398,7 @@ def live_at_end(tracer: Tracer, state: State, fall: frozenset[str]) -> frozenset
     flags = {f: names.get(f, FALSE) for f in FLAGS}
     if DEAD in names:
         return frozenset()
-    live: frozenset[str] = frozenset() if TRUE in flags.values() else fall
+    live: frozenset[str] = frozenset() if has_exited(names) else fall
     loop = tracer.frame.loops[-1] if tracer.frame.loops else None
     if loop is not None and flags[BREAK] != FALSE:
         live |= loop.after
@@ -443,6 +455,8 @@ def meet(tracer: Tracer, condition: Value, sides: tuple[Side, Side], before: Sta
         tracer.names[name] = make(results)
     if all(DEAD in side.state.frames[current] for side in sides):
         tracer.names[DEAD] = TRUE
+    elif all(has_exited(side.state.frames[current]) for side in sides):
+        tracer.names[LEFT] = TRUE
 
 
 def _merge_names(merger: Merger, fall: frozenset[str], span: Span | None) -> dict[str, Make]:
@@ -475,6 +489,9 @@ def _merge_names(merger: Merger, fall: frozenset[str], span: Span | None) -> dic
 def _merge_name(merger: Merger, name: str, pair: Any, needs: Any, span: Span | None) -> Make:
     default = FALSE if name in FLAGS else None
     a, b = (default if item is None else item for item in pair)
+    if name in FLAGS:  # a path that raised leaves in no other way
+        dead = [DEAD in side.state.frames[merger.tracer.frame.index] for side in merger.sides]
+        a, b = (b if dead[0] else a), (a if dead[1] else b)
     if a is b and a is not None:
         return lambda results: a
     if isinstance(a, Guarded) or isinstance(b, Guarded):

@@ -51,8 +51,9 @@ SERVICES: dict[str, Handler] = {}
 """What the lower modules need of the higher ones, by name: as_array, matmul, read, write, property."""
 RETURN, BREAK, CONTINUE, RESULT = "$return", "$break", "$continue", "$result"
 FLAGS = (RETURN, BREAK, CONTINUE)
-DEAD = "$dead"
-"""Names of the tracer's own in a frame: flags of early exits, the returned object, and a mark after a `raise`."""
+DEAD, LEFT = "$dead", "$left"
+"""Names of the tracer's own in a frame: flags of early exits, the returned object, a mark after a `raise`, and one where every
+path has left, in whichever way."""
 
 
 def handles(table: dict[type[ast.AST], Handler], *kinds: type[ast.AST]) -> Callable[[Handler], Handler]:
@@ -73,6 +74,11 @@ def provides(name: str) -> Callable[[Handler], Handler]:
         return handler
 
     return add
+
+
+def has_exited(names: dict[str, Object]) -> bool:
+    """Whether what follows where these names are is certainly not reached."""
+    return DEAD in names or LEFT in names or any(names.get(f) == Static(True) for f in FLAGS)
 
 
 @dataclass(slots=True)
@@ -189,7 +195,7 @@ class Tracer:
     @property
     def exited(self) -> bool:
         """Whether what follows here is certainly not reached."""
-        return DEAD in self.names or any(self.flag(f) == Static(True) for f in FLAGS)
+        return has_exited(self.names)
 
     @property
     def may_have_exited(self) -> bool:
