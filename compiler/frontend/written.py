@@ -1,8 +1,7 @@
 """NumPy functions written in the language itself, inlined where they are called: their derivatives, batches and device
 code are those of the loops they are. Errors in them are told at the line of the call.
 
-Sorting is a merge sort of positions, stable, with NaN last; what is sorted is then gathered, so that the derivative of
-`np.sort` is the permutation. Formulas of `interp`, `gradient` and the percentiles are NumPy's, to the rounding.
+Formulas of `interp`, `gradient` and the percentiles are NumPy's, to the rounding.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from wengert.compiler.frontend import (
     written_places,
     written_signals,
 )
-from wengert.compiler.frontend.intrinsics import stop_gradient
+from wengert.compiler.frontend.intrinsics import in_order, order_of, stop_gradient
 
 # ruff: noqa: A002, E501, SIM102, SIM108, SIM114  # the language has no short-circuit; parameters are named as NumPy's
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
@@ -244,49 +243,6 @@ def nanstd(a, axis=None, ddof=0, keepdims=False):
 # -- sorting
 
 
-def _order(x):
-    """The positions of the elements in ascending order: NaN last, equal elements in their order.
-
-    Runs of 16 by insertion, then merged without branches: which of two elements comes first is nothing to be guessed.
-    """
-    n = x.shape[0]
-    keys = x.copy()
-    order = np.arange(n)
-    for start in range(0, n, 16):
-        for k in range(start + 1, min(start + 16, n)):
-            key = keys[k]
-            i = k
-            while i > start and (key < keys[i - 1] or (keys[i - 1] != keys[i - 1] and key == key)):  # noqa: PLR0124
-                keys[i] = keys[i - 1]
-                order[i] = order[i - 1]
-                i -= 1
-            keys[i] = key
-            order[i] = k
-    spare_keys = np.empty_like(keys)
-    spare = np.zeros(n, dtype=np.int64)
-    width = 16
-    while width < n:
-        for start in range(0, n, 2 * width):
-            middle = min(start + width, n)
-            end = min(start + 2 * width, n)
-            i = start
-            j = middle
-            for k in range(start, end):
-                at_i = min(i, n - 1)
-                at_j = min(j, n - 1)
-                p = keys[at_i]
-                q = keys[at_j]
-                second = (j < end) & ((i >= middle) | (q < p) | ((p != p) & (q == q)))  # noqa: PLR0124
-                spare_keys[k] = q if second else p
-                spare[k] = order[at_j] if second else order[at_i]
-                j += int(second)
-                i += 1 - int(second)
-        keys, spare_keys = spare_keys, keys
-        order, spare = spare, order
-        width *= 2
-    return order
-
-
 def _last(a, axis):
     """The array with `axis` as its last; None: as a vector."""
     if axis is None:
@@ -295,31 +251,13 @@ def _last(a, axis):
 
 
 def argsort(a, axis=-1, kind=None, stable=None):
-    x = _last(a, axis)
-    if x.ndim == 1:
-        return _order(stop_gradient(x))
-    rows = stop_gradient(x).reshape((-1, x.shape[-1]))
-    made = np.zeros(rows.shape, dtype=np.int64)
-    for k in range(rows.shape[0]):
-        made[k] = _order(rows[k])
-    return np.moveaxis(made.reshape(x.shape), -1, axis).copy()
-
-
-def _sorted(x):
-    if x.ndim == 1:
-        return x[_order(stop_gradient(x))]
-    rows = x.copy().reshape((-1, x.shape[-1]))
-    made = np.zeros_like(rows)
-    for k in range(rows.shape[0]):
-        made[k] = rows[k][_order(stop_gradient(rows[k]))]
-    return made.reshape(x.shape)
+    order = order_of(_last(a, axis), kind in ("stable", "mergesort") or stable is True)
+    return order if np.ndim(order) == 1 else np.moveaxis(order, -1, axis).copy()
 
 
 def sort(a, axis=-1, kind=None, stable=None):
-    x = _last(a, axis)
-    if x.ndim == 1:
-        return _sorted(x)
-    return np.moveaxis(_sorted(x), -1, axis).copy()
+    s = in_order(_last(a, axis))
+    return s if np.ndim(s) == 1 else np.moveaxis(s, -1, axis).copy()
 
 
 def _kept(made, a, axis, keepdims):
@@ -349,7 +287,7 @@ def _quantile_at(s, q):
 def quantile(a, q, axis=None, method="linear", keepdims=False):
     if method != "linear":
         raise ValueError("compiled np.quantile takes method='linear'")
-    s = _sorted(_last(a, axis))
+    s = in_order(_last(a, axis))
     if s.shape[-1] == 0:
         raise ValueError("the quantile of no elements")
     if np.ndim(q) == 0:
@@ -368,7 +306,7 @@ def percentile(a, q, axis=None, method="linear", keepdims=False):
 
 
 def median(a, axis=None, keepdims=False):
-    s = _sorted(_last(a, axis))
+    s = in_order(_last(a, axis))
     n = s.shape[-1]
     if n == 0:
         raise ValueError("the median of no elements")

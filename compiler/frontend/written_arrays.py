@@ -454,8 +454,11 @@ def _distinct(s):
 
 def unique(ar, return_index=False, return_inverse=False, return_counts=False):
     x = np.ravel(ar)
-    order = np.argsort(x)
-    s = x[order]
+    if return_index or return_inverse:
+        order = np.argsort(x, kind="stable" if return_index else None)
+        s = x[order]
+    else:
+        s = np.sort(x)
     keep = _distinct(stop_gradient(s))
     found = s[keep]
     made = (found,)
@@ -499,9 +502,9 @@ def setdiff1d(ar1, ar2):
 
 
 def lexsort(keys):
-    order = np.argsort(keys[0])
+    order = np.argsort(keys[0], kind="stable")
     for key in tuple(keys)[1:]:
-        order = order[np.argsort(key[order])]
+        order = order[np.argsort(key[order], kind="stable")]
     return order
 
 

@@ -10,6 +10,7 @@ from wengert.compiler.ops import (
     fourier,
     linalg,
     mathematics,
+    order,
     output,
     reductions,
     updates,
@@ -17,4 +18,4 @@ from wengert.compiler.ops import (
 from wengert.compiler.ops import control as control
 from wengert.compiler.ops import custom as custom
 
-__all__ = ["arithmetic", "arrays", "checks", "comparison", "complexes", "contraction", "control", "fourier", "linalg", "mathematics", "output", "reductions", "updates"]
+__all__ = ["arithmetic", "arrays", "checks", "comparison", "complexes", "contraction", "control", "fourier", "linalg", "mathematics", "order", "output", "reductions", "updates"]

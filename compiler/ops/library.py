@@ -98,6 +98,11 @@ def row(
     sizes, too, if `sized`."""
     given, made = signature.split("->")
     library = Library(module, loop, _cores(given), _cores(made), odd, evaluate, sized)
+    library_row(name, library, evaluate, pushforward=pushforward, numpy=numpy, **fields)
+
+
+def library_row(name: str, library: Library, evaluate: Callable[..., Any], **fields: Any) -> None:
+    """Register a row that `library` computes; evaluate as for `row`."""
 
     def infer(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type, ...]:
         arrays, extra = operands[: library.arrays], operands[len(library.operands) :]
@@ -136,7 +141,7 @@ def row(
 
     def run(*operands: Any) -> tuple[Any, ...]:
         """Matrix by matrix where one of them cannot be handled: NaN there."""
-        operands = operands if sized else operands[: len(library.operands)]
+        operands = operands if library.sized else operands[: len(library.operands)]
         try:
             found = evaluate(*operands)
             return (*(found if isinstance(found, tuple) else (found,)), True)
@@ -145,6 +150,4 @@ def row(
                 found = library.ufunc(*operands)
             return (*(found if isinstance(found, tuple) else (found,)), False)
 
-    register(
-        OpDef(name, "library", infer, run, numpy=numpy, pushforward=pushforward, extent=extent, library=library, **fields)
-    )
+    register(OpDef(name, "library", infer, run, extent=extent, library=library, **fields))

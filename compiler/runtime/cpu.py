@@ -181,7 +181,7 @@ class Executable:
     def _link(self, layouts: tuple[bool, ...], image: Image) -> _Code:
         start = perf_counter()
         exports = [image.entry, COUNTERS] if self.options.count else [image.entry]
-        libraries = families.blas_addresses(image.declared) | families.loop_addresses(image.declared)
+        libraries = families.library_addresses(image.declared)
         printer = _printer(image.prints)
         shows = {"wg_print": ctypes.cast(printer, ctypes.c_void_p).value or 0} if image.prints else {}
         loaded = target.link(image.code, exports, support().imports | libraries | shows)

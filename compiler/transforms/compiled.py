@@ -27,7 +27,7 @@ from wengert.compiler.runtime.functions import FunctionObject
 from wengert.compiler.transforms.entries import Way, make_way
 from wengert.compiler.transforms.kept import place_of
 from wengert.compiler.transforms.lowered import Lowered
-from wengert.compiler.transforms.settle import replace_function, settled
+from wengert.compiler.transforms.settle import Sorts, replace_function, settled
 from wengert.compiler.transforms.structure import named, positional, with_defaults
 
 WAYS = 4
@@ -79,11 +79,12 @@ class Stages:
 
     traced: Traced
     recorder: Recorder
+    sorts: Sorts = "library"
 
     @functools.cached_property
     def loaded(self) -> Traced:
         """What is made machine code of: the calls of functions with rules of their own are inlined in it."""
-        return settled(self.traced, self.recorder)
+        return settled(self.traced, self.recorder, self.sorts)
 
 
 def trace_for(function: Callable[..., Any], signature: Signature, recorder: Recorder) -> Traced:
@@ -137,6 +138,11 @@ class Compiled(FunctionObject):
         if isinstance(inner, Compiled):
             return inner.load(function, source, python, kept)
         return cpu.load(function, source=source, python=python, kept=kept)
+
+    @property
+    def sorts(self) -> Sorts:
+        """What sorts arrays where the function runs (see `settled`)."""
+        return self.__wrapped__.sorts if isinstance(self.__wrapped__, Compiled) else "library"
 
     declared: Signature | None = None
     dtypes: Mapping[int, DType] = MappingProxyType({})
@@ -231,7 +237,7 @@ class Compiled(FunctionObject):
         @functools.cache
         def stages() -> Stages:
             recorder = Recorder()
-            return Stages(self.trace(signature, recorder), recorder)
+            return Stages(self.trace(signature, recorder), recorder, self.sorts)
 
         place = place_of(self, signature, lambda: stages().loaded)
         if place is not None and place.entry is not None:

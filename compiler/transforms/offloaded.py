@@ -13,6 +13,7 @@ from wengert.compiler.runtime import cpu, devices, offload
 from wengert.compiler.runtime.support import support
 from wengert.compiler.transforms.compiled import Compiled, Program
 from wengert.compiler.transforms.entries import Way
+from wengert.compiler.transforms.settle import Sorts
 from wengert.compiler.transforms.structure import positional
 
 
@@ -64,6 +65,10 @@ class Offload(Compiled):
         finally:
             self.watch = watch
         return super()._dispatch(args, kwargs)
+
+    @property
+    def sorts(self) -> Sorts:
+        return "library" if self.device == "cpu" else "kernels"
 
     def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
         return offload.load(function, self.device, source, python, kept, self.deterministic)

@@ -2,20 +2,25 @@
 
     %y = custom_call %x {callee = f}         the body of f
     %a = captured {array = <array>}    =>    func @g(..., %a: f64[?])
+
+Where NumPy's sorting loops cannot be called, sorting is written out (frontend/written_order.py).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import numpy as np
 
-from wengert.compiler.frontend.signature import Signature
-from wengert.compiler.frontend.trace import Traced
+from wengert.compiler.backend.emit.order import SORTING, has_loop
+from wengert.compiler.frontend.signature import Leaf, Signature
+from wengert.compiler.frontend.trace import Traced, trace
+from wengert.compiler.frontend.written_order import order_of_last, sorted_last
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Function, Op, Value
 from wengert.compiler.ir.rewrite import copy_block, copy_ops
-from wengert.compiler.ir.tree import Tree
+from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.ops.custom import CALLS
 from wengert.compiler.passes.pipeline import Recorder, optimise
 
@@ -34,10 +39,12 @@ def replace_function(traced: Traced, function: Any, out: Tree | None = None, sig
     )
 
 
-def settled(traced: Traced, recorder: Recorder) -> Traced:
-    """`traced` with no calls and no `captured` left; itself where there are none."""
+def settled(traced: Traced, recorder: Recorder, sorts: Sorts = "library") -> Traced:
+    """`traced` with no calls and no `captured` left; itself where there are none. sorts: what sorts arrays: "library"; "kernels":
+    the library but in loops and branches; "language": what is written in the language."""
+    own = set(_sorts(traced.function, sorts))
     names = {op.name for op in traced.function.walk()}
-    if names.isdisjoint((*CALLS, "captured")):
+    if not own and names.isdisjoint((*CALLS, "captured")):
         return traced
     arrays: dict[int, tuple[np.ndarray, Value]] = {}
 
@@ -47,6 +54,11 @@ def settled(traced: Traced, recorder: Recorder) -> Traced:
             mapping = dict(zip(body.params, operands, strict=True))
             copy_ops(builder, body.body.ops, mapping, replace)
             return [mapping.get(v, v) for v in body.results]
+        if op in own:
+            written = _written(op).function
+            mapping = dict(zip(written.params, operands, strict=True))
+            copy_ops(builder, written.body.ops, mapping)
+            return [mapping[written.results[0]], builder.boolean(True)]
         if op.name != "captured":
             return None
         array = op.attrs["array"].array
@@ -60,3 +72,22 @@ def settled(traced: Traced, recorder: Recorder) -> Traced:
     captures = (*traced.captures, *(array for array, _ in arrays.values()))
     made = replace_function(traced, optimise(function, recorder))
     return Traced(made.function, made.signature, made.out, captures, made.source, made.weak, made.reads, made.apart)
+
+
+Sorts = Literal["library", "kernels", "language"]
+
+
+def _sorts(function: Function, sorts: Sorts) -> Iterator[Op]:
+    """The sorting that is to be written out."""
+    spared = set(function.body.ops) if sorts == "kernels" else set()
+    for op in function.walk():
+        if op.name in SORTING and op not in spared and (sorts != "library" or not has_loop(op)):
+            yield op
+
+
+def _written(op: Op) -> Traced:
+    signature = Signature(flatten((0.0,))[1], (Leaf(op.operands[0].type),))
+    traced = trace(sorted_last if op.name == "sort" else order_of_last, signature)
+    for inner in traced.function.walk():
+        inner.span, inner.role = op.span, op.role
+    return traced

@@ -40,7 +40,7 @@ class _Portions:
 
     def __init__(self, function: Callable[..., Any], signature: Signature, parts: Sequence[Offload]):
         recorder = Recorder()
-        self.traced = traced = settled(trace_for(function, signature, recorder), recorder)
+        self.traced = traced = settled(trace_for(function, signature, recorder), recorder, "language")
         self.portion = portion(traced.function)
         made = recorder.stage("part", lambda: self.portion.function)
         made = optimise(made, recorder)

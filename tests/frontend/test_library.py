@@ -148,8 +148,16 @@ def test_batches(name: str) -> None:
     np.testing.assert_allclose(wg.batch(lambda x: f(x))(rows), [f(r) for r in rows], rtol=1e-12)
 
 
-def test_the_sort_is_stable() -> None:
-    np.testing.assert_array_equal(wg.jit(lambda x: np.argsort(x))(TIES), np.argsort(TIES, kind="stable"))
+@pytest.mark.parametrize("dtype", "?bHiLfd")
+def test_orders_are_those_of_numpy(dtype: str) -> None:
+    x = np.append((rng.random((3, 40)) * 9).astype(dtype), np.zeros((1, 40), dtype), 0)
+    if dtype in "fd":
+        x[0, 3::7], x[3, ::3], x[2, 8] = np.nan, -0.0, -np.inf
+    compiled = wg.jit(lambda x: (np.sort(x, axis=0), np.sort(x[:, ::-2]), np.argsort(x), np.argsort(x, axis=0, kind="stable")))
+    wanted = np.sort(x, axis=0), np.sort(x[:, ::-2]), np.argsort(x), np.argsort(x, axis=0, kind="stable")
+    for a, b in zip(compiled(x), wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert not a.dtype.kind == "f" or (np.signbit(a) == np.signbit(b)).all()
 
 
 REFUSED: dict[str, Any] = {

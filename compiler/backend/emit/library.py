@@ -33,7 +33,7 @@ def _library(host: HostEmitter, op: Op) -> None:
     assert found is not None
     count = op.operands[0].type.rank - len(library.operands[0])
     temporaries: list[Buffer] = []
-    given = [_in_memory(host, v, count, temporaries) for v in op.operands[: library.arrays]]
+    given = [in_memory(host, v, temporaries, count > 1) for v in op.operands[: library.arrays]]
     given += [_number(host, v) for v in op.operands[library.arrays : len(library.operands)]]
     made = [_room(host, v) for v in op.results[:-1]]
     extents: dict[str, str] = {}
@@ -95,11 +95,11 @@ def _number(host: HostEmitter, value: Value) -> Buffer:
     return Buffer(value.type.dtype, place, ())
 
 
-def _in_memory(host: HostEmitter, value: Value, count: int, temporaries: list[Buffer]) -> Buffer:
-    """The operand where it lies, or a row-major copy: of what is not stored, and of stacks of stacks with gaps."""
+def in_memory(host: HostEmitter, value: Value, temporaries: list[Buffer], dense: bool = True) -> Buffer:
+    """The operand where it lies, or a row-major copy: of what is not stored, and if `dense` of what has gaps."""
     if host.scope.is_stored(value):
         buffer = host.scope.buffer(value)
-        if count < 2 or buffer.strides is None:
+        if not dense or buffer.strides is None:
             return buffer
     extents = tuple(host.scope.extents(value))
     made = Buffer(value.type.dtype, host.allocate_pointer(value, extents), extents)

@@ -42,6 +42,8 @@ class _Dependence(Forward):
             return [self._either([self._contracted(op, k, s) for k, s in enumerate(seeds) if s is not None])]
         if row.linear_in:
             return self._linear(op, seeds)
+        if op.name == "sort":  # its rule moves elements, sets as well as tangents
+            return row.pushforward(self, op, *seeds)  # type: ignore[misc]
         return self._all(op, [s for s in seeds if s is not None])
 
     def _either(self, sets: Sequence[Value]) -> Value:
