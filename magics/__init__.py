@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from wengert.compiler.runtime.devices import devices
+from wengert.magics import warm
 from wengert.magics.magic import NAMES, WengertMagics, help_needs_no_body, later, registered
 from wengert.magics.options import PARSERS
 from wengert.magics.session import NAMES as CELL_NAMES
@@ -41,6 +42,7 @@ def load(shell: Any) -> None:
         for (module, name), function in SHOWN.items():
             bundle = _without_options(partial(later("formatters", function), session))
             shell.display_formatter.mimebundle_formatter.for_type_by_name(module, name, bundle)
+        warm.soon()
     session.announce()
     print(found(devices()))
 

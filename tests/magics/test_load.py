@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
 
 from wengert.compiler.runtime.devices import Device
-from wengert.magics import found, load
+from wengert.magics import found, load, warm
 
 LOADED = """
 import sys
@@ -91,3 +92,21 @@ def test_loading_imports_neither_the_compiler_nor_widgets():
     """So that it takes some 50 ms; they come with the first cell that needs them."""
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == ""
+
+
+def test_an_idle_kernel_prepares_what_the_first_cell_needs(monkeypatch):
+    done = []
+    monkeypatch.setattr(warm, "warm", lambda: done.append("warm"))
+    monkeypatch.setattr(warm, "IDLE", 0)
+    warm.soon()  # no event loop runs: nothing to wait for
+
+    async def kernel() -> None:
+        warm.soon()
+        assert done == []
+        await asyncio.sleep(0.01)
+
+    asyncio.run(kernel())
+    assert done == ["warm"]
+    monkeypatch.undo()
+    warm.warm()
+    assert "wengert.magics.cells" in sys.modules

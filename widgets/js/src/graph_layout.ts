@@ -1,6 +1,7 @@
 // Layered layout, region by region, innermost first; no DOM, so that it is tested in Node.
 import dagre from "@dagrejs/dagre";
 import { shorten } from "./dom";
+import { orderLayers } from "./graph_order";
 import { buildSlots, ROOT, shownPath, type SlotTree } from "./graph_tree";
 import type { GraphData, GraphNode, GraphRegion, Half } from "./types";
 
@@ -110,7 +111,7 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
       const [from, to] = key.split("\n") as [string, string];
       if (kept.has(from) && kept.has(to)) layered.setEdge(from, to);
     }
-    if (kept.size > 0) dagre.layout(layered);
+    if (kept.size > 0) dagre.layout(layered, { customOrder: orderLayers });
     const size = layered.graph() as { width?: number; height?: number };
     const top = container === ROOT ? HEADER + 6 : HEADER + 8;
     const side = container === ROOT ? 4 : PADDING;
