@@ -115,6 +115,17 @@ def test_what_a_rule_closes_over_and_a_change_of_it():
         WEIGHTS = before
 
 
+def test_runs_again_from_snapshots():
+    """A call with a rule is part of the trip that runs again, though it may raise."""
+
+    def f(x):
+        for _ in range(60):
+            x = x + 0.01 * power(x, 3)
+        return x
+
+    assert wg.grad(f, memory=64)(0.5) == pytest.approx(wg.grad(f)(0.5), rel=1e-14)
+
+
 class State(NamedTuple):
     position: np.ndarray
     mass: float

@@ -195,7 +195,7 @@ class ForwardSweep:
         elif row.untrapped is not None:
             with self.builder.at(op.span):
                 self.mapping[op.result] = row.untrapped(self.builder, op, operands)
-        elif not row.traps:
+        elif op.results or not row.traps:  # what is left out are the checks, which have passed
             made = copy_op(self.builder, op, operands)
             made.role = "adjoint"
             self.mapping.update(zip(op.results, made.results, strict=True))
