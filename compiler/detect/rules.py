@@ -240,7 +240,7 @@ def _severed(facts: Facts, leaves: set[int]) -> str | None:
 def place_for(facts: Facts, op: Op, kind: str) -> Op:
     """A table is to blame where it is read, a search where it compares."""
     if kind == "table_lookup" and not facts.calls_of(op) & {"interp"}:
-        sinks = facts.flow.sinks(op.result)
+        sinks = facts.flow.sinks(op.results[0])
         counted = _counted_index(facts, sinks["exit"]) if "exit" in sinks else None
         return sinks.get("index") or _chosen_index(facts, op) or counted or op
     return op
@@ -256,7 +256,7 @@ def blinded(facts: Facts, leaves: set[int], family: str) -> Blind | None:
 
 
 def kind_of(facts: Facts, op: Op, family: str) -> str | None:
-    sinks = facts.flow.sinks(op.result)
+    sinks = facts.flow.sinks(op.results[0])
     if family == "stop":
         return "detached" if "stop_gradient" in facts.calls_of(op) else None
     if family == "order":
