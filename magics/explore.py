@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,11 @@ from wengert.widgets.models import Control, ExploreModel
 SAMPLES = 161
 GRID = 41
 EVERY_ARROW = 5
+PICKED = range(EVERY_ARROW // 2, GRID, EVERY_ARROW)
+PATIENCE = 0.008
+"""Seconds that one question may take while a slider moves: then the kernel is there for the next."""
+MOST_NUMBERS = 40_000
+"""Numbers in one answer: 320 kB."""
 
 
 class NothingToExplore(Exception):
@@ -38,16 +44,16 @@ class Explorer:
         if not isinstance(value, (float, np.floating)):
             raise NothingToExplore(f"{compiled.__name__} returns no single float: explore a function that returns one")
         self.controls = tuple(_control(n, start[n]) for n in (*self.floats, *whole))
-        positions = tuple(self.names.index(n) for n in self.floats)
-        self._slope = value_and_grad(compiled, positions)
-        self._curves: dict[tuple[str, ...], Compiled] = {}
+        self._slope = value_and_grad(compiled, tuple(self.names.index(n) for n in self.floats))
+        self._curves: dict[frozenset[str], Compiled] = {}
+        self._cost: dict[frozenset[str], float] = {}
 
     def model(self, values: Mapping[str, float] | None = None, across: tuple[str, ...] = ()) -> ExploreModel:
         """The picture at `values` (default: where it starts) along the arguments `across` (default: the first)."""
         controls = tuple(replace(c, value=(values or {}).get(c.name, c.value)) for c in self.controls)
         across = tuple(n for n in across if n in self.floats)[:2] or self.floats[:1]
-        at = self._arguments({c.name: c.value for c in controls})
-        value, gradient = self._slope(*at)
+        at = {c.name: c.value for c in controls}
+        value, gradient = self._slope(*self._arguments(at))
         model = ExploreModel(
             self.compiled.__name__,
             controls,
@@ -56,8 +62,7 @@ class Explorer:
             gradient={n: float(g) for n, g in zip(self.floats, gradient, strict=True)},
             fixed=self._fixed(),
         )
-        spans = [next((c.low, c.high) for c in controls if c.name == n) for n in across]
-        return self._curve(model, at, spans[0]) if len(across) == 1 else self._map(model, at, spans)
+        return self._picture(model, at)
 
     def _arguments(self, values: Mapping[str, float]) -> list[Any]:
         kinds = dict(zip(self.names, self.arguments, strict=True))
@@ -70,32 +75,88 @@ class Explorer:
         held = [(n, a) for n, a in zip(self.names, self.arguments, strict=True) if not isinstance(a, (int, float, np.number))]
         return tuple(f"{n}: {_described(a)}, as in the last call" for n, a in held)
 
-    def _many(self, across: tuple[str, ...]) -> Compiled:
-        """(values, gradients) for arrays in the places of `across`."""
-        if across not in self._curves:
-            axes = tuple(0 if n in across else None for n in self.names)
-            positions = tuple(self.names.index(n) for n in across)
-            self._curves[across] = batch(value_and_grad(self.compiled, positions), axes)
-        return self._curves[across]
+    def steps(self, names: Sequence[str], places: np.ndarray, values: Mapping[str, float], across: Sequence[str]) -> np.ndarray:
+        """The function where sliders may be next: for as many rows of `places`, from the first on, as can be computed at once.
 
-    def _curve(self, model: ExploreModel, at: list[Any], span: tuple[float, float]) -> ExploreModel:
-        (name,) = model.across
-        x = np.linspace(*span, SAMPLES)
-        at[self.names.index(name)] = x
-        y, (slope,) = self._many(model.across)(*at)
-        return replace(model, x=tuple(x), y=tuple(np.asarray(y)), slope=tuple(np.asarray(slope)))
+        places: values of the arguments `names`, shape (n, len(names)); the others have those of `values`.
+        Returns float64 of shape (m, 1 + floats [+ samples]) with 0 < m <= n: value, gradient in the order of the sliders,
+        and, where the picture along `across` depends on `names`, its samples as `_samples` has them.
+        """
+        across = tuple(across)
+        picture = not set(names) & set(across)
+        whole = any(n not in self.floats for n in names)
+        varied = frozenset(across if picture else ()) | (frozenset() if whole else frozenset(names))
+        lanes = (1 if not picture else SAMPLES if len(across) == 1 else GRID * GRID) + picture
+        if varied not in self._cost:
+            self._rows(names, places[:1], values, across, picture, whole)  # compiles, which is no measure of a step
+            self._cost[varied] = PATIENCE / lanes
+        count = int(min(len(places), max(1.0, PATIENCE / (self._cost[varied] * lanes)), max(1, MOST_NUMBERS // (3 * lanes))))
+        start = perf_counter()
+        rows = self._rows(names, places[:count], values, across, picture, whole)
+        self._cost[varied] = (perf_counter() - start) / (count * lanes)
+        return rows
 
-    def _map(self, model: ExploreModel, at: list[Any], spans: list[tuple[float, float]]) -> ExploreModel:
-        x, y = (np.linspace(*span, GRID) for span in spans)
-        xs, ys = (grid.ravel() for grid in np.meshgrid(x, y))
-        for name, grid in zip(model.across, (xs, ys), strict=True):
-            at[self.names.index(name)] = grid
-        heights, slopes = self._many(model.across)(*at)
-        across, up = (np.asarray(s).reshape(GRID, GRID) for s in slopes)
-        picked = range(EVERY_ARROW // 2, GRID, EVERY_ARROW)
-        arrows = tuple((x[i], y[j], float(across[j, i]), float(up[j, i])) for j in picked for i in picked)
-        return replace(model, x=tuple(x), y=tuple(y), heights=tuple(np.asarray(heights)), arrows=arrows)
+    def _rows(
+        self,
+        names: Sequence[str],
+        places: np.ndarray,
+        values: Mapping[str, float],
+        across: tuple[str, ...],
+        picture: bool,
+        whole: bool,
+    ) -> np.ndarray:
+        """`steps` at all of `places`. whole: whether whole numbers move, which are no lanes of a batch."""
+        if whole and len(places) > 1:
+            return np.concatenate([self._rows(names, one[None], values, across, picture, whole) for one in places])
+        values = {**values, **dict(zip(names, places[0].tolist(), strict=True))}
+        moved = {} if whole else {n: places[:, k] for k, n in enumerate(names)}
+        value, gradient = self._at(values, moved) if moved else self._slope(*self._arguments(values))
+        head = np.stack([np.broadcast_to(part, len(places)) for part in (value, *gradient)], axis=1)
+        if not picture:
+            return head
+        axes = self._axes(across)
+        size = len(axes[across[0]])
+        tiled = {n: np.tile(axis, len(places)) for n, axis in axes.items()}
+        heights, slopes = self._at(values, {n: np.repeat(column, size) for n, column in moved.items()} | tiled)
+        parts = [np.reshape(part, (len(places), size)) for part in (heights, *(slopes[self.floats.index(n)] for n in across))]
+        return np.hstack([head, self._samples(parts)])
 
+    def _at(self, values: Mapping[str, float], varied: Mapping[str, np.ndarray]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Values and gradient for arrays, of one length, in the places of some arguments; one compiled call."""
+        names = frozenset(varied)
+        if names not in self._curves:
+            self._curves[names] = batch(self._slope, tuple(0 if n in names else None for n in self.names))
+        at = [varied.get(n, a) for n, a in zip(self.names, self._arguments(values), strict=True)]
+        heights, slopes = self._curves[names](*at)
+        return np.asarray(heights), tuple(np.asarray(s) for s in slopes)
+
+    def _axes(self, across: Sequence[str]) -> dict[str, np.ndarray]:
+        """The samples along one argument, or those of a grid over two, the first fastest."""
+        spans = {c.name: (c.low, c.high) for c in self.controls}
+        if len(across) == 1:
+            return {across[0]: np.linspace(*spans[across[0]], SAMPLES)}
+        grids = np.meshgrid(*(np.linspace(*spans[n], GRID) for n in across))
+        return {n: grid.ravel() for n, grid in zip(across, grids, strict=True)}
+
+    @staticmethod
+    def _samples(parts: Sequence[np.ndarray]) -> np.ndarray:
+        """Of heights and partial derivatives, each (n, samples), what is drawn: all, or of a grid the arrows' derivatives."""
+        heights, *slopes = parts
+        if len(slopes) == 1:
+            return np.hstack(list(parts))
+        picked = np.ix_(range(len(heights)), PICKED, PICKED)
+        return np.hstack([heights, *(s.reshape(-1, GRID, GRID)[picked].reshape(len(s), -1) for s in slopes)])
+
+    def _picture(self, model: ExploreModel, values: Mapping[str, float]) -> ExploreModel:
+        axes = self._axes(model.across)
+        heights, slopes = self._at(values, axes)
+        partial = [slopes[self.floats.index(n)] for n in model.across]
+        if len(partial) == 1:
+            return replace(model, x=tuple(axes[model.across[0]]), y=tuple(heights), slope=tuple(partial[0]))
+        x, y = (np.unique(axes[n]) for n in model.across)
+        across, up = (p.reshape(GRID, GRID) for p in partial)
+        arrows = tuple((x[i], y[j], float(across[j, i]), float(up[j, i])) for j in PICKED for i in PICKED)
+        return replace(model, x=tuple(x), y=tuple(y), heights=tuple(heights), arrows=arrows)
 
 
 def _is_whole(value: Any) -> bool:

@@ -211,7 +211,7 @@ def explore(chain: Chain) -> View:
     compiled = chain[0].compiled
     names = list(inspect.signature(compiled).parameters)
     explorer = Explorer(compiled, names, starting(chain, compiled))
-    return ExploreView(explorer.model(), explorer.model)
+    return ExploreView(explorer.model(), explorer.model, explorer.steps)
 
 
 def starting(chain: Chain, compiled: Compiled) -> tuple[Any, ...]:

@@ -129,17 +129,42 @@ class TransfersView(AskingView):
 
 
 class ExploreView(AskingView):
-    """The sliders of an `ExploreModel`. `evaluate` is asked with the values by name and the names of the axes."""
+    """The sliders of an `ExploreModel`. `evaluate` is asked with the values by name and the names of the axes.
+
+    While a slider moves, the front end asks with messages, several at once, which are not saved: `steps` with the names that
+    move, float64 places of these (n, names), all values by name and the names of the axes, for rows of float64 numbers.
+    The message is {"steps": serial, "names": ..., "values": ..., "across": ...} with the places as its buffer; the answer
+    {"steps": serial, "rows": m, "error": ""} with the rows as its.
+    """
 
     kind = "explore"
+
+    moves = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self,
         model: ExploreModel,
         evaluate: Callable[[Mapping[str, float], tuple[str, ...]], ExploreModel] | None = None,
+        steps: Callable[[list[str], Any, Mapping[str, float], list[str]], Any] | None = None,
     ) -> None:
         def answer(asked: Question) -> ExploreModel:
             assert evaluate is not None
             return evaluate(asked["values"], tuple(asked["across"]))
 
-        super().__init__(model, None if evaluate is None else answer)
+        self._steps = steps
+        super().__init__(model, None if evaluate is None else answer, moves=steps is not None)
+        self.on_msg(self._step)
+
+    def _step(self, _: Any, asked: Question, buffers: Any) -> None:
+        if self._steps is None or "steps" not in asked:
+            return
+        import numpy as np  # the models and views need it nowhere else
+
+        answer = {"steps": asked["steps"], "rows": 0, "error": ""}
+        try:
+            places = np.frombuffer(buffers[0], np.float64).reshape(-1, len(asked["names"]))
+            rows = np.ascontiguousarray(self._steps(asked["names"], places, asked["values"], asked["across"]), np.float64)
+        except Exception as caught:  # said where the answer was expected; a comm handler's traceback is seen by nobody
+            self.send({**answer, "error": in_words(caught)})
+        else:
+            self.send({**answer, "rows": len(rows)}, [rows.tobytes()])

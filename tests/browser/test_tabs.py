@@ -118,6 +118,27 @@ def test_what_if_it_ran_there(lab, page, picture):
     picture(placement, "placement_what_if")
 
 
+SLIDE = """async () => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const send = kernel.sendShellMessage;
+    let questions = 0;
+    kernel.sendShellMessage = function(message, ...rest) {
+        if (message.header.msg_type === 'comm_msg') questions += 1;
+        return send.call(this, message, ...rest);
+    };
+    const input = document.querySelector('.wgt-explore input[data-control="a"]');
+    const texts = [];
+    for (let position = 900; position > 860; position -= 1) {
+        input.value = String(position);
+        input.dispatchEvent(new Event('input', {bubbles: true}));
+        await new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)));
+        texts.push(document.querySelector('.wgt-explore [data-testid="value"]').textContent);
+    }
+    kernel.sendShellMessage = send;
+    return [texts, questions];
+}"""
+
+
 def test_memory_and_explore(panel, page, picture):
     memory = open_tab(panel, "Memory", "memory")
     before = memory.locator(".wgt-summary").inner_text()
@@ -133,6 +154,12 @@ def test_memory_and_explore(panel, page, picture):
     first = value.inner_text()
     explore.get_by_label("a", exact=True).fill("900")
     expect(value).not_to_have_text(first, timeout=PATIENCE)
+    page.wait_for_timeout(500)
+    texts, questions = page.evaluate(SLIDE)  # what the slider comes to is known before it is there
+    assert len(set(texts)) >= 38 and questions <= 10, questions
+    expect(value).to_have_text(texts[-1])
+    page.wait_for_timeout(500)  # at rest the whole picture is asked for; it says the same
+    assert value.inner_text() == texts[-1]
     picture(explore, "explore")
     explore.get_by_role("button", name="a and b").click()
     expect(explore.locator("canvas")).to_be_visible(timeout=PATIENCE)

@@ -62,6 +62,39 @@ def test_explore_curve_and_map():
     assert (dx, dy) == pytest.approx((6 * np.cos(2 * px) * np.cos(py), -3 * np.sin(2 * px) * np.sin(py)))
 
 
+@pytest.mark.parametrize(
+    ("names", "places", "across"),
+    [
+        (["x"], [[0.25], [0.5], [-1.0]], ["x"]),  # the curve stays, the point moves
+        (["y"], [[0.25], [0.5]], ["x"]),  # another curve for each
+        (["n"], [[2.0], [3.0]], ["x"]),  # a whole number: one after another
+        (["n"], [[3.0]], ["x", "y"]),
+        (["x", "y"], [[0.25, 0.75]], ["x", "y"]),  # a point of the map
+    ],
+)
+def test_steps_of_sliders_are_what_the_model_shows_there(names, places, across):
+    explorer = Explorer(wg.jit(wave), ["x", "y", "n", "u"], (0.5, 0.0, 2, np.array([3.0, 0.0])))
+    start, told = {"x": 0.5, "y": 0.125, "n": 2.0}, 0
+    places = np.array(places)
+    while told < len(places):
+        for row in explorer.steps(names, places[told:], start, across):
+            model = explorer.model({**start, **dict(zip(names, places[told], strict=True))}, tuple(across))
+            picture = [] if set(names) & set(across) else [*model.y, *model.slope] if len(across) == 1 else [*model.heights]
+            if len(across) == 2 and picture:
+                picture += [a[2] for a in model.arrows] + [a[3] for a in model.arrows]
+            assert np.allclose(row, [model.value, *model.gradient.values(), *picture], rtol=1e-12, atol=1e-13)
+            told += 1
+
+
+def test_a_question_is_answered_as_far_as_the_time_goes(monkeypatch):
+    explorer = Explorer(wg.jit(wave), ["x", "y", "n", "u"], (0.5, 0.0, 2, np.array([3.0, 0.0])))
+    seconds = iter([0.0, 0.004, 0.0, 0.004])
+    monkeypatch.setattr("wengert.magics.explore.perf_counter", lambda: next(seconds))
+    places, start = np.linspace(0, 1, 1000)[:, None], {"x": 0.5, "y": 0.0, "n": 2.0}
+    assert len(explorer.steps(["x"], places, start, ["x"])) == 1  # nothing is known of its cost yet
+    assert len(explorer.steps(["x"], places, start, ["x"])) == 2  # 4 ms a step, 8 ms a question
+
+
 def test_explore_says_what_is_missing():
     with pytest.raises(NothingToExplore, match="no argument that is one float"):
         Explorer(wg.jit(energy), ["x", "k"], (np.ones(3), 2))

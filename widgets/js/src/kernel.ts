@@ -30,6 +30,9 @@ export function careful(model: WidgetModel): WidgetModel {
     save_changes: () => {
       if (hasKernel(model)) model.save_changes();
     },
+    send: (content, callbacks, buffers) => {
+      if (hasKernel(model)) model.send(content, callbacks, buffers);
+    },
     ...(model.widget_manager ? { widget_manager: model.widget_manager } : {}),
   };
 }

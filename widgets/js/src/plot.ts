@@ -5,7 +5,7 @@ import type { Cleanup, ControlData, PlotData, RenderContext, SeriesData } from "
 
 const HEIGHT = 320;
 const EDGE = { left: 70, right: 16, top: 22, bottom: 40 };
-const SLIDER = 1000; // positions of a slider that is not rounded
+export const SLIDER = 1000; // positions of a slider that is not rounded
 
 type Scale = ((value: number) => number) & { invert(position: number): number; ticks(count: number): number[] };
 type Point = [number, number];

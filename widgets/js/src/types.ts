@@ -4,8 +4,9 @@ export interface WidgetModel {
   get<T = unknown>(name: string): T;
   set(name: string, value: unknown): void;
   save_changes(): void;
-  on(name: string, callback: (content?: unknown) => void): void;
-  off(name: string, callback: (content?: unknown) => void): void;
+  on(name: string, callback: (content?: unknown, buffers?: DataView[]) => void): void;
+  off(name: string, callback: (content?: unknown, buffers?: DataView[]) => void): void;
+  send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
   widget_manager?: { get_model(id: string): Promise<WidgetModel> };
 }
 
