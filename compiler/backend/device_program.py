@@ -117,8 +117,10 @@ def compile_program(function: Function, kind: str, deterministic: bool = False) 
     writer.write()
     text = str(module)
     parsed = target.parse(text)
-    target.optimise(parsed, 1)
-    code = target.object_code(parsed)
+    loops = any(op.name in ("for", "while") for op in outlined.host.walk())
+    if loops:  # what runs once is not worth LLVM's passes: they were a tenth of a first call
+        target.optimise(parsed, 1)
+    code = target.object_code(parsed, int(loops))
     lap("host")
     return DeviceProgram(
         kind, writer.layout, code, text, tuple(map(Site.of, writer.faults)), tuple(map(Product.of, writer.dots)),

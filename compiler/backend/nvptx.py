@@ -82,8 +82,10 @@ def _compile(text: str, kernels: Sequence[str], sm: int) -> str:
     for function in module.functions:
         if not function.is_declaration and function.name not in entries:
             function.linkage = "internal"
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    builder = llvm.create_pass_builder(machine, options)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    unused = llvm.create_new_module_pass_manager()
+    unused.add_global_dead_code_eliminate_pass()  # most of libdevice; else half of the time goes into improving it
+    unused.run(module, builder)
     builder.getModulePassManager().run(module, builder)
     ptx = str(machine.emit_assembly(module))
     declared = set(re.findall(r"^\.extern \.func.*?(\w+)\s*$", ptx, re.MULTILINE))

@@ -22,10 +22,14 @@ class Memory(Protocol):
 
 
 class Kernels(Protocol):
-    """Loaded kernels. `handles[name]` is what the launch function takes for that kernel."""
+    """Loaded kernels. `handles[name]` is what the launch function takes for that kernel; times: the milliseconds of each
+    stage of making and loading them."""
 
     @property
     def handles(self) -> Mapping[str, int]: ...
+
+    @property
+    def times(self) -> Mapping[str, float]: ...
 
 
 class DriverCalls(NamedTuple):

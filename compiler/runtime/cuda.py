@@ -50,6 +50,7 @@ class CudaMemory:
 class CudaKernels:
     handles: Mapping[str, int]
     module: Any  # the code lives as long as this
+    times: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,26 +186,29 @@ class CudaAccelerator:
         with self.current():
             if "@malloc" in image:
                 self._make_room_for_threads()
-            module = self._cupy.cuda.function.Module()
-            self._load_code(module, image, kernels)
-            return CudaKernels({name: int(module.get_function(name).ptr) for name in kernels}, module)
+            module, times = self._cupy.cuda.function.Module(), dict[str, float]()
+            self._load_code(module, image, kernels, times)
+            return CudaKernels({name: int(module.get_function(name).ptr) for name in kernels}, module, times)
 
-    def _load_code(self, module: Any, image: str, kernels: Sequence[str]) -> None:
+    def _load_code(self, module: Any, image: str, kernels: Sequence[str], times: dict[str, float]) -> None:
         refused = self._cupy.cuda.driver.CUDADriverError
         driver = self._driver
         key = code_key(image, kernels, self.sm, f"cubin {driver.cuda_version if driver else 0}")
         kept = store.load(key)
         if isinstance(kept, bytes):
-            with suppress(refused):
+            with suppress(refused), _timed(times, "load"):
                 module.load(kept)
                 return
-        ptx = compile_ptx(image, kernels, self.sm).encode()
+        with _timed(times, "ptx"):
+            ptx = compile_ptx(image, kernels, self.sm).encode()
         try:
-            code = driver.machine_code(ptx) if driver else ptx
+            with _timed(times, "assembly"):
+                code = driver.machine_code(ptx) if driver else ptx
         except DriverError:  # then as PTX, with the driver's own words if that fails, too
             code = ptx
         try:
-            module.load(code)
+            with _timed(times, "load"):
+                module.load(code)
         except refused as error:
             raise DeviceError(f"{self.id} does not take the compiled kernels: {error}") from None
         if code is not ptx:
@@ -304,3 +308,10 @@ class CudaAccelerator:
 def _lanes() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(2, min(_LANES, cores))
+
+
+@contextmanager
+def _timed(times: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    times[stage] = (time.perf_counter() - start) * 1e3

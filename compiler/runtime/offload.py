@@ -247,7 +247,8 @@ class DeviceExecutable:
 
     @property
     def times(self) -> dict[str, float]:
-        return self.program.times
+        """Milliseconds of each stage of its compilation, by an earlier process where it was kept on disk, and of loading it."""
+        return {**self.program.times, **(self._loaded.times if self._loaded is not None else {})}
 
     @property
     def kernels(self) -> list[tuple[str, Span | None]]:

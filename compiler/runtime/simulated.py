@@ -42,6 +42,7 @@ class SimulatedMemory:
 class SimulatedKernels:
     handles: Mapping[str, int]
     library: object  # the code lives as long as this
+    times: Mapping[str, float]
 
 
 class SimulatedAccelerator:
@@ -89,8 +90,10 @@ class SimulatedAccelerator:
         pass
 
     def load(self, image: str, kernels: Sequence[str]) -> SimulatedKernels:
+        start = time.perf_counter()
         library = _link(image, kernels)
-        return SimulatedKernels({name: library[name] for name in kernels}, library)
+        handles = {name: library[name] for name in kernels}
+        return SimulatedKernels(handles, library, {"load": (time.perf_counter() - start) * 1e3})
 
     library = np
 

@@ -246,11 +246,18 @@ def _text_digest(text: str) -> str:
 def environment() -> str:
     """Versions, the processor, and the compiler's own files by name, size and time."""
     parts = [sys.version, platform.machine(), np.__version__, llvmlite.__version__, target.description()]
-    root = Path(__file__).resolve().parents[1]
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        for name in sorted(files):
-            if name.endswith(".py"):
-                found = os.stat(os.path.join(folder, name))
-                parts.append(f"{os.path.relpath(folder, root)}/{name} {found.st_size} {found.st_mtime_ns}")
+    parts += _files(str(Path(__file__).resolve().parents[1]), "")
     return "\n".join(parts)
+
+
+def _files(folder: str, inside: str) -> list[str]:
+    """The Python files of a folder and those within. One look at each: this is part of every first call."""
+    found: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda e: e.name):
+            if entry.name.endswith(".py"):
+                status = entry.stat()
+                found.append(f"{inside}{entry.name} {status.st_size} {status.st_mtime_ns}")
+            elif entry.name != "__pycache__" and entry.is_dir():
+                found += _files(entry.path, f"{inside}{entry.name}/")
+    return found
