@@ -3,7 +3,7 @@ NVIDIA GPU and runtime/simulated.py's, played by the CPU."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -116,6 +116,11 @@ class Accelerator(Protocol):
 
     def current(self) -> AbstractContextManager[object]:
         """Within it, this is the device on which this thread's driver calls act."""
+        ...
+
+    @property
+    def is_current(self) -> Callable[[], bool]:
+        """Whether this is the thread's device already, so that there is no need of `current`."""
         ...
 
     def clock(self) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from struct import Struct, error
 from typing import Any, Protocol
@@ -45,30 +45,35 @@ class ForeignMemory:
     owner: Any
 
 
-@dataclass(slots=True)
 class Bound:
-    """Arguments as one call has them. memory, shapes: by the number of the parameter, of arrays.
+    """Arguments as one call has them. foreign: memory of other libraries, by the number of the parameter.
 
     read_only: handles of memory that results must not share.
     """
 
-    leaves: list[Any]
-    memory: dict[int, Memory] = field(default_factory=dict)
-    shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    read_only: list[int] = field(default_factory=list)
+    __slots__ = ("foreign", "leaves", "read_only")
+
+    def __init__(self, leaves: Sequence[Any]):
+        self.leaves, self.read_only = leaves, set[int]()
+        self.foreign: dict[int, ForeignMemory] = {}
 
 
 class _Parameter:
-    """What is known of a parameter beforehand. at: its first word in the frame."""
+    """What is known of a parameter beforehand. at: its first word in the frame. shape, size: those of the last call's array,
+    whose extents are in the frame."""
 
-    __slots__ = ("at", "dtype", "extents", "itemsize", "last", "name", "pack", "rank", "scalar", "written")
+    __slots__ = (
+        "at", "dtype", "extents", "itemsize", "last", "name", "number", "pack", "rank", "scalar", "shape", "size", "written"
+    )  # fmt: skip
 
     def __init__(self, k: int, value: Value, at: int, written: bool):
-        self.name, self.at, self.written = value.hint or f"argument {k}", at, written
+        self.name, self.number, self.at, self.written = value.hint or f"argument {k}", k, at, written
         self.scalar, self.dtype, self.rank = value.type.is_scalar, value.type.dtype.numpy, value.type.rank
         self.itemsize, self.extents = self.dtype.itemsize, value.type.shape
         self.pack = Struct(_FORMATS[self.dtype.char]) if self.dtype.char in _FORMATS else None
         self.last: tuple[int, ...] | None = None  # a shape that fitted
+        self.shape: tuple[int, ...] | None = None
+        self.size = 0
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         if shape == self.last:
@@ -133,31 +138,35 @@ class Arguments:
             raise TypeMismatch(f"{len(leaves)} arguments instead of {len(self._params)}")
         return [self._as_array(k, leaf) for k, leaf in enumerate(leaves)]
 
-    def bind(self, leaves: list[Any], frame: Frame, handles: MakesHandles) -> Bound:
-        """Fill the frame with leaves that are `exact` or `checked`. Raises ValueFault (a written argument that overlaps
-        another, or is read-only)."""
+    def bind(self, leaves: Sequence[Any], frame: Frame, handles: MakesHandles) -> Bound:
+        """Fill the frame, always the same one, with leaves that are `exact` or `checked`. Raises ValueFault (a written
+        argument that overlaps another, or is read-only)."""
         bound, words = Bound(leaves), frame.words
         if self._written:
             self._check_written(leaves)
-        for k, (p, leaf) in enumerate(zip(self._known, leaves, strict=True)):
+        for p, leaf in zip(self._known, leaves, strict=True):
             if p.scalar:
                 self._scalar(p, leaf, frame)
                 continue
-            shape = leaf.shape
-            memory = bound.memory[k] = leaf._memory if type(leaf) is DeviceArray else self._on_device(p, leaf)
-            size = p.itemsize
-            at = p.at + 1
-            for n in shape:
-                words[at] = n
-                size *= n
-                at += 1
+            if leaf.shape != p.shape:
+                self._extents(p, leaf.shape, words)
+            mine = p.written
+            if type(leaf) is DeviceArray:
+                memory: Memory = leaf._memory
+            else:
+                memory = self._on_device(p, leaf)
+                if isinstance(memory, ForeignMemory):
+                    bound.foreign[p.number], mine = memory, False
             # the caller holds a second reference to what may not be written: the host part then copies it first
-            mine = p.written and not isinstance(memory, ForeignMemory)
-            words[p.at] = handle = handles.make(memory, size, 1 if mine else 2)
-            bound.shapes[k] = shape
+            words[p.at] = handle = handles.make(memory, p.size, 1 if mine else 2)
             if not mine:
-                bound.read_only.append(handle)
+                bound.read_only.add(handle)
         return bound
+
+    def _extents(self, p: _Parameter, shape: tuple[int, ...], words: memoryview) -> None:
+        p.shape, p.size = tuple(shape), p.itemsize * prod(shape)
+        for k, n in enumerate(shape):
+            words[p.at + 1 + k] = n
 
     def _as_array(self, k: int, leaf: Any) -> Any:
         """Scalars as they are; anything else as an array with a shape and a dtype."""
@@ -246,21 +255,16 @@ class Arguments:
             self._write_back_foreign(bound, k, result)
 
     def _write_back_foreign(self, bound: Bound, k: int, result: DeviceArray) -> None:
-        leaf, memory = bound.leaves[k], bound.memory[k]
+        leaf, memory = bound.leaves[k], bound.foreign[k]
         if result.pointer != memory.pointer:
             self._gpu.copy(result.pointer, memory.pointer, result.nbytes)
-        assert isinstance(memory, ForeignMemory)
         if memory.owner is not leaf:
             leaf[...] = memory.owner
 
-    def places(self, shapes: dict[int, tuple[int, ...]], results: Sequence[ArrayAt]) -> list[ArrayAt]:
-        """Where the arguments of these shapes, and results, are now."""
-        found = []
-        for k, shape in shapes.items():
-            p = self._params[k]
-            size = prod(shape) * p.type.dtype.bits // 8
-            found.append(ArrayAt(p.hint or f"argument {k}", size, shape, p.type.dtype.numpy, self._gpu.id))
-        return [*found, *results]
+    def places(self, results: Sequence[ArrayAt]) -> list[ArrayAt]:
+        """Where the arguments of the last call, and results, are now."""
+        bound = [(p, p.shape) for p in self._known if p.shape is not None]
+        return [*(ArrayAt(p.name, p.size, shape, p.dtype, self._gpu.id) for p, shape in bound), *results]
 
 
 def overlap(a: Any, b: Any) -> bool:

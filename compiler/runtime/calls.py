@@ -80,10 +80,15 @@ def make_native(
             kind, number = PYTHON, "bifc".index(numpy.kind)
         words += [kind, number, type_.rank, layout.results[k], numpy.itemsize, id(numpy)]
     descriptor = struct.pack(f"{len(words)}q", *words)
-    name = function.name.encode()
-    method = _MethodDef(name, support().entry, METH_FASTCALL, None)
     dtypes = [function.results[k].type.dtype.numpy for k in results]
-    return _new_function(ctypes.byref(method), (descriptor, method, name, fault, dtypes, code), None)  # type: ignore[no-any-return]
+    return function_object(function.name, support().entry, METH_FASTCALL, (descriptor, fault, dtypes, code))
+
+
+def function_object(name: str, address: int, flags: int, held: tuple[Any, ...]) -> Callable[..., Any]:
+    """The function object of Python's for C code at an address, whose `self` is a tuple that begins with what it holds."""
+    text = name.encode()
+    method = _MethodDef(text, address, flags, None)
+    return _new_function(ctypes.byref(method), (*held, method, text), None)  # type: ignore[no-any-return]
 
 
 def _array(type_: Type, written: bool, contiguous: bool) -> list[int]:

@@ -25,6 +25,7 @@ from wengert.compiler.runtime import store
 from wengert.compiler.runtime.accelerator import DriverCalls, Gemm
 from wengert.compiler.runtime.checksum import CHUNK, digest_chunk
 from wengert.compiler.runtime.cuda_driver import Driver, DriverError
+from wengert.compiler.runtime.current import make_is_current
 
 _CHUNK = CHUNK  # bytes of each pinned buffer
 _LANES = 12  # pinned buffers, and threads that copy through them, where there are as many cores
@@ -37,7 +38,7 @@ _HERE = nullcontext()
 _BLAS_LETTERS = {"f": "s", "d": "d", "F": "c", "D": "z"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made in every call, and twice as quick so
 class CudaMemory:
     """Memory of CuPy's pool, which gets it back when `owner` goes."""
 
@@ -75,12 +76,15 @@ class CudaAccelerator:
 
         self._cupy, self._device = cupy, cupy.cuda.Device(ordinal)
         self.id, self.sm = f"cuda:{ordinal}", int(self._device.compute_capability)
+        self._alloc, self._stream = cupy.cuda.alloc, cupy.cuda.get_current_stream  # looked up once: every call needs them
         self._driver = Driver.load()
         self._context: int | None = None
+        self.is_current: Callable[[], bool] = lambda: False
         self._staging = threading.Lock()  # of the pinned buffers
         with self.current():
             self._lanes = [Lane.make(cupy) for _ in range(_lanes())]
             self._context = self._driver.context() if self._driver else None
+        self.is_current = self._is_current()
         self._copiers = ThreadPoolExecutor(len(self._lanes), "wengert-staging")
 
     @property
@@ -95,11 +99,14 @@ class CudaAccelerator:
             memory = self._cupy.cuda.UnownedMemory(pointer, size, None, self._device.id)
             return self._cupy.ndarray(shape, dtype, self._cupy.cuda.MemoryPointer(memory, 0))
 
+    def _is_current(self) -> Callable[[], bool]:
+        if self._driver is None or self._context is None:
+            return lambda: False
+        return make_is_current(self._driver.address("cuCtxGetCurrent"), self._context)
+
     def current(self) -> AbstractContextManager[object]:
         """Within it, this is the current device of the thread."""
-        if self._driver is not None and self._context is not None and self._context == self._driver.context():
-            return _HERE
-        return self._entered()
+        return _HERE if self.is_current() else self._entered()
 
     @contextmanager
     def _entered(self) -> Iterator[None]:
@@ -119,11 +126,11 @@ class CudaAccelerator:
 
     @property
     def stream_here(self) -> int:
-        return self._cupy.cuda.get_current_stream().ptr  # type: ignore[no-any-return]
+        return self._stream().ptr  # type: ignore[no-any-return]
 
     def allocate_here(self, size: int) -> CudaMemory | None:
         try:
-            owner = self._cupy.cuda.alloc(size)
+            owner = self._alloc(size)
         except self._cupy.cuda.memory.OutOfMemoryError:
             return None
         return CudaMemory(owner.ptr, size, owner)

@@ -168,3 +168,16 @@ class DeviceArray(NDArrayOperatorsMixin):
         import cupy  # it knows how to write the capsule
 
         return cupy.asarray(self).__dlpack__(**options)
+
+
+def made_on_device(
+    memory: Memory, shape: tuple[int, ...], dtype: np.dtype, accelerator: Accelerator, name: str
+) -> DeviceArray:
+    """`DeviceArray(...)` without its conversions, which are a tenth of a small call."""
+    array = _new(DeviceArray)
+    array.shape, array.dtype, array.name = shape, dtype, name
+    array._memory, array._accelerator, array._home = memory, accelerator, None
+    return array
+
+
+_new = object.__new__

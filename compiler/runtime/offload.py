@@ -31,7 +31,7 @@ from wengert.compiler.runtime import cpu
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
 from wengert.compiler.runtime.arguments import Arguments, Bound, Frame
 from wengert.compiler.runtime.cuda import CudaAccelerator
-from wengert.compiler.runtime.device_array import DeviceArray
+from wengert.compiler.runtime.device_array import made_on_device
 from wengert.compiler.runtime.devices import Device, resolve
 from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
 from wengert.compiler.runtime.placement import ArrayAt, KernelAt, Placement
@@ -94,8 +94,10 @@ class Handles:
 
     def __init__(self, residency: Residency):
         self._residency = residency
-        self.live: dict[int, tuple[Any, Memory]] = {}
-        self._spare: list[tuple[int, Any]] = []
+        self.live: dict[int, tuple[Memory, Seat]] = {}
+        self._spare: list[Seat] = []
+        self._seats: list[Seat] = []
+        self._taken = 0
         self.asked: list[int] = []
         """Bytes of the memory that this call asked for."""
         self.failed = 0
@@ -103,12 +105,15 @@ class Handles:
 
     def make(self, memory: Memory, size: int, references: int) -> int:
         if self._spare:
-            address, words = self._spare.pop()
+            seat = self._spare.pop()
         else:
-            words = (ctypes.c_int64 * 3)()
-            address = ctypes.addressof(words)
-        words[0], words[1], words[2] = memory.pointer, references, size
-        self.live[address] = words, memory
+            if self._taken == len(self._seats):
+                self._seats.append(_seat())
+            seat = self._seats[self._taken]
+            self._taken += 1
+        address, words = seat
+        _HANDLE(words, 0, memory.pointer, references, size)
+        self.live[address] = memory, seat
         return address
 
     def allocate(self, size: int) -> int:
@@ -121,15 +126,26 @@ class Handles:
             return 0
 
     def free(self, address: int) -> None:
-        self._spare.append((address, self.live.pop(address)[0]))
+        self._spare.append(self.live.pop(address)[1])
 
     def clear(self) -> None:
         """What is still needed is held by the results."""
-        self._spare += [(address, words) for address, (words, _) in self.live.items()]
         self.live.clear()
+        self._taken = 0
+        if self._spare:
+            self._spare.clear()
 
-    def memory(self, address: int) -> Memory:
-        return self.live[address][1]
+
+Seat = tuple[int, memoryview]
+"""Room for a handle: its address and its words."""
+
+
+def _seat() -> Seat:
+    frame = Frame(3)
+    return frame.address, frame.bytes
+
+
+_HANDLE = Struct("3q").pack_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +235,7 @@ class DeviceExecutable:
             _Result(v, at, w, flag)
             for v, at, w, flag in zip(function.results, program.layout.results, function.written, flags, strict=True)
         ]
-        self._mark, self._shapes = 0, dict[int, tuple[int, ...]]()
+        self._mark = 0
         self._made: list[tuple[str, tuple[int, ...], np.dtype]] = []
         self._milliseconds: dict[str, float] | None = None
         self.launches: list[Launch] = []
@@ -265,7 +281,7 @@ class DeviceExecutable:
         )  # fmt: skip
         notes = tuple(text + (f" (line {span.line})" if span else "") for text, span in self.notes)
         made = [ArrayAt(name, prod(s) * d.itemsize, s, d, self.device) for name, s, d in self._made]
-        arrays = tuple(self._arguments.places(self._shapes, made))
+        arrays = tuple(self._arguments.places(made))
         return Placement(self.device, arrays, kernels, LEDGER.since(self._mark), notes)
 
     def synchronize(self) -> None:
@@ -286,7 +302,7 @@ class DeviceExecutable:
         def entry(*leaves: Any) -> Any:
             if not exact(leaves, types):
                 return NotImplemented
-            results = self._run(list(leaves), self._launch)
+            results = self._run(leaves, self._launch)
             return results if not single else results[0] if results else None
 
         return entry
@@ -322,45 +338,51 @@ class DeviceExecutable:
 
     def _call(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...]:
         with self._gpu.current():
-            checked = self._arguments.checked(leaves)
-        return self._run(checked, launch)
+            return self._here(self._arguments.checked(leaves), launch)
 
-    def _run(self, leaves: list[Any], launch: int) -> tuple[Any, ...]:
-        table, handles = self._table, self._handles
-        with self._lock, self._gpu.current():
+    def _run(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...]:
+        if self._gpu.is_current():
+            return self._here(leaves, launch)
+        with self._gpu.current():
+            return self._here(leaves, launch)
+
+    def _here(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...]:
+        """The call, in a thread whose device this is."""
+        words, handles = self._table.words, self._handles
+        with self._lock:
             self._mark, self._milliseconds = LEDGER.mark, None
-            table.words[Table.LAUNCH], table.words[Table.STREAM] = launch, self._gpu.stream_here
+            words[Table.LAUNCH], words[Table.STREAM] = launch, self._gpu.stream_here
             self._counters[:] = self._zeros
             try:
-                self._offer()
+                if handles.asked:
+                    self._offer()
                 bound = self._arguments.bind(leaves, self._frame, handles)
                 status = self._host(self._frame.address)
-                if table.words[Table.READS]:
+                if words[Table.READS]:
                     self._record_reads()
                 if status:
                     raise self._fault()
-                results = self._take(bound)
-                self._shapes = bound.shapes
-                return results
+                return self._take(bound)
             finally:
                 handles.clear()
 
     def _offer(self) -> None:
         """Memory for what is likely to be asked for, so that compiled code need not call Python for it."""
-        handles = self._handles
+        handles, at = self._handles, Table.HANDLES
         wanted, handles.asked = handles.asked, []
         if len(wanted) > _OFFERED:
             return
-        for k, size in enumerate(wanted):
+        for size in wanted:
             memory = self._gpu.allocate_here(size)
             if memory is None:
                 return
             handles.asked.append(size)
-            self._table.words[Table.HANDLES + k] = handles.make(memory, size, 1)
+            self._table.words[at] = handles.make(memory, size, 1)
+            at += 1
 
     def _take(self, bound: Bound) -> tuple[Any, ...]:
         """Results that are not written into arguments; written arguments are brought home."""
-        frame, taken = self._frame, set(bound.read_only)
+        frame, taken, live = self._frame, bound.read_only, self._handles.live
         values: list[Any] = []
         self._made = made = []
         for r in self._results:
@@ -369,14 +391,14 @@ class DeviceExecutable:
                 values.append(r.read(frame, at))
                 continue
             handle, shape = frame.words[at], tuple(frame.words[at + 1 : at + 1 + r.rank])
-            memory = self._handles.memory(handle)
+            memory = live[handle][0]
             if handle in taken:
                 size = prod(shape) * r.dtype.itemsize
                 copy = self._residency.allocate(size)
                 self._gpu.copy(memory.pointer, copy.pointer, size)
                 memory = copy
             taken.add(handle)
-            array = DeviceArray(memory, shape, r.dtype, self._gpu, r.name)
+            array = made_on_device(memory, shape, r.dtype, self._gpu, r.name)
             made.append((r.name, shape, r.dtype))
             if r.argument is None:
                 values.append(array)

@@ -115,6 +115,9 @@ class SimulatedAccelerator:
     def current(self) -> AbstractContextManager[object]:
         return nullcontext()
 
+    def is_current(self) -> bool:
+        return True
+
     def clock(self) -> float:
         return time.perf_counter()
 

@@ -6,6 +6,7 @@ import ctypes
 import sys
 import threading
 import types
+from functools import cached_property
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from wengert.compiler.diag.errors import MemoryFault
 from wengert.compiler.runtime import cuda
+from wengert.compiler.runtime.current import make_is_current
 
 
 class Buffer:
@@ -135,6 +137,16 @@ class _FakeRuntime:
     def context(self):
         return getattr(self.here, "context", None)
 
+    @cached_property
+    def ask(self):
+        """As cuCtxGetCurrent."""
+
+        def ask(found):
+            found[0] = self.context() or 0
+            return 0
+
+        return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int64))(ask)
+
 
 class _FakeDevice:
     """As CuPy's: no device is set that is the thread's already."""
@@ -159,6 +171,7 @@ def test_a_new_thread_has_the_device_s_context_before_anything_is_launched(ordin
     fake = SimpleNamespace(runtime=runtime, Device=lambda k: _FakeDevice(runtime, k))
     gpu._cupy, gpu._driver = SimpleNamespace(cuda=fake), runtime
     gpu._device, gpu._context = SimpleNamespace(id=ordinal), 100 + ordinal
+    gpu.is_current = make_is_current(ctypes.cast(runtime.ask, ctypes.c_void_p).value, 100 + ordinal)
     seen = []
 
     def work():
