@@ -9,33 +9,97 @@ BLOCK = 256
 """Threads of an ordinary block."""
 CHUNK = 4 * BLOCK
 """Iterations of a block of short ones."""
-POLLED = 256
-"""Turns of the host part's loops between two looks for an interrupt. A power of two."""
+POLLED = 64
+"""Turns of the host part's loops between two marks in the device's work. A power of two. A loop is at most twice as many turns
+ahead of the device: with more, the driver's launch would wait, where no signal is seen and Python's other threads stand still."""
 
 
 class Table:
     """Words of the runtime's table, word 3 of the frame.
 
     Python's functions: ALLOCATE(bytes) -> handle, FREE(handle), DOT, LIBRARY.
-    The driver's (see runtime/accelerator.py): READ, COPY, SYNC, LAUNCH, and what they take: STREAM; ERRORS, the error record
-    on the device; PINNED, host memory of PINNED_BYTES that copies are quick to.
+    The driver's (see runtime/accelerator.py): READ, COPY, QUERY, LAUNCH, MARK, PASSED, and what they take: STREAM; two EVENTS;
+    ERRORS, the error record on the device; PINNED, host memory of PINNED_BYTES that copies are quick to.
     Counters: TICKS of loops, READS of single elements, their READ_BYTES and READ_NANOSECONDS.
     RECORD: the error record, read at the end. HANDLES: memory to use again. From LAUNCHES on: how often each kernel was
     launched; then their handles.
     """
 
-    ALLOCATE, FREE, DOT, READ, COPY, SYNC, LAUNCH, STREAM, ERRORS, PINNED, LIBRARY = range(11)
-    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(11, 16)
+    ALLOCATE, FREE, DOT, READ, COPY, QUERY, LAUNCH, STREAM, ERRORS, PINNED, LIBRARY = range(11)
+    MARK, PASSED, EVENTS, SECOND_EVENT = range(11, 15)
+    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(15, 20)
     HANDLES, SLOTS = RECORD + ERROR_WORDS, 16
     LAUNCHES = HANDLES + SLOTS
 
 
-MEMORY = f"""
+INTERRUPTED = 0x7FFF
+"""What a wait comes to that a signal's exception ended; no error of CUDA's has this number."""
+_PENDING = 600
+"""CUDA_ERROR_NOT_READY"""
+_SPIN, _LOOK = 10_000_000, 50_000_000
+"""Nanoseconds of a wait without a pause, and between two looks for signals."""
+
+WAIT = f"""
 declare i32 @clock_gettime(i32, ptr)
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare i32 @usleep(i32)
 declare i32 @PyErr_CheckSignals()
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
+define internal i64 @wg_now() {{
+  %t = alloca [2 x i64]
+  %ignored = call i32 @clock_gettime(i32 1, ptr %t)
+  %s = load i64, ptr %t
+  %at = getelementptr i64, ptr %t, i64 1
+  %n = load i64, ptr %at
+  %b = mul i64 %s, 1000000000
+  %all = add i64 %b, %n
+  ret i64 %all
+}}
+; wait for what `query` asks of a stream or an event; 0 where all went well. Meanwhile Python's other threads run, and a signal
+; whose handler raises ends it
+define internal i32 @wg_wait(ptr %query, ptr %what) {{
+entry:
+  %first = call i32 %query(ptr %what)
+  %at.once = icmp ne i32 %first, {_PENDING}
+  br i1 %at.once, label %ready, label %begin
+ready:
+  ret i32 %first
+begin:
+  %python = call ptr @PyEval_SaveThread()
+  %start = call i64 @wg_now()
+  br label %ask
+ask:
+  %looked = phi i64 [ %start, %begin ], [ %looked, %more ], [ %looked, %rest ], [ %now, %go.on ]
+  %status = call i32 %query(ptr %what)
+  %pending = icmp eq i32 %status, {_PENDING}
+  br i1 %pending, label %more, label %done
+more:
+  %now = call i64 @wg_now()
+  %waited = sub i64 %now, %start
+  %long = icmp ugt i64 %waited, {_SPIN}
+  br i1 %long, label %rest, label %ask
+rest:
+  %slept = call i32 @usleep(i32 50)
+  %since = sub i64 %now, %looked
+  %due = icmp ugt i64 %since, {_LOOK}
+  br i1 %due, label %signals, label %ask
+signals:
+  call void @PyEval_RestoreThread(ptr %python)
+  %told = call i32 @PyErr_CheckSignals()
+  %raised = icmp ne i32 %told, 0
+  br i1 %raised, label %stop, label %go.on
+go.on:
+  %again = call ptr @PyEval_SaveThread()
+  br label %ask
+stop:
+  ret i32 {INTERRUPTED}
+done:
+  call void @PyEval_RestoreThread(ptr %python)
+  ret i32 %status
+}}
+"""
+MEMORY = f"""{WAIT}
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 define internal ptr @wg_word(ptr %table, i64 %word) alwaysinline {{
   %p = getelementptr i64, ptr %table, i64 %word
   %v = load ptr, ptr %p
@@ -48,17 +112,7 @@ define internal void @wg_add(ptr %table, i64 %word, i64 %by) alwaysinline {{
   store i64 %s, ptr %p
   ret void
 }}
-define internal i64 @wg_now() {{
-  %t = alloca [2 x i64]
-  %ignored = call i32 @clock_gettime(i32 1, ptr %t)
-  %s = load i64, ptr %t
-  %at = getelementptr i64, ptr %t, i64 1
-  %n = load i64, ptr %at
-  %b = mul i64 %s, 1000000000
-  %all = add i64 %b, %n
-  ret i64 %all
-}}
-; wait for the device and fetch some bytes; 0 where that went well. Meanwhile Python's other threads run
+; wait for the device and fetch some bytes; 0 where that went well
 define internal i32 @wg_fetch(ptr %table, ptr %to, ptr %from, i64 %size) {{
 entry:
   %stream = call ptr @wg_word(ptr %table, i64 {Table.STREAM})
@@ -68,10 +122,8 @@ entry:
   %good = icmp eq i32 %asked, 0
   br i1 %good, label %wait, label %bad
 wait:
-  %sync = call ptr @wg_word(ptr %table, i64 {Table.SYNC})
-  %python = call ptr @PyEval_SaveThread()
-  %done = call i32 %sync(ptr %stream)
-  call void @PyEval_RestoreThread(ptr %python)
+  %query = call ptr @wg_word(ptr %table, i64 {Table.QUERY})
+  %done = call i32 @wg_wait(ptr %query, ptr %stream)
   call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %pinned, i64 %size, i1 false)
   ret i32 %done
 bad:
@@ -98,11 +150,26 @@ entry:
   %now = icmp eq i64 %low, 0
   br i1 %now, label %ask, label %on
 ask:
+  %turn = and i64 %n, {POLLED}
+  %odd = icmp ne i64 %turn, 0
+  %which = zext i1 %odd to i64
+  %word = add i64 %which, {Table.EVENTS}
+  %event = call ptr @wg_word(ptr %table, i64 %word)
+  %passed = call ptr @wg_word(ptr %table, i64 {Table.PASSED})
+  %waited = call i32 @wg_wait(ptr %passed, ptr %event)
+  %stopped = icmp eq i32 %waited, {INTERRUPTED}
+  br i1 %stopped, label %stop, label %mark
+mark:
+  %record = call ptr @wg_word(ptr %table, i64 {Table.MARK})
+  %stream = call ptr @wg_word(ptr %table, i64 {Table.STREAM})
+  %recorded = call i32 %record(ptr %event, ptr %stream)
   %python = call ptr @PyEval_SaveThread()
   call void @PyEval_RestoreThread(ptr %python)
   %told = call i32 @PyErr_CheckSignals()
-  %stop = icmp ne i32 %told, 0
-  ret i1 %stop
+  %raised = icmp ne i32 %told, 0
+  ret i1 %raised
+stop:
+  ret i1 true
 on:
   ret i1 false
 }}

@@ -58,7 +58,13 @@ define i32 @copy(i64 %to, i64 %from, i64 %size, ptr %stream) {{
   call void @llvm.memmove.p0.p0.i64(ptr %p, ptr %q, i64 %size, i1 false)
   ret i32 0
 }}
-define i32 @sync(ptr %stream) {{
+define i32 @query(ptr %stream) {{
+  ret i32 0
+}}
+define i32 @mark(ptr %event, ptr %stream) {{
+  ret i32 0
+}}
+define i32 @passed(ptr %event) {{
   ret i32 0
 }}
 """

@@ -33,13 +33,15 @@ class Kernels(Protocol):
 
 
 class DriverCalls(NamedTuple):
-    """Addresses of C functions with the parameters of cuLaunchKernel, cuMemcpyDtoHAsync, cuMemcpyDtoDAsync and
-    cuStreamSynchronize."""
+    """Addresses of C functions with the parameters of cuLaunchKernel, cuMemcpyDtoHAsync, cuMemcpyDtoDAsync,
+    cuStreamQuery, cuEventRecord and cuEventQuery."""
 
     launch: int
     read: int
     copy: int
-    sync: int
+    query: int
+    mark: int
+    passed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ class Accelerator(Protocol):
         ...
 
     def synchronize(self) -> None:
-        """Wait until everything asked for is done."""
+        """Wait until everything asked for is done. Raises what a handler of signals raises meanwhile, DeviceError where the
+        device has failed."""
         ...
 
     def load(self, image: str, kernels: Sequence[str]) -> Kernels:
@@ -129,6 +132,10 @@ class Accelerator(Protocol):
 
     def elapsed(self, start: Any, end: Any) -> float:
         """Milliseconds between two clocks; waits until the device has passed them."""
+        ...
+
+    def events(self) -> tuple[tuple[int, int], object]:
+        """(two events for `mark` and `passed`, their owner)."""
         ...
 
     @property

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +24,8 @@ from wengert.compiler.diag.errors import DeviceError, MemoryFault
 from wengert.compiler.runtime import store
 from wengert.compiler.runtime.accelerator import DriverCalls, Gemm
 from wengert.compiler.runtime.checksum import CHUNK, digest_chunk
+from wengert.compiler.runtime.context import make_is_current, make_wait
 from wengert.compiler.runtime.cuda_driver import Driver, DriverError
-from wengert.compiler.runtime.current import make_is_current
 
 _CHUNK = CHUNK  # bytes of each pinned buffer
 _LANES = 12  # pinned buffers, and threads that copy through them, where there are as many cores
@@ -80,11 +80,14 @@ class CudaAccelerator:
         self._driver = Driver.load()
         self._context: int | None = None
         self.is_current: Callable[[], bool] = lambda: False
+        self._wait: Callable[[int], None] = lambda _: self._stream().synchronize()  # type: ignore[no-any-return]
         self._staging = threading.Lock()  # of the pinned buffers
         with self.current():
             self._lanes = [Lane.make(cupy) for _ in range(_lanes())]
             self._context = self._driver.context() if self._driver else None
         self.is_current = self._is_current()
+        if self._driver is not None:
+            self._wait = make_wait(self._driver.address("cuStreamQuery"), self.id)
         self._copiers = ThreadPoolExecutor(len(self._lanes), "wengert-staging")
 
     @property
@@ -139,7 +142,8 @@ class CudaAccelerator:
     def calls(self) -> DriverCalls:
         driver = Driver.load()
         assert driver is not None
-        names = ("cuLaunchKernel", "cuMemcpyDtoHAsync_v2", "cuMemcpyDtoDAsync_v2", "cuStreamSynchronize")
+        names = ("cuLaunchKernel", "cuMemcpyDtoHAsync_v2", "cuMemcpyDtoDAsync_v2", "cuStreamQuery", "cuEventRecord",
+                 "cuEventQuery")  # fmt: skip
         return DriverCalls(*map(driver.address, names))
 
     def gemm(self, gemm: Gemm, out: int, a: int, b: int) -> bool:
@@ -177,6 +181,11 @@ class CudaAccelerator:
         with self.current():
             memory = self._cupy.cuda.alloc_pinned_memory(size)
         return int(memory.ptr), memory
+
+    def events(self) -> tuple[tuple[int, int], object]:
+        with self.current():
+            first, second = (self._cupy.cuda.Event(disable_timing=True) for _ in range(2))
+        return (int(first.ptr), int(second.ptr)), (first, second)
 
     @property
     def foreign(self) -> tuple[type, ...]:
@@ -233,7 +242,7 @@ class CudaAccelerator:
 
     def synchronize(self) -> None:
         with self.current():
-            self._cupy.cuda.get_current_stream().synchronize()
+            self._wait(self.stream_here)
 
     def copy(self, source: int, target: int, size: int) -> None:
         with self.current():
@@ -242,7 +251,7 @@ class CudaAccelerator:
     def upload(self, source: np.ndarray, target: int, digests: np.ndarray | None = None) -> float:
         with self._staging, self.current():
             stream = self._cupy.cuda.get_current_stream()
-            stream.synchronize()  # the time is that of the copy
+            self._wait(stream.ptr)  # the time is that of the copy
             start, address = time.perf_counter(), source.ctypes.data
 
             def send(lane: Lane, at: int, size: int) -> None:
@@ -260,7 +269,7 @@ class CudaAccelerator:
     def download(self, source: int, target: np.ndarray) -> float:
         with self._staging, self.current():
             stream = self._cupy.cuda.get_current_stream()
-            stream.synchronize()  # the wait for kernels is not the copy's time
+            self._wait(stream.ptr)  # the wait for kernels is not the copy's time
             start, address = time.perf_counter(), target.ctypes.data
 
             def fetch(lane: Lane, at: int, size: int) -> None:
@@ -284,14 +293,18 @@ class CudaAccelerator:
         if size <= 2 * _CHUNK:
             work(self._lanes[0])
             return
-        for done in [self._copiers.submit(work, lane) for lane in self._lanes]:
-            done.result()
+        working = [self._copiers.submit(work, lane) for lane in self._lanes]
+        try:
+            for one in working:
+                one.result()
+        finally:
+            wait(working)  # also where a signal's handler has raised: they copy into an array that may go now
 
     def read(self, source: int, address: int, size: int) -> float:
         runtime = self._cupy.cuda.runtime
         with self._staging, self.current():
             stream = self._cupy.cuda.get_current_stream()
-            stream.synchronize()
+            self._wait(stream.ptr)
             start = time.perf_counter()
             runtime.memcpyAsync(self._lanes[0].pointer, source, size, _TO_HOST, stream.ptr)
             stream.synchronize()

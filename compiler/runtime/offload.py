@@ -204,7 +204,8 @@ class DeviceExecutable:
         names = program.names
         self._loaded = gpu.load(program.image, names) if names else None
         self._errors = residency.allocate(8 * ERROR_WORDS)
-        gpu.upload(np.zeros(ERROR_WORDS, np.int64), self._errors.pointer)
+        self._stale = False  # whether an interrupted call may have left a fault there
+        self._clear_errors()
         self._handles = Handles(residency)
         self._table = Frame(Table.LAUNCHES + 2 * len(names))
         self._counters = self._table.words[Table.TICKS : Table.LAUNCHES + len(names)]
@@ -224,7 +225,9 @@ class DeviceExecutable:
         for word, callback in self._callbacks.items():
             words[word] = ctypes.cast(callback, ctypes.c_void_p).value or 0
         calls = gpu.calls
-        words[Table.READ], words[Table.COPY], words[Table.SYNC] = calls.read, calls.copy, calls.sync
+        words[Table.READ], words[Table.COPY], words[Table.QUERY] = calls.read, calls.copy, calls.query
+        words[Table.MARK], words[Table.PASSED] = calls.mark, calls.passed
+        (words[Table.EVENTS], words[Table.SECOND_EVENT]), self._events = gpu.events()
         words[Table.ERRORS], self._launch = self._errors.pointer, calls.launch
         words[Table.PINNED], self._pinned = gpu.pinned(PINNED_BYTES)
         for k, name in enumerate(names):
@@ -354,6 +357,8 @@ class DeviceExecutable:
             words[Table.LAUNCH], words[Table.STREAM] = launch, self._gpu.stream_here
             self._counters[:] = self._zeros
             try:
+                if self._stale:
+                    self._clear_errors()
                 if handles.asked:
                     self._offer()
                 bound = self._arguments.bind(leaves, self._frame, handles)
@@ -363,6 +368,9 @@ class DeviceExecutable:
                 if status:
                     raise self._fault()
                 return self._take(bound)
+            except KeyboardInterrupt:
+                self._stale = True
+                raise
             finally:
                 handles.clear()
 
@@ -434,6 +442,11 @@ class DeviceExecutable:
 
     # -- faults
 
+    def _clear_errors(self) -> None:
+        """After what runs on the device: kernels of a call that was interrupted may still find faults, which nobody is to see."""
+        self._gpu.upload(np.zeros(ERROR_WORDS, np.int64), self._errors.pointer)
+        self._stale = False
+
     def _fault(self) -> WengertError:
         """What to raise; kernels' faults come first, as they happened first."""
         record = np.zeros(ERROR_WORDS, np.int64)
@@ -441,7 +454,7 @@ class DeviceExecutable:
             with contextlib.suppress(Exception):  # a broken device: its own fault is reported
                 self._gpu.read(self._errors.pointer, record.ctypes.data, record.nbytes)
         if record[0]:
-            self._gpu.upload(np.zeros(ERROR_WORDS, np.int64), self._errors.pointer)
+            self._clear_errors()
             kernel, number = int(record[0]) >> 32, int(record[0]) & 0xFFFFFFFF
             return self._error(self.program.kernel_faults[kernel][number - 1], int(record[1]), int(record[2]))
         number, a, b = self._frame.words[:3]

@@ -69,6 +69,9 @@ class SimulatedAccelerator:
         memory = np.zeros(size, np.uint8)
         return int(memory.ctypes.data), memory
 
+    def events(self) -> tuple[tuple[int, int], object]:
+        return (0, 0), None
+
     foreign: tuple[type, ...] = ()
 
     def upload(self, source: np.ndarray, target: int, digests: np.ndarray | None = None) -> float:

@@ -108,6 +108,54 @@ def test_an_interrupt_ends_the_host_part(device):
     np.testing.assert_allclose(fresh, wanted)
 
 
+def stays(x: Vector, trips: int) -> Vector:
+    y = np.zeros(x.shape[0])
+    for i in wg.prange(x.shape[0]):
+        v = x[i]
+        for _ in range(trips):
+            v = np.sin(v) + x[i]
+        y[i] = v
+    return y
+
+
+def looked_at(x: Vector, trips: int) -> float:
+    y = stays(x, trips)
+    return y[int(y[0] * 0.0)]
+
+
+def long_steps(x: Vector, trips: int, count: int) -> None:
+    for _ in range(count):
+        x[:] = stays(x, trips)
+
+
+@pytest.mark.parametrize("device", [pytest.param("cuda:0", marks=REAL)])
+@pytest.mark.parametrize("function", [stays, looked_at], ids=lambda f: f.__name__)
+def test_an_interrupt_does_not_wait_for_a_long_kernel(device, function):
+    """Neither where a result is read nor where the host part waits."""
+    f, gpu = wg.offload(function, device), accelerator(device)[0]
+    np.asarray(f(X, 1))
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        np.asarray(f(X, 10_000_000))
+    assert not gpu.library.cuda.get_current_stream().done
+    timer.join()
+    np.testing.assert_allclose(np.asarray(f(X, 1)), function(X, 1))
+
+
+@pytest.mark.parametrize("device", [pytest.param("cuda:0", marks=REAL)])
+def test_other_threads_run_beside_a_long_loop_of_launches(device):
+    """It is never so far ahead of the device that the driver makes it wait, with Python's lock in its hands."""
+    f, x, ran, done = wg.offload(long_steps, device), X.copy(), [], threading.Event()
+    f(x, 1, 1)
+    thread = threading.Thread(target=lambda: [ran.append(None) for _ in iter(lambda: done.wait(0.001), True)])
+    thread.start()
+    f(x, 5000, 2000)
+    done.set()
+    thread.join()
+    assert len(ran) > 60
+
+
 def test_without_memory_it_says_what_was_asked_and_goes_on(device, monkeypatch):
     f = wg.offload(waves, device)
     y = f(X, 1.0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
 import sys
 import threading
 import types
@@ -12,9 +14,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wengert.compiler.diag.errors import MemoryFault
+from wengert.compiler.diag.errors import DeviceError, MemoryFault
 from wengert.compiler.runtime import cuda
-from wengert.compiler.runtime.current import make_is_current
+from wengert.compiler.runtime.context import make_is_current, make_wait
 
 
 class Buffer:
@@ -185,3 +187,27 @@ def test_a_new_thread_has_the_device_s_context_before_anything_is_launched(ordin
     for thread in threads:
         thread.join()
     assert seen == [100 + ordinal] * 4
+
+
+def _asked(answer):
+    """A function of C that answers as cuStreamQuery would."""
+    return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(answer)
+
+
+def test_a_wait_ends_with_the_work_the_device_or_a_signal():
+    left, other = iter([600] * 50 + [0]), []
+    query = _asked(lambda _: next(left))
+    make_wait(ctypes.cast(query, ctypes.c_void_p).value, "cuda:0")(0)
+    assert next(left, None) is None
+
+    failed = _asked(lambda _: 719)
+    with pytest.raises(DeviceError, match=r"cuda:0 failed to run a kernel \(CUDA error 719\)"):
+        make_wait(ctypes.cast(failed, ctypes.c_void_p).value, "cuda:0")(0)
+
+    endless = _asked(lambda _: 600)
+    timer = threading.Timer(0.1, lambda: (other.append("ran"), os.kill(os.getpid(), signal.SIGINT)))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        make_wait(ctypes.cast(endless, ctypes.c_void_p).value, "cuda:0")(0)
+    timer.join()
+    assert other == ["ran"]
