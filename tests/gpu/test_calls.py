@@ -66,7 +66,7 @@ def test_ten_thousand_calls_leak_nothing(device):
             total(x)
 
     many(200)
-    held, entries, used = len(f.last.executable._handles._spare), len(residency), gpu.memory()
+    held, entries, used = len(f.last.executable._handles._seats), len(residency), gpu.memory()
     tracemalloc.start()
     many(50)
     before = tracemalloc.get_traced_memory()[0]
@@ -75,7 +75,7 @@ def test_ten_thousand_calls_leak_nothing(device):
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     many(4750)
-    assert len(f.last.executable._handles._spare) == held and len(residency) == entries
+    assert len(f.last.executable._handles._seats) == held and len(residency) == entries
     assert grown < 100_000  # 400 calls; the ledger's entries
     if used is not None:
         assert gpu.memory()[2] == used[2]

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from wengert.compiler.backend import target
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
 from wengert.compiler.runtime import cuda
 from wengert.compiler.runtime.context import make_is_current, make_wait
@@ -204,10 +205,11 @@ def test_a_wait_ends_with_the_work_the_device_or_a_signal():
     with pytest.raises(DeviceError, match=r"cuda:0 failed to run a kernel \(CUDA error 719\)"):
         make_wait(ctypes.cast(failed, ctypes.c_void_p).value, "cuda:0")(0)
 
-    endless = _asked(lambda _: 600)
+    text = f'target triple = "{target.triple()}"\ndefine i32 @endless(ptr %x) {{\n  ret i32 600\n}}\n'
+    code = target.link(target.object_code(target.parse(text)), ["endless"], {})  # in Python the signal could end the question
     timer = threading.Timer(0.1, lambda: (other.append("ran"), os.kill(os.getpid(), signal.SIGINT)))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        make_wait(ctypes.cast(endless, ctypes.c_void_p).value, "cuda:0")(0)
+        make_wait(code["endless"], "cuda:0")(0)
     timer.join()
     assert other == ["ran"]
