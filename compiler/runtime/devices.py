@@ -197,12 +197,21 @@ def _missing_software(driver_version: int) -> str:
     return ""
 
 
+_CUDA_MAJORS = range(11, 20)
+
+
+def _is_installed(package: str) -> bool:
+    """By its name alone: to read what all packages say of themselves took most of a first call from the disk."""
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def installed_cupy() -> list[int | None]:
     """The CUDA major version of each installed CuPy package, None for one that does not say; CuPy is not imported."""
-    names = {(d.metadata["Name"] or "").lower() for d in metadata.distributions()}
-    found: list[int | None] = [
-        int(digits) for name in sorted(names) if name.startswith("cupy-cuda") and (digits := name[9:11]).isdigit()
-    ]
+    found: list[int | None] = [major for major in _CUDA_MAJORS if _is_installed(f"cupy-cuda{major}x")]
     if not found and importlib.util.find_spec("cupy") is not None:
         found.append(None)  # built from source, or by conda
     return found
