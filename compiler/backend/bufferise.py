@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from typing import TYPE_CHECKING
 
 from wengert.compiler.backend.disjoint import Bounds, Region
 from wengert.compiler.backend.fuse import is_virtual_kind, stored_values
@@ -29,6 +30,9 @@ from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.ops.arrays import split_slice
+
+if TYPE_CHECKING:
+    from wengert.compiler.backend.joined import Group
 
 SMALL = 64
 """Arrays of static shape with up to so many elements live on the stack."""
@@ -98,6 +102,8 @@ class Plan:
     rotations: dict[Op, list[tuple[Value, int]]] = field(default_factory=dict)
     threaded: dict[Op, dict[int, str]] = field(default_factory=dict)
     """Loops that run on threads; see threads.py."""
+    joined: dict[Op, Group] = field(default_factory=dict)
+    """What is written by one nest; see joined.py."""
 
     def kind(self, value: Value) -> str:
         return self.storage[value].find().kind

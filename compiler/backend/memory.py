@@ -10,9 +10,8 @@
 from __future__ import annotations
 
 from wengert.compiler.backend.bufferise import Plan, Storage
-from wengert.compiler.backend.places import Extent
+from wengert.compiler.backend.places import Equals, Extent
 from wengert.compiler.ir.core import Block, Op, Value
-from wengert.compiler.ir.opdef import REGISTRY
 
 
 def plan_memory(plan: Plan) -> Plan:
@@ -81,7 +80,7 @@ class _Planner:
         params = body.params[1:] if op.name == "for" else body.params
         moving = [k for k, _ in enumerate(params) if (op, k) in self.plan.slots and self.plan.slots[op, k].kind == "moving"]
         dropped = [k for k in moving if not self._is_taken(params[k])]
-        equal = self._equal_extents(body) if dropped else {}
+        equal = self._equal_extents(body) if dropped else Equals(self.plan.places)
         for k in moving:
             if (body, k) not in self.plan.taken:
                 continue
@@ -94,44 +93,23 @@ class _Planner:
             shape = self.plan.places.shape(site)
             for j in dropped:
                 same_type = params[j].type.dtype == site.type.dtype
-                theirs = self.plan.places.shape(params[j])
-                same = [equal.get(n, n) for n in theirs] == [equal.get(n, n) for n in shape]
+                same = equal.shape(params[j]) == equal.shape(site)
                 if same_type and same and all(self._known_before(n, op) for n in shape):
                     self.plan.rotations.setdefault(op, []).append((site, j))
                     self.spared |= {params[j], site}
                     dropped.remove(j)
                     break
 
-    def _equal_extents(self, body: Block) -> dict[Extent, Extent]:
-        """A representative for extents that must be equal where a trip through the body comes to its end.
-
-        The operands of element-wise ops have one shape, and `same_extent` has looked.
-        """
-        leader: dict[Extent, Extent] = {}
-
-        def find(n: Extent) -> Extent:
-            while n in leader:
-                n = leader[n]
-            return n
-
-        def join(n: Extent, m: Extent) -> None:
-            if find(n) != find(m):
-                leader[find(n)] = find(m)
-
-        places = self.plan.places
+    def _equal_extents(self, body: Block) -> Equals:
+        """Extents that must be equal where a trip through the body comes to its end."""
+        equal = Equals(self.plan.places)
         for block in (body, *(self.structure.block_of[op] for op, _ in self.structure.outward(body))):
             end = self.structure.block_end[body]
             for op in block.ops:
                 if self.structure.start[op] > end:
                     break
-                if op.name == "same_extent":
-                    join(*(places.scalar(v) for v in op.operands))
-                elif REGISTRY[op.name].kind == "elementwise":
-                    arrays = [v for v in op.operands if v.type.is_array]
-                    for other in arrays[1:]:
-                        for n, m in zip(places.shape(arrays[0]), places.shape(other), strict=True):
-                            join(n, m)
-        return {n: find(n) for n in leader}
+                equal.note(op)
+        return equal
 
     def _is_taken(self, value: Value) -> bool:
         return any(self._takes(value, use.op, use.block, use.index) for use in self.structure.uses[value])

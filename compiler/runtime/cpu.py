@@ -18,6 +18,7 @@ from wengert.compiler.backend.emit.cpu import CpuTarget
 from wengert.compiler.backend.emit.host import COUNTERS, FrameLayout, HostEmitter, Shown, symbol
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.text import Module
+from wengert.compiler.backend.joined import join_nests
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.backend.memory import plan_memory
 from wengert.compiler.backend.prints import refuse_prints
@@ -148,6 +149,7 @@ class Executable:
         lowered = self.lowered
         start = perf_counter()
         plan: Plan = bufferise(lowered)
+        join_nests(plan)
         plan.threaded = find_threaded(plan)
         plan_memory(plan)
         start = self._lap("bufferise", start)

@@ -143,6 +143,10 @@ class HostEmitter:
 
     context = "0"
     """The operand that says on which thread this runs (runtime/threads.py); a task is told by its caller."""
+    joining = False
+    """Whether a nest is going to be written when its last member comes (backend/joined.py)."""
+    late: tuple[Value, ...] = ()
+    """What is to be freed after it."""
     bail: tuple[str, Phi, str] | None = None
     """Where faults go instead, with a value for a phi there: to a loop that runs into them in order (lanes.py)."""
 
@@ -190,9 +194,14 @@ class HostEmitter:
         """The ops of a block; its results are the business of the op around it."""
         for op in block.ops:
             self.op = op
-            EMIT[REGISTRY[op.name].kind if op.name not in EMIT else op.name](self, op)
-            for value in self.plan.free_after.get(op, ()):
+            joined = "joined" if op in self.plan.joined else op.name
+            EMIT[REGISTRY[op.name].kind if joined not in EMIT else joined](self, op)
+            if self.joining:
+                self.late = (*self.late, *self.plan.free_after.get(op, ()))
+                continue
+            for value in (*self.late, *self.plan.free_after.get(op, ())):
                 self.free(value)
+            self.late = ()
 
     def free_at_end(self, block: Block) -> None:
         for value in self.plan.free_at_end.get(block, ()):

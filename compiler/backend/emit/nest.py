@@ -191,26 +191,41 @@ def is_flat(scope: Scope, value: Value) -> bool:
     return check(value)
 
 
-def fill_body(buffer: Buffer, value: Value) -> Body:
-    """Stores each element of `value` at the same index of a buffer."""
+Part = Callable[[Scope, list[str], Elements], None]
+"""What is done for one element of a value that is stored; several parts may share a nest, and what has been computed."""
+
+
+def fill_part(buffer: Buffer, value: Value) -> Part:
+    """Stores each element of `value` at the same index of a buffer (with FlatElements: at the same position)."""
+
+    def part(scope: Scope, index: list[str], elements: Elements) -> None:
+        element = elements.at(value, index)
+        own = scope.outer_buffer(buffer)
+        where = address_at(scope, own, index[0]) if isinstance(elements, FlatElements) else address(scope, own, index)
+        store(scope, own, where, element)
+
+    return part
+
+
+def body_of(parts: Sequence[Part], kind: type[Elements] = Elements) -> Body:
+    """The parts one after the other."""
 
     def body(scope: Scope, index: list[str]) -> None:
-        element = Elements(scope).at(value, index)
-        own = scope.outer_buffer(buffer)
-        store(scope, own, address(scope, own, index), element)
+        elements = kind(scope)
+        for part in parts:
+            part(scope, index, elements)
 
     return body
+
+
+def fill_body(buffer: Buffer, value: Value) -> Body:
+    """Stores each element of `value` at the same index of a buffer."""
+    return body_of([fill_part(buffer, value)])
 
 
 def flat_body(buffer: Buffer, value: Value) -> Body:
     """As `fill_body`, for values that are flat, given the row-major position."""
-
-    def body(scope: Scope, index: list[str]) -> None:
-        element = FlatElements(scope).at(value, index)
-        own = scope.outer_buffer(buffer)
-        store(scope, own, address_at(scope, own, index[0]), element)
-
-    return body
+    return body_of([fill_part(buffer, value)], FlatElements)
 
 
 def identity_of(combine: str, dtype: DType) -> str:

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
-from wengert.compiler.backend.emit.nest import Elements, address, combine_elements, fill_body, flat_body, load, store
+from wengert.compiler.backend.emit.nest import (
+    Elements,
+    FlatElements,
+    Part,
+    address,
+    body_of,
+    combine_elements,
+    fill_body,
+    fill_part,
+    flat_body,
+    is_flat,
+    load,
+    store,
+)
 from wengert.compiler.backend.emit.scope import Buffer, Scope
 from wengert.compiler.backend.emit.text import memory_type
 from wengert.compiler.backend.fuse import is_undefined
@@ -49,31 +63,68 @@ def _put(scope: Scope, buffer: Buffer, where: str, element: str, accumulate: boo
 
 def _slice(host: HostEmitter, op: Op) -> None:
     """Writes a region; where the value reads other elements of the same buffer, it is computed to a temporary first."""
-    _, value, *starts = op.operands
-    accumulate = op.name == "accumulate_slice"
-    buffer = _target_buffer(host, op, not accumulate and _covers(host, op))
+    value = op.operands[1]
+    buffer = _target_buffer(host, op, op.name != "accumulate_slice" and _covers(host, op))
     extents = host.scope.extents(value)
     source = _temporary(host, value, extents) if op in host.plan.through_temporary else None
+    host.run_map(extents, body_of([region_part(op, buffer, source)]), host.weight(value))
+    if source is not None and source.pointer not in host.stack.values() and not value.type.is_static:
+        host.target.free(host, source.pointer)
+    host.scope.buffers[op.result] = buffer
+
+
+def region_part(op: Op, buffer: Buffer, source: Buffer | None = None) -> Part:
+    """Writes an element of the region; it is read from `source` where that is given."""
+    _, value, *starts = op.operands
     steps, drop = op.attrs["steps"], op.attrs["drop"]
 
-    def body(scope: Scope, index: list[str]) -> None:
+    def part(scope: Scope, index: list[str], elements: Elements) -> None:
         e, rest = scope.index, iter(index)
         place = [
             scope.scalar(start) if k in drop else e.add(scope.scalar(start), e.scale(next(rest), step))
             for k, (start, step) in enumerate(zip(starts, steps, strict=True))
         ]
         if source is None:
-            element = Elements(scope).at(value, index)
+            element = elements.at(value, index)
         else:
             own = scope.outer_buffer(source)
             element = load(scope, own, address(scope, own, index))
         target = scope.outer_buffer(buffer)
-        _put(scope, target, address(scope, target, place), element, accumulate)
+        _put(scope, target, address(scope, target, place), element, op.name == "accumulate_slice")
 
-    host.run_map(extents, body, host.weight(value))
-    if source is not None and source.pointer not in host.stack.values() and not value.type.is_static:
-        host.target.free(host, source.pointer)
-    host.scope.buffers[op.result] = buffer
+    return part
+
+
+def _joined(host: HostEmitter, op: Op) -> None:
+    """A member of a group (backend/joined.py): all are written when the last of them comes. Until then, elements of those that
+    are new arrays are not read from memory: they are what the nest has just computed."""
+    group = host.plan.joined[op]
+    host.joining = op is not group.members[-1]
+    if host.joining:
+        return
+    parts, made, flat = list[Part](), dict[Value, Buffer](), group.first.type.rank > 1
+    for member in group.members:
+        host.op = member
+        if member.name in ("update_slice", "accumulate_slice"):
+            buffer = host.scope.buffers[member.result] = host.scope.buffer(member.operands[0])
+            parts.append(region_part(member, buffer))
+            flat = False
+        elif member.result in host.plan.stored:
+            buffer = made[member.result] = host.allocate(member.result)
+            parts.append(fill_part(buffer, member.result))
+            flat = flat and buffer.strides is None and is_flat(host.scope, member.result)
+        else:
+            parts.append(partial(_compute, member.result))
+    extents = host.scope.extents(group.first)
+    if flat:
+        host.run_map((host.scope.index.product(extents),), body_of(parts, FlatElements), group.cost)
+    else:
+        host.run_map(extents, body_of(parts), group.cost)
+    host.scope.buffers.update(made)
+
+
+def _compute(value: Value, scope: Scope, index: list[str], elements: Elements) -> None:
+    elements.at(value, index)
 
 
 def _covers(host: HostEmitter, op: Op) -> bool:
@@ -153,5 +204,6 @@ EMIT.update(
         "accumulate_slice": _slice,
         "grow": _grow,
         "pack": _pack,
+        "joined": _joined,
     }
 )
