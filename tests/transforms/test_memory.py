@@ -158,8 +158,72 @@ def branch(x, n):  # type: ignore[no-untyped-def]
     return y
 
 
+def nest(x, n):  # type: ignore[no-untyped-def]
+    y = x.copy()
+    s = 0.0
+    for _ in range(n):
+        if y[0] > 0.1:
+            for _ in range(n):
+                z = y * 0.5
+                while z[0] < 1.0:
+                    z = z * (1.1 + 0.1 * np.sin(y[1] * z))
+                y = y + 1e-3 * z
+        else:
+            y = y + 0.1
+        s += y[1] * y[0]
+        y[0] = y[0] - 0.02 * np.sin(y[1])
+    return s
+
+
+def lanes(x, n):  # type: ignore[no-untyped-def]
+    out = np.zeros(x.shape[0])
+    for i in wg.prange(x.shape[0]):
+        y = x[i]
+        for _ in range(n):
+            y = y + 0.1 * np.sin(y * y)
+        out[i] = y * y
+    return np.sum(out)
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "memory", "around"),
+    [
+        (branch, 0.6, 0, [None]),
+        (nest, np.array([0.05, 0.7, 0.4]), 400, [None, 0, 1]),
+        (lanes, np.linspace(0.1, 1.0, 5), 60, [None]),
+    ],
+)
+def test_loops_in_loops_and_branches_are_bounded(function, x, memory, around) -> None:  # type: ignore[no-untyped-def]
+    bounded = wg.grad(function, memory=memory)
+    np.testing.assert_allclose(bounded(x, 9), wg.grad(function)(x, 9), rtol=1e-13)
+    plan = bounded.lower(x, 9).plan
+    assert [c.within for c in plan.checkpoints] == around
+    assert plan.bytes is not None and plan.bytes <= max(memory, 16)
+
+
+def test_runs_add_up_over_nested_loops() -> None:
+    def inner(x, n):  # type: ignore[no-untyped-def]
+        y = x
+        for _ in range(n):
+            for _ in range(n):
+                y = np.sin(y) * y
+        return y
+
+    plan = wg.grad(inner, memory=160).lower(0.5, 50).plan
+    assert [(c.snapshots, c.runs) for c in plan.checkpoints] == [(5, 2 + 3), (5, 2 + 3 + 1 + 3)]  # C(5 + 3, 3) = 56 >= 50
+    assert plan.extra_time == 8
+
+
+def grows(x, n):  # type: ignore[no-untyped-def]
+    xs = []
+    for _ in range(n):
+        x = np.sin(x) * x
+        xs.append(x)
+    return xs[-1] * x
+
+
 def test_what_cannot_be_bounded_is_refused() -> None:
     with pytest.raises(wg.errors.WengertError, match="cannot be bounded"):
-        wg.grad(branch, memory=100)(0.5, 5)
+        wg.grad(grows, memory=100)(0.5, 5)
     with pytest.raises(wg.errors.WengertError, match="not an amount of memory"):
-        wg.grad(branch, memory="much")
+        wg.grad(grows, memory="much")

@@ -18,29 +18,39 @@ be known at run time only; the schedule is computed there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value
-from wengert.compiler.passes.autodiff.plan import Checkpointed, Size, checkpointed
+from wengert.compiler.passes.autodiff.plan import Checkpointed, Size, checkpointed, with_runs
 from wengert.compiler.passes.autodiff.reverse_loops import trip_count
 from wengert.compiler.passes.autodiff.structure import carried_params
 from wengert.compiler.passes.autodiff.tape import Outside
 
 
 def can_checkpoint(state: Any, loop: Op) -> bool:
-    """Whether the loop stands at function level, runs in order, and carries arrays that keep their extents."""
-    if state.structure.standing[loop] is not state.function.body or loop.attrs.get("parallel"):
-        return False
+    """Whether the loop carries arrays that keep their extents."""
     outside = Outside(state.structure, state.extents, loop)
     params = carried_params(loop)
     return all(outside.has_extent(p, k) for p in params for k in range(p.type.rank))
 
 
-def describe(state: Any, loop: Op, budget: int) -> Checkpointed:
-    """For the plan."""
+def describe(state: Any, again: Mapping[Block, Op]) -> tuple[Checkpointed, ...]:
+    """For the plan. again: the blocks that run again, each with the op it belongs to."""
+    made: list[Checkpointed] = []
+    order = list(state.again.loops)
+    for loop in order:
+        around = [again[region] for _, region in state.structure.path(state.structure.standing[loop]) if region in again]
+        last = max((k for k, op in enumerate(around) if op in order), default=-1)
+        within = order.index(around[last]) if last >= 0 else None
+        made.append(replace(_describe(state, loop, state.share), within=within, reentered=len(around) - 1 - last))
+    return with_runs(made)
+
+
+def _describe(state: Any, loop: Op, budget: int) -> Checkpointed:
     params = carried_params(loop)
     parts: list[tuple[int, tuple[Size, ...]]] = [
         (p.type.dtype.bits // 8, tuple(state.extents.root(p, k) for k in range(p.type.rank))) for p in params

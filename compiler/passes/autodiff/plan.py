@@ -54,6 +54,8 @@ class Checkpointed:
 
     trips: of one run of the loop. snapshots: how many are held at once, at most. bytes_per_snapshot, bytes: of one and
     of all. runs: how often a trip is run at most, the first time included. None: not known before a call.
+    within: the position in `Plan.checkpoints` of the loop around it that runs again, too; reentered: how many branches
+    and parallel loops between the two run once more.
     """
 
     name: str
@@ -66,6 +68,8 @@ class Checkpointed:
     extents: tuple[tuple[int, tuple[Size, ...]], ...] = field(default=(), repr=False)
     count: Size = field(default=None, repr=False)
     budget: int | None = field(default=None, repr=False)
+    within: int | None = None
+    reentered: int = field(default=0, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ class Plan:
             return self  # e.g. batched: the sizes are those of one call
         sizes = _Sizes(known)
         kept = tuple(_kept_at(k, sizes) for k in self.kept)
-        checkpoints = tuple(_checkpointed_at(c, sizes) for c in self.checkpoints)
+        checkpoints = with_runs([_checkpointed_at(c, sizes) for c in self.checkpoints])
         extra = self.extra_time
         if extra is None and checkpoints and all(c.runs is not None for c in checkpoints):
             extra = float(max(c.runs or 1 for c in checkpoints) - 1)
@@ -120,12 +124,22 @@ def _checkpointed_at(loop: Checkpointed, sizes: _Sizes) -> Checkpointed:
 
 
 def checkpointed(loop: Checkpointed, size: int, trips: int | None) -> Checkpointed:
-    """`loop` with the snapshots that fit its budget: see checkpoints.py for the number, and for `runs`."""
+    """`loop` with the snapshots that fit its budget: see checkpoints.py for the number."""
     snapshots = slots(loop.budget, size) if trips is None else max(1, min(slots(loop.budget, size), trips))
-    runs = None if trips is None else 2 + repetitions(trips, snapshots)
-    return replace(
-        loop, trips=trips, snapshots=snapshots, bytes_per_snapshot=size, bytes=snapshots * (size + 8), runs=runs
-    )
+    return replace(loop, trips=trips, snapshots=snapshots, bytes_per_snapshot=size, bytes=snapshots * (size + 8))
+
+
+def with_runs(loops: Sequence[Checkpointed]) -> tuple[Checkpointed, ...]:
+    """With `runs`, of loops in an order in which those around come first. A trip runs whenever the trip around it does,
+    and then while its own loop goes back."""
+    made: list[Checkpointed] = []
+    for loop in loops:
+        around = 1 if loop.within is None else made[loop.within].runs
+        runs = None
+        if around is not None and loop.trips is not None and loop.snapshots is not None:
+            runs = around + loop.reentered + 1 + repetitions(loop.trips, loop.snapshots)
+        made.append(replace(loop, runs=runs))
+    return tuple(made)
 
 
 def slots(budget: int | None, size: int) -> int:

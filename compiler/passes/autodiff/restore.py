@@ -59,7 +59,7 @@ class _Restore:
             new = Block()
             with self.builder.inside(new):
                 if block in self.store.again:
-                    run = self._from_snapshots if self.store.again[block] in state.checkpointed else self._run_again
+                    run = self._from_snapshots if self.store.again[block] in state.again.loops else self._run_again
                     run(block)
                     self.store.asked[block] = {}
                 for value in sorted(self.store.asked.get(block, ()), key=order.__getitem__):
@@ -90,23 +90,28 @@ class _Restore:
         return found
 
     def _run_again(self, body: Block) -> None:
-        """The trip of a parallel loop once more, from where the loop started."""
-        loop, outer = self.store.again[body], self.sweeps[self.state.function.body].mapping
+        """A branch once more, or the trip of a parallel loop, from where the loop started."""
+        op, outer = self.store.again[body], self._outer(body)
         mapping = {v: outer[v] for v in free_values(body)}
-        for param, init in zip(carried_params(loop), carried_inits(loop), strict=True):
-            mapping[param] = outer[init]
-        index = body.params[0]
-        with self.builder.at(loop.span, "adjoint"):
-            mapping[index] = self._index(index, loop.operands[0], loop.operands[2])
+        if op.name in LOOPS:
+            for param, init in zip(carried_params(op), carried_inits(op), strict=True):
+                mapping[param] = outer[init]
+            index = body.params[0]
+            with self.builder.at(op.span, "adjoint"):
+                mapping[index] = self._index(index, op.operands[0], op.operands[2])
         sweep = self.sweeps[body] = ForwardSweep(self.state, self.store, body, _Falling(mapping, outer))
         sweep.run_again(self.builder)
+
+    def _outer(self, body: Block) -> dict[Value, Value]:
+        """What the sweep around the op of `body` made."""
+        return self.sweeps[self.state.structure.standing[self.store.again[body]]].mapping
 
     def _from_snapshots(self, body: Block) -> None:
         """The trip of a loop once more, from the nearest snapshot before it (checkpoints.py)."""
         state, builder = self.state, self.builder
-        loop, outer = self.store.again[body], self.sweeps[state.function.body].mapping
+        loop, outer = self.store.again[body], self._outer(body)
         reversed_: Op = state.ops[loop]
-        around = state.blocks[state.function.body]
+        around = state.blocks[state.structure.standing[loop]]
         params, trip = carried_params(loop), state.trips[loop]
         before = Block()
         with builder.inside(before), builder.at(loop.span, "tape"):

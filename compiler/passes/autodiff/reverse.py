@@ -28,7 +28,7 @@ from wengert.compiler.ir.builder import Builder, Sym
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
-from wengert.compiler.passes.autodiff.checkpoints import can_checkpoint
+from wengert.compiler.passes.autodiff.bounded import Again, run_more_again
 from wengert.compiler.passes.autodiff.cotangents import Cotangents
 from wengert.compiler.passes.autodiff.plan import Plan
 from wengert.compiler.passes.autodiff.restore import restore
@@ -55,25 +55,16 @@ def reverse_with_plan(function: Function, active: Sequence[bool], memory: int | 
     """As `reverse`, with what is saved and what is recomputed.
 
     memory: bytes that may be kept for the reverse sweep. Where all that is kept is known to fit, nothing changes; else
-    the loops that keep something are run again from snapshots (checkpoints.py), each with an equal share. Raises
+    the loops that keep something are run again from snapshots (bounded.py), each with an equal share. Raises
     DifferentiationError for a loop that cannot be run again so.
     """
-    state = _Reverse(function, active, memory)
-    seeds = state.build()
-    store = decide(state)
-    if memory is not None and (bytes_ := store.plan().bytes) != 0 and (bytes_ is None or bytes_ > memory):
-        loops = dict.fromkeys(saved.path[0][0] for saved in store.saved.values() if saved.base is function.body)
-        for loop in loops:
-            if loop.name not in LOOPS or not can_checkpoint(state, loop):
-                raise DifferentiationError(
-                    "what this keeps for the reverse sweep cannot be bounded by `memory`",
-                    loop.span,
-                    "only loops at the level of the function, in order and with arrays that keep their shape, run again "
-                    "from snapshots; leave `memory` out, or move the loop out of the branch",
-                )
-        state = _Reverse(function, active, memory, tuple(loops))
+    again = Again()
+    while True:
+        state = _Reverse(function, active, memory, again)
         seeds = state.build()
         store = decide(state)
+        if not run_more_again(state, store):
+            break
     sweep = ForwardSweep(state, store, function.body)
     body = sweep.function_body()
     body.params += seeds
@@ -90,11 +81,10 @@ class _Reverse:
     """The state described in `reverse_loops.Reversal`."""
 
     def __init__(
-        self, function: Function, active: Sequence[bool], memory: int | None = None, checkpointed: tuple[Op, ...] = ()
+        self, function: Function, active: Sequence[bool], memory: int | None, again: Again
     ):
         self.function, self.marked = function, active
-        self.memory, self.checkpointed = memory, dict.fromkeys(checkpointed)
-        self.share = (memory or 0) // max(1, len(checkpointed))
+        self.memory, self.again, self.share = memory, again, 0
         self.structure = Structure(function)
         self.extents = Extents(self.structure)
         self.activity = analyse(self.structure, active)
@@ -104,7 +94,7 @@ class _Reverse:
         self.trips: dict[Op, Value] = {}
         self.counts: dict[Op, Value] = {}
         self.renamed: dict[Value, Value] = {}
-        self.sequential: set[Op] = set()
+        self.sequential: set[Op] = {loop for loop in again.loops if loop.attrs.get("parallel")}
 
     def build(self) -> list[Value]:
         """Step 1. Returns the parameters for the results' cotangents."""

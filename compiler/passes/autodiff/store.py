@@ -19,6 +19,7 @@ array that it writes, where the array before or after the loop has it still (set
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -64,7 +65,7 @@ def is_cheap(op: Op) -> bool:
 class Store:
     """The decisions. asked: block -> the values at home there that the adjoint reads, or that are needed for those.
     dims: (array, axis) -> the value that stands for this extent; `places` the other way round. saved: value -> how.
-    again: body -> loop, for loops whose trips the reverse sweep runs once more (`runs_again`, checkpoints.py).
+    again: block -> op, for bodies and branches that the reverse sweep runs once more (`runs_again`, bounded.py).
     settled: value -> where it is read from instead of being computed again (settled.py)."""
 
     state: Any
@@ -248,16 +249,20 @@ class Store:
 
     # -- for the views
 
+    def in_order(self) -> list[Saved]:
+        """What is saved, in program order."""
+        return [self.saved[v] for v in sorted(self.saved, key=self.state.structure.order.__getitem__)]
+
     def plan(self) -> Plan:
         order = self.state.structure.order
-        kept = [self._kept(v, self.saved[v]) for v in sorted(self.saved, key=order.__getitem__)]
+        kept = [self._kept(saved.value, saved) for saved in self.in_order()]
         again = [v for v, how in self.decided.items() if how == "recompute" and v.owner and constant_of(v) is None]
         recomputed = [
             Recomputed(v.hint or v.owner.name, v.owner.span, self._op(v))  # type: ignore[union-attr]
             for v in sorted(again, key=order.__getitem__)
         ]
         parameters = tuple(self.state.function.params)
-        loops = tuple(describe(self.state, loop, self.state.share) for loop in self.state.checkpointed)
+        loops = describe(self.state, self.again)
         extra: float | None = self._extra_time(again)
         if loops:
             known = [c.runs for c in loops]
@@ -335,32 +340,38 @@ def known_trips(loop: Op) -> int | None:
 def decide(state: Any) -> Store:
     """Step 2 of reverse.py: look up what the reversed blocks read, and decide, innermost blocks first."""
     store = Store(state)
-    store.again.update((body_of(op), op) for op in state.ops if op in state.checkpointed or runs_again(state, op))
-    _look_up(store, state.blocks[state.function.body])
     paths = state.structure.paths
+    for op in sorted(state.ops, key=lambda op: len(paths[state.structure.standing[op]])):
+        chosen = [region for region in op.regions if region in state.again.blocks]
+        if op in state.again.loops or (op.name in LOOPS and runs_again(state, op, store.again)):
+            chosen = [body_of(op)]
+        store.again.update((region, op) for region in chosen if region in state.blocks)
+    _look_up(store, state.blocks[state.function.body])
     for block in sorted(state.blocks, key=lambda b: -len(paths[b])):
         if block is not state.function.body and block not in store.again:
             store.decide_block(block)
     return store
 
 
-def runs_again(state: Any, loop: Op) -> bool:
+def runs_again(state: Any, loop: Op, again: Mapping[Block, Op]) -> bool:
     """Whether the reverse sweep runs the trips of a parallel loop once more, instead of reading what they saved.
 
     A loop inside that runs for a varying number of trips needs a stack, which one trip cannot share with another: so
     that the reversed loop stays parallel, each of its trips runs forward, saves on its own stack, and goes back. Only
-    at function level, where what the trip reads is still there, and where it only writes the arrays it carries.
+    where what the trip reads is still there (at function level, or in a block that runs `again`), and where it only
+    writes the arrays it carries.
     """
     if not loop.attrs.get("parallel") or loop in state.sequential:
         return False
-    if state.structure.standing[loop] is not state.function.body:
+    standing = state.structure.standing[loop]
+    if standing is not state.function.body and standing not in again:
         return False
     outside = Outside(state.structure, state.extents, loop)
     inner = [op for op in body_of(loop).walk() if op.name in LOOPS and op in state.ops]
-    return any(not outside.has_trips(op) for op in inner) and _only_writes(loop)
+    return any(not outside.has_trips(op) for op in inner) and only_writes(loop)
 
 
-def _only_writes(loop: Op) -> bool:
+def only_writes(loop: Op) -> bool:
     """Whether no trip reads what the loop carries, but for adding to a sum."""
     params = carried_params(loop)
     if not are_sums(params, body_of(loop).results):

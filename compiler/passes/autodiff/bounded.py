@@ -1,0 +1,67 @@
+"""What runs again in the reverse sweep, so that what is kept fits a budget.
+
+From the function's level inwards: loops that keep more than fits run again from snapshots (checkpoints.py); within one
+trip, a loop may keep too much again, and then it does the same. Branches run once more as a whole, and so do the trips of
+parallel loops that only write, which stay parallel: what they kept is then kept for one branch or trip at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from wengert.compiler.diag.errors import DifferentiationError
+from wengert.compiler.ir.core import Block, Op
+from wengert.compiler.passes.autodiff.checkpoints import can_checkpoint
+from wengert.compiler.passes.autodiff.store import Store, only_writes
+from wengert.compiler.passes.autodiff.structure import LOOPS, body_of
+from wengert.compiler.passes.autodiff.tape import Saved
+
+
+@dataclass(slots=True)
+class Again:
+    """loops: those that run again from snapshots, the ones around before those inside. blocks: branches, and bodies of
+    parallel loops, that run once more. What stands around such a loop or block, up to the function, runs again, too."""
+
+    loops: dict[Op, None] = field(default_factory=dict)
+    blocks: dict[Block, None] = field(default_factory=dict)
+
+
+def run_more_again(state: Any, store: Store) -> bool:
+    """Add to `state.again` what has to run again, too, that `state.memory` be kept; False if nothing has to, and then
+    the rest of the budget is divided among the snapshots. Raises DifferentiationError."""
+    memory, again = state.memory, state.again
+    if memory is None:
+        return False
+    kept: dict[Op, int | None] = {}
+    saved_in: dict[Op, list[Saved]] = {}
+    for saved, size in zip(store.in_order(), store.plan().kept, strict=True):
+        if saved.loops:  # what only branches stand around is no more than a value at function level
+            op = saved.path[0][0]
+            before = kept.get(op, 0)
+            kept[op] = None if before is None or size.bytes is None else before + size.bytes
+            saved_in.setdefault(op, []).append(saved)
+    unknown = [op for op, bytes_ in kept.items() if bytes_ is None]
+    known = sum(bytes_ or 0 for bytes_ in kept.values())
+    if not unknown and known <= (memory // 2 if again.loops else memory):
+        state.share = (memory - known) // max(1, len(again.loops))
+        return False
+    for op in unknown or kept:
+        _run_again(state, op, saved_in[op])
+    return True
+
+
+def _run_again(state: Any, op: Op, saved: list[Saved]) -> None:
+    if op.name not in LOOPS:
+        state.again.blocks.update((s.path[0][1], None) for s in saved)
+    elif op.attrs.get("parallel") and only_writes(op):
+        state.again.blocks[body_of(op)] = None
+    elif can_checkpoint(state, op):
+        state.again.loops[op] = None
+    else:
+        raise DifferentiationError(
+            "what this keeps for the reverse sweep cannot be bounded by `memory`",
+            op.span,
+            "only loops with arrays that keep their shape run again from snapshots; leave `memory` out, or allocate what "
+            "grows before the loop",
+        )
