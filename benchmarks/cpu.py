@@ -42,8 +42,6 @@ GOALS = {
     "loop": "within 1.1x of C",
 }
 REASONS = {
-    ("Nussinov 150", "c"): "the inner loops have 50 trips on average, of which 8 are done at once and the last few one by one",
-    ("LU 150²", "c"): "gcc vectorises the products of the in-order sum over a column; LLVM does not, where the order is to stay",
 }
 """Why a goal is missed, where it is known."""
 

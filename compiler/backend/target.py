@@ -66,6 +66,12 @@ def _libmvec_is_there() -> bool:
 
 
 @cache
+def fused() -> bool:
+    """Whether this processor multiplies and adds in one instruction."""
+    return triple().startswith(("aarch64", "arm64")) or bool(llvm.get_host_cpu_features().get("fma"))
+
+
+@cache
 def vector_variants(name: str, arity: int, bits: int) -> tuple[tuple[str, str, int], ...]:
     """(ABI string, libmvec name, lanes) of the vector versions of a libm function this CPU can run."""
     if not _libmvec_is_there():

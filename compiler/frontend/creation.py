@@ -68,6 +68,11 @@ def zeros(tracer: Tracer, shape: Object, dtype: Object = NONE, order: Object = S
     return filled(tracer, extents, tracer.constant(0, kind))
 
 
+def unset(tracer: Tracer, shape: Object, dtype: Object) -> Object:
+    extents = shape_from(tracer, shape)
+    return tracer.fresh(ArrayValue(empty(tracer, dtype_from(tracer, dtype), extents), extents))
+
+
 def ones(tracer: Tracer, shape: Object, dtype: Object = NONE) -> Object:
     return filled(tracer, shape_from(tracer, shape), tracer.constant(1, dtype_from(tracer, dtype)))
 

@@ -48,7 +48,7 @@ from wengert.compiler.frontend.arithmetic import (
 from wengert.compiler.frontend.creation import array_only, as_array
 from wengert.compiler.frontend.creation import strong as _strong
 from wengert.compiler.frontend.gather import arrays_for_lists, scatter
-from wengert.compiler.frontend.intrinsics import in_order, is_sequence, order_of, prange, stop_gradient
+from wengert.compiler.frontend.intrinsics import in_order, is_sequence, order_of, prange, stop_gradient, unset
 from wengert.compiler.frontend.iteration import (
     enumerate_of,
     indexed_by_position,
@@ -558,7 +558,7 @@ FUNCTIONS |= {
     all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: output.show,
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
     stop_gradient: constant_of_derivatives, deque: queue, slice: slice_of, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
-    in_order: order.in_order, order_of: order.order_of,
+    in_order: order.in_order, order_of: order.order_of, unset: creation.unset,
     **complexes.COMPLEX, **functional.FUNCTIONAL,
 }  # fmt: skip
 FUNCTIONS |= ufuncs.methods(FUNCTIONS)

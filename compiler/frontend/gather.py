@@ -61,8 +61,9 @@ def counted(
 
 
 def empty(tracer: Tracer, dtype: DType, extents: Sequence[Affine]) -> Value:
-    """Zeros, to be filled."""
-    return tracer.builder.broadcast(tracer.constant(0, dtype), [tracer.index.value(e) for e in extents])
+    """An array of which every element is written before it is read."""
+    sizes = [tracer.index.value(e) for e in extents]
+    return tracer.builder.emit("broadcast", tracer.constant(0, dtype), *sizes, axes=(), undefined=True)
 
 
 # -- integer arrays

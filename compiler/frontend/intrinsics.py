@@ -29,3 +29,8 @@ def in_order(x: Any) -> Any:
 def order_of(x: Any, stable: bool) -> Any:
     """The positions of the elements in ascending order along the last axis."""
     return np.argsort(x, axis=-1, kind="stable" if stable else None)
+
+
+def unset(shape: Any, dtype: Any) -> Any:
+    """An array of which every element is written before it is read."""
+    return np.empty(shape, dtype)

@@ -17,12 +17,13 @@ from wengert.compiler.frontend import arithmetic
 from wengert.compiler.frontend.arithmetic import as_array, require_same
 from wengert.compiler.frontend.creation import axis_within, stack
 from wengert.compiler.frontend.gather import arrays_for_lists, counted, empty, is_mask, scatter, take
+from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Slice, Static, Tuple
 from wengert.compiler.frontend.reductions import SUM, truth_of
 from wengert.compiler.frontend.shapes import ravel
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.frontend.views import element, indexed
-from wengert.compiler.ir.core import Block, Value
+from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import I64
 
 
@@ -37,28 +38,38 @@ def places(tracer: Tracer, mask: Array) -> list[Array]:
     number = builder.emit("sum", ones, axes=tuple(range(mask.rank)))
     index.suppose_natural(number)
     count = index.of(number)
-    inits = [builder.integer(0), *(empty(tracer, I64, (count,)) for _ in range(mask.rank))]
-    found = _note(tracer, content, inits, [])[1:]
+    some = builder.emit("greater", number, builder.integer(0))
+    inits = [builder.integer(0)] * (1 + mask.rank) + [empty(tracer, I64, (count,)) for _ in range(mask.rank)]
+    found = _note(tracer, content, inits, [], count, some)[1 + mask.rank :]
     made = [tracer.fresh(ArrayValue(v, (count,))) for v in found]
     tracer.hints[key] = (builder.scope, tuple(made))
     return made
 
 
-def _note(tracer: Tracer, content: ArrayValue, carried: list[Value], outer: list[Value]) -> list[Value]:
-    """Loops over a mask that carry how many places were found and where."""
-    builder = tracer.builder
-    if len(outer) < len(content.extents):
+def _note(
+    tracer: Tracer, content: ArrayValue, carried: list[Value], outer: list[Value], count: Affine, some: Value
+) -> list[Value]:
+    """Loops over a mask that carry how many places were found, the last of them and all of them.
+
+    Every trip stores, as no branch can be guessed: its own place where the next one found goes; when all are found, the last
+    one again.
+    """
+    builder, rank = tracer.builder, len(content.extents)
+    if len(outer) < rank:
+        length = content.extents[len(outer)]
+        if not outer:
+            length = tracer.index.of(builder.emit("where", some, tracer.index.value(length), builder.integer(0)))
         return counted(
-            tracer, content.extents[len(outer)], carried, lambda k, inner: _note(tracer, content, inner, [*outer, k])
+            tracer, length, carried, lambda k, inner: _note(tracer, content, inner, [*outer, k], count, some)
         )
-    here = builder.emit("load", content.value, *outer)
-    found, skipped = Block(), Block()
-    with builder.region(found, builder.new_scope()):
-        at, arrays = carried[0], carried[1:]
-        written = [builder.emit("update", v, k, at) for v, k in zip(arrays, outer, strict=True)]
-        found.results = [builder.emit("add", at, builder.integer(1)), *written]
-    skipped.results = list(carried)
-    return list(builder.op("if", (here,), (found, skipped), "", [v.type for v in carried]).results)
+    at, last, arrays = carried[0], carried[1 : 1 + rank], carried[1 + rank :]
+    here, total = builder.emit("load", content.value, *outer), tracer.index.value(count)
+    open_ = builder.emit("less", at, total)
+    place = builder.emit("minimum", at, builder.emit("subtract", total, builder.integer(1)))
+    kept = [builder.emit("where", open_, k, v) for k, v in zip(outer, last, strict=True)]
+    written = [builder.emit("update", v, k, place) for v, k in zip(arrays, kept, strict=True)]
+    last = [builder.emit("where", here, k, v) for k, v in zip(outer, last, strict=True)]
+    return [builder.emit("add", at, builder.cast(here, I64)), *last, *written]
 
 
 def picked(tracer: Tracer, array: Array, items: Sequence[Object]) -> list[Object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -270,7 +270,7 @@ def main_diagonal(tracer: Tracer, a: Object) -> Object:
     content = tracer.read(item)
     if item.rank == 1:
         n, builder = content.extents[0], tracer.builder
-        square = empty(tracer, content.dtype, (n, n))
+        square = builder.broadcast(tracer.constant(0, content.dtype), [tracer.index.value(n)] * 2)
         (made,) = counted(
             tracer,
             n,
@@ -346,10 +346,12 @@ def cumulative(verb: str) -> Callable[..., Object]:
         extreme = verb in ("maximum", "minimum")
         kind = dtype_from(tracer, dtype, content.dtype if extreme else accumulator(content.dtype))
         value, builder = cast(tracer, content.value, kind), tracer.builder
-        layers = _Layers(tracer, content, along)
         unit = _least(kind, verb) if extreme else 0 if verb == "sum" else 1
-        start = layers.filled(builder.constant(unit, kind))
         row = {"sum": "add", "prod": "multiply"}.get(verb, verb)
+        if along == len(content.extents) - 1 > 0:
+            return tracer.fresh(ArrayValue(_along_rows(tracer, value, content.extents, row, unit), content.extents))
+        layers = _Layers(tracer, content, along)
+        start = layers.filled(builder.constant(unit, kind))
 
         def body(k: Value, carried: list[Value]) -> list[Value]:
             total = builder.emit(row, carried[0], layers.load(value, k))
@@ -359,6 +361,24 @@ def cumulative(verb: str) -> Callable[..., Object]:
         return tracer.fresh(ArrayValue(made, content.extents))
 
     return build
+
+
+def _along_rows(tracer: Tracer, value: Value, extents: Sequence[Affine], row: str, unit: Any) -> Value:
+    """Cumulated along the last axis, row by row."""
+    builder, kind = tracer.builder, value.type.dtype
+
+    def rows(made: Value, outer: list[Value]) -> Value:
+        length = extents[len(outer)]
+        if len(outer) < len(extents) - 1:
+            return counted(tracer, length, [made], lambda k, inner: [rows(inner[0], [*outer, k])], True)[0]
+
+        def step(k: Value, carried: list[Value]) -> list[Value]:
+            total = builder.emit(row, carried[0], builder.emit("load", value, *outer, k))
+            return [total, builder.emit("update", carried[1], total, *outer, k)]
+
+        return counted(tracer, length, [builder.constant(unit, kind), made], step)[1]
+
+    return rows(empty(tracer, kind, extents), [])
 
 
 def _least(kind: DType, verb: str) -> Any:
@@ -384,7 +404,7 @@ def search(row: str) -> Callable[..., Object]:
         if not tracer.index.proves(length - 1):
             tracer.check(some, "value", "attempt to get the extreme of an empty sequence")
         if content.dtype != BOOL and along == len(content.extents) - 1 and not (length.is_constant and length.constant <= FEW):
-            return _first_where_extreme(tracer, content, "max" if row == "greater" else "min")
+            return _first_extreme(tracer, content, row == "greater")
         zero = builder.integer(0)
         first = layers.load(content.value, zero)
 
@@ -409,20 +429,10 @@ FEW = 16
 """Elements that are searched one after the other."""
 
 
-def _first_where_extreme(tracer: Tracer, content: ArrayValue, row: str) -> Object:
-    """Along the last axis, in two passes that run in vector registers: the extreme, then the first place of it or of NaN."""
-    builder, value, last = tracer.builder, content.value, len(content.extents) - 1
-    extreme = builder.emit(row, value, axes=(last,))
-    if last == 0:
-        place = SERVICES["inline"](tracer, written_indices.first_place, [tracer.fresh(content), Scalar(extreme, False)])
-        return Scalar(place.value, False)
-    sizes = [tracer.index.value(e) for e in content.extents]
-    hit = builder.emit("equal", value, builder.broadcast(extreme, sizes, tuple(range(last))))
-    if content.dtype.kind == "f":
-        hit = builder.emit("bitwise_or", hit, builder.emit("not_equal", value, value))
-    positions = builder.broadcast(builder.emit("iota", sizes[last]), sizes, (last,))
-    found = builder.emit("min", builder.emit("where", hit, positions, sizes[last]), axes=(last,))
-    return tracer.fresh(ArrayValue(found, content.extents[:last]))
+def _first_extreme(tracer: Tracer, content: ArrayValue, larger: bool) -> Object:
+    """Along the last axis, in vector registers."""
+    place = SERVICES["inline"](tracer, written_indices.first_extremes, [tracer.fresh(content), Static(larger)])
+    return Scalar(place.value, False) if isinstance(place, Scalar) else place
 
 
 def difference(tracer: Tracer, a: Object, n: Object = Static(1), axis: Object = Static(-1)) -> Object:

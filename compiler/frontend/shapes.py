@@ -11,6 +11,7 @@ import numpy as np
 from wengert.compiler.frontend import written_grids
 from wengert.compiler.frontend.arithmetic import ONE
 from wengert.compiler.frontend.creation import array_only, axis_within, shape_from
+from wengert.compiler.frontend.gather import empty
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.merge import root, scalar_type
 from wengert.compiler.frontend.objects import NEW, NONE, Array, ArrayValue, Object, Reshaped, Slice, Static, Tuple, View
@@ -224,7 +225,7 @@ def roll(tracer: Tracer, a: Object, shift: Object, axis: Object = NONE) -> Objec
         enough = tracer.builder.emit("greater_equal", index.value(n), tracer.builder.integer(abs(by)))
         tracer.check(enough, "shape", f"np.roll by {by} of a shorter axis cannot be compiled")
     first = n - by if by >= 0 else number(-by)  # rolled[0] is this element
-    made = content.value
+    made = empty(tracer, content.dtype, content.extents)
     for start, size, place in ((first, n - first, number(0)), (number(0), first, n - first)):
         sizes = [size if k == at else e for k, e in enumerate(content.extents)]
         steps = (1,) * item.rank

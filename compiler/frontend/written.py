@@ -22,7 +22,7 @@ from wengert.compiler.frontend import (
     written_places,
     written_signals,
 )
-from wengert.compiler.frontend.intrinsics import in_order, order_of, stop_gradient
+from wengert.compiler.frontend.intrinsics import in_order, order_of, stop_gradient, unset
 
 # ruff: noqa: A002, E501, SIM102, SIM108, SIM114  # the language has no short-circuit; parameters are named as NumPy's
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
@@ -54,7 +54,7 @@ def searchsorted(a, v, side="left"):
     if np.ndim(v) == 0:
         return np.int64(_place(keys, stop_gradient(v), side == "right"))
     wanted = stop_gradient(np.ravel(v))
-    made = np.zeros(wanted.shape[0], dtype=np.int64)
+    made = unset(wanted.shape[0], np.int64)
     for k in range(wanted.shape[0]):
         made[k] = _place(keys, wanted[k], side == "right")
     return made.reshape(np.shape(v))
@@ -107,7 +107,7 @@ def interp(x, xp, fp, left=None, right=None):
     if np.ndim(x) == 0:
         return np.float64(_between(np.float64(x), places, values, low, high))
     wanted = np.asarray(np.ravel(x), dtype=np.float64)
-    made = np.zeros(wanted.shape[0])
+    made = unset(wanted.shape[0], np.float64)
     for k in range(wanted.shape[0]):
         made[k] = _between(wanted[k], places, values, low, high)
     return made.reshape(np.shape(x))
@@ -124,8 +124,18 @@ def _full(a, v):
     if m == 0:
         raise ValueError("v cannot be empty")
     made = np.zeros(n + m - 1, dtype=(a[0] * v[0]).dtype)
-    for k in range(m):
+    k = 0
+    while k + 4 <= m and n >= 4:  # four at a time: the sums are read and written once
+        made[k + 3 : k + n] = made[k + 3 : k + n] + v[k] * a[3:] + v[k + 1] * a[2:-1] + v[k + 2] * a[1:-2] + v[k + 3] * a[:-3]
+        for i in range(3):
+            for j in range(i + 1):
+                made[k + i] += v[k + j] * a[i - j]
+            for j in range(i + 1, 4):
+                made[k + n + i] += v[k + j] * a[n + i - j]
+        k += 4
+    while k < m:
         made[k : k + n] += v[k] * a
+        k += 1
     return made
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend.intrinsics import is_sequence, stop_gradient
+from wengert.compiler.frontend.intrinsics import is_sequence, prange, stop_gradient, unset
 
 # ruff: noqa: A002, E501, SIM102, SIM108, SIM114, PLR0124  # as in written.py
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
@@ -129,10 +129,10 @@ def bincount(x, weights=None, minlength=0):
     if minlength < 0:
         raise ValueError("'minlength' must not be negative")
     n = int(minlength)
-    for v in x:
-        if v < 0:
+    if x.shape[0] > 0:
+        if np.min(x) < 0:
             raise ValueError("'list' argument must have no negative elements")
-        n = max(n, int(v) + 1)
+        n = max(n, int(np.max(x)) + 1)
     if weights is None:
         counts = np.zeros(n, dtype=np.int64)
         for v in x:
@@ -341,10 +341,15 @@ def tile(A, reps):
     counts = (reps,) if np.ndim(reps) == 0 else tuple(reps)
     y = np.reshape(x, (1,) * (len(counts) - np.ndim(x)) + np.shape(x))
     for axis, r in enumerate((1,) * (np.ndim(y) - len(counts)) + counts):
-        n = y.shape[axis]
-        places = np.arange(n * r) % max(n, 1)
-        y = np.moveaxis(np.moveaxis(y, axis, -1)[..., places], -1, axis)
-    return y
+        if r == 1:
+            continue
+        x = np.moveaxis(y, axis, 0)
+        n = x.shape[0]
+        made = unset((n * r, *x.shape[1:]), x.dtype)
+        for k in range(r):
+            made[k * n : (k + 1) * n] = x
+        y = np.moveaxis(made, 0, axis)
+    return y.copy()
 
 
 def repeat(a, repeats, axis=None):
@@ -353,7 +358,12 @@ def repeat(a, repeats, axis=None):
     if np.ndim(repeats) == 0:
         if repeats < 0:
             raise ValueError("repeats may not contain negative values.")
-        made = x[..., np.arange(n * repeats) // max(repeats, 1)]
+        v = np.ravel(x)
+        pairs = unset((v.shape[0], repeats), x.dtype)
+        for k in prange(v.shape[0]):
+            for j in range(repeats):
+                pairs[k, j] = v[k]
+        made = pairs.reshape((*x.shape[:-1], n * repeats))
         return made if axis is None else np.moveaxis(made, -1, axis)
     counts = np.asarray(repeats)
     if counts.shape[0] != n:

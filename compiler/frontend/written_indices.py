@@ -6,22 +6,44 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler.frontend.intrinsics import prange, unset
+
 # ruff: noqa: A002  # parameters are named as NumPy's
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
 
 
-def first_place(x, extreme):
-    """The position of the first element that is `extreme`, which is one of them, or of the first NaN: 64 at a time."""
+def first_extreme(x, larger):
+    """The position of the first of the extreme elements, or of the first NaN: block by block, then within a block."""
     n = x.shape[0]
+    best = x[0]
     at = 0
-    while at + 64 < n:
-        part = x[at : at + 64]
-        if np.any((part == extreme) | (part != part)):  # noqa: PLR0124
+    for start in range(0, n, 2048):
+        part = x[start : min(start + 2048, n)]
+        here = np.max(part) if larger else np.min(part)
+        better = here > best if larger else here < best
+        if start == 0 or better or (here != here and best == best):  # noqa: PLR0124
+            best = here
+            at = start
+    while at + 128 < n:
+        part = x[at : at + 128]
+        here = np.max(part) if larger else np.min(part)
+        if here == best or here != here:  # noqa: PLR0124
             break
-        at += 64
-    while at + 1 < n and not (x[at] == extreme or x[at] != x[at]):  # noqa: PLR0124
+        at += 128
+    while at + 1 < n and not (x[at] == best or x[at] != x[at]):  # noqa: PLR0124
         at += 1
     return at
+
+
+def first_extremes(x, larger):
+    """As first_extreme, along the last axis."""
+    if x.ndim == 1:
+        return first_extreme(x, larger)
+    rows = x.reshape((-1, x.shape[-1]))
+    made = unset(rows.shape[0], np.int64)
+    for k in prange(rows.shape[0]):
+        made[k] = first_extreme(rows[k], larger)
+    return made.reshape(x.shape[:-1])
 
 
 def unravel_index(indices, shape, order="C"):

@@ -154,7 +154,7 @@ class Executable:
         plan_memory(plan)
         start = self._lap("bufferise", start)
         module = Module(target.triple(), target.data_layout())
-        machine = CpuTarget(Dialect(target.vector_variants), families.contract, target.lanes())
+        machine = CpuTarget(Dialect(target.vector_variants, target.fused()), families.contract, target.lanes())
         emitter = HostEmitter(plan, module, machine, layouts, self.options.count)
         emitter.emit()
         text = str(module)

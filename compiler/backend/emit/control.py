@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
-from wengert.compiler.backend.emit.loops import Carried, chunked, counted_loop
+from wengert.compiler.backend.emit.loops import Carried, chunked, counted_loop, work_of
 from wengert.compiler.backend.emit.ranges import split
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
 from wengert.compiler.backend.emit.text import memory_type, register_type
@@ -214,7 +214,7 @@ def write_loop(slots: Slots, low: str, step: str, first: str, trips: str, carrie
         def chunk(start: str, end: str, operands: list[str], latch: str = "") -> list[str]:
             latch = latch or hint
             following = counted_loop(host.text, start, end, list(zip(types, operands, strict=True)), body, latch)
-            host.target.poll(host, str(CHUNK * weight))
+            host.target.poll(host, work_of(host.scope.index, start, end, weight))
             return following
 
         def whole(start: str, end: str, before: Carried, latch: str) -> list[str]:

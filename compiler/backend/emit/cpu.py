@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import product as each_index
 
 from wengert.compiler.backend.emit.host import COUNTERS, FUEL, Fault, HostEmitter
-from wengert.compiler.backend.emit.loops import chunked, counted_loop
+from wengert.compiler.backend.emit.loops import chunked, counted_loop, work_of
 from wengert.compiler.backend.emit.nest import Nest, address, combine_elements, identity_of, load, store
 from wengert.compiler.backend.emit.outline import NestHost, call_nest, outline
 from wengert.compiler.backend.emit.scalars import Dialect
@@ -165,7 +165,7 @@ class CpuTarget:
 
         def chunk(low: str, high: str, _: list[str]) -> list[str]:
             counted_loop(host.text, low, high, [], trip, latch)
-            self.poll(host, str(size * weight))
+            self.poll(host, work_of(host.scope.index, low, high, weight))
             return []
 
         chunked(host.text, "0", extent, size, [], chunk)
@@ -277,7 +277,7 @@ class CpuTarget:
                 else:
                     after = [block(low, high, inner[0])]
                 if not quiet:
-                    self.poll(host, str(size * weight))
+                    self.poll(host, work_of(host.scope.index, low, high, weight))
                 return after
 
             carried = list(zip((t for t, _ in start), totals, strict=True))

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from wengert.compiler.backend.emit.control import CHUNK, Slots, has_inner_loops, trip_count, trip_weight
 from wengert.compiler.backend.emit.host import EMIT, Count
 from wengert.compiler.backend.emit.lane_values import LaneValues, OneLane
-from wengert.compiler.backend.emit.loops import chunked, counted_loop
+from wengert.compiler.backend.emit.loops import chunked, counted_loop, work_of
 from wengert.compiler.backend.emit.nest import Elements, address, load, store
 from wengert.compiler.backend.emit.scope import Buffer, Scope
 from wengert.compiler.backend.emit.text import Phi, memory_type, register_type
@@ -278,7 +278,7 @@ class _Lanes(LaneValues):
         def stretch(first: str, last: str, operands: list[str]) -> list[str]:
             pairs = list(zip((t for t, _ in carried), operands, strict=True))
             following = counted_loop(self.text, first, last, pairs, trip)
-            host.target.poll(host, str(CHUNK * weight))
+            host.target.poll(host, work_of(scope.index, first, last, weight))
             return following
 
         if innermost:

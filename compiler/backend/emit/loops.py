@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from wengert.compiler.backend.emit.scope import IndexArithmetic
 from wengert.compiler.backend.emit.text import Text
 
 Carried = list[tuple[str, str]]
@@ -28,6 +29,12 @@ def counted_loop(
         return text.value(f"add nsw i64 {i}, 1", "i"), following
 
     return _loop(text, ("head", "body"), low, high, carried, trip, latch)
+
+
+def work_of(e: IndexArithmetic, low: str, high: str, weight: int) -> str:
+    """What range(low, high) tells the poll for interrupts: its own work. More than that, and loops of few trips within loops
+    would look for signals most of the time."""
+    return e.multiply(e.subtract(high, low), str(weight))
 
 
 def chunked(

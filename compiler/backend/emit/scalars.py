@@ -22,6 +22,7 @@ PURE = "nounwind willreturn memory(none)"
 class Dialect:
     """How a target spells what differs between targets. This one is the host CPU's; GPUs override it.
 
+    fused: whether it has fused multiply-adds and no instruction for fmod.
     vector_variants(name, arity, bits) -> the LLVM vector function ABI strings of a libm function, e.g.
     "_ZGV_LLVM_N8v_exp(_ZGVeN8v_exp)", with lanes: what the loop vectoriser may call instead.
     """
@@ -30,8 +31,12 @@ class Dialect:
     contracts = False
     """Whether a product and the sum it goes into may be rounded once."""
 
-    def __init__(self, vector_variants: Callable[[str, int, int], Sequence[tuple[str, str, int]]] = lambda *_: ()):
-        self.vector_variants = vector_variants
+    def __init__(
+        self,
+        vector_variants: Callable[[str, int, int], Sequence[tuple[str, str, int]]] = lambda *_: (),
+        fused: bool = False,
+    ):
+        self.vector_variants, self.fused = vector_variants, fused
 
     def call(self, text: Text, names: tuple[str, str], dtype: DType, operands: Sequence[str]) -> str:
         """The math function of a row: names are (libm's, libdevice's) for f64."""
@@ -69,6 +74,8 @@ def emit_row(text: Text, dialect: Dialect, op: Op, operands: Sequence[str]) -> s
     kind = dtypes[-1].kind
     if row.instruction is not None and (kind in row.instruction or kind == "c"):
         instruction = row.instruction.get(kind) or row.instruction["f"]
+        if instruction == "frem" and dialect.fused:
+            return _fmod(text, dtypes[-1], operands)
         if dialect.contracts and kind == "f" and instruction in ("fadd", "fsub", "fmul"):
             instruction += " contract"
         return apply_instruction(text, instruction, dtypes[-1], operands)
@@ -90,6 +97,54 @@ def apply_instruction(text: Text, instruction: str, dtype: DType, operands: Sequ
         return _GUARDED[instruction](text, dtype, *operands)
     return text.value(f"{instruction} {type_} {', '.join(operands)}")
 
+
+def _fmod(text: Text, dtype: DType, operands: Sequence[str]) -> str:
+    """fmod without a call where the quotient is small, exactly.
+
+    With q = trunc(|x| / |y|), rounded, r = |x| - q |y| lies between -|y| and |y| and is a multiple of the smaller of their last
+    places, so that one fused multiply-add gives it without an error; q may be one too large, never too small.
+    """
+    type_, bits, module = register_type(dtype), dtype.bits, text.module
+    name = f"wg_fmod{bits}"
+    if name not in module.shared:
+        module.shared[name] = name
+        for one in ("fabs", "trunc"):
+            module.declare(f"llvm.{one}.f{bits}", f"declare {type_} @llvm.{one}.f{bits}({type_})")
+        module.declare(f"llvm.copysign.f{bits}", f"declare {type_} @llvm.copysign.f{bits}({type_}, {type_})")
+        module.declare(f"llvm.fma.f{bits}", f"declare {type_} @llvm.fma.f{bits}({type_}, {type_}, {type_})")
+        exact = constant_text(2.0 ** (52 if bits == 64 else 23), dtype)
+        zero, infinite = constant_text(0.0, dtype), constant_text(float("inf"), dtype)
+        made = _FMOD.replace("TYPE", type_).replace("BITS", str(bits)).replace("EXACT", exact)
+        module.functions.append(made.replace("ZERO", zero).replace("INFINITE", infinite))
+    x, y = operands
+    return text.value(f"call {type_} @{name}({type_} {x}, {type_} {y})")
+
+
+_FMOD = """define internal TYPE @wg_fmodBITS.slow(TYPE %x, TYPE %y) noinline cold nounwind {
+  %r = frem TYPE %x, %y
+  ret TYPE %r
+}
+define internal TYPE @wg_fmodBITS(TYPE %x, TYPE %y) alwaysinline nounwind {
+  %ax = call TYPE @llvm.fabs.fBITS(TYPE %x)
+  %ay = call TYPE @llvm.fabs.fBITS(TYPE %y)
+  %t = fdiv TYPE %ax, %ay
+  %small = fcmp olt TYPE %t, EXACT
+  %finite = fcmp olt TYPE %ay, INFINITE
+  %quick = and i1 %small, %finite
+  br i1 %quick, label %fast, label %slow
+fast:
+  %q = call TYPE @llvm.trunc.fBITS(TYPE %t)
+  %negative = fneg TYPE %q
+  %r = call TYPE @llvm.fma.fBITS(TYPE %negative, TYPE %ay, TYPE %ax)
+  %below = fcmp olt TYPE %r, ZERO
+  %up = fadd TYPE %r, %ay
+  %rest = select i1 %below, TYPE %up, TYPE %r
+  %signed = call TYPE @llvm.copysign.fBITS(TYPE %rest, TYPE %x)
+  ret TYPE %signed
+slow:
+  %far = call TYPE @wg_fmodBITS.slow(TYPE %x, TYPE %y)
+  ret TYPE %far
+}"""
 
 # -- integers
 
