@@ -41,8 +41,7 @@ GOALS = {
     "matmul": "within 1.05x of NumPy's BLAS",
     "loop": "within 1.1x of C",
 }
-REASONS = {
-}
+REASONS: dict[tuple[str, str], str] = {}
 """Why a goal is missed, where it is known."""
 
 
