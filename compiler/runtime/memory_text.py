@@ -18,8 +18,9 @@ declare void @PyEval_RestoreThread(ptr)
 declare i32 @clock_gettime(i32, ptr)
 
 ; Large temporaries are kept for the next call that needs the size: malloc gives such memory back to the system when it is
-; freed, and getting its pages anew takes longer than a pass over them. At most four, of 1 to 32 MB.
-@wg_spares = global [4 x i64] zeroinitializer
+; freed, and getting its pages anew takes longer than a pass over them. At most four of 1 to 32 MB, and one of up to 256 MB
+; (the tape of a time loop).
+@wg_spares = global [5 x i64] zeroinitializer
 
 define ptr @wg_reuse(i64 %bytes) {
 entry:
@@ -52,7 +53,7 @@ drop:
   br label %other
 other:
   %next = add i64 %k, 1
-  %end = icmp eq i64 %next, 4
+  %end = icmp eq i64 %next, 5
   br i1 %end, label %none, label %each
 found:
   ret ptr %p
@@ -67,12 +68,16 @@ entry:
 look:
   %usable = call i64 @malloc_usable_size(ptr %p)
   %above = icmp uge i64 %usable, 1048576
-  %below = icmp ule i64 %usable, 33554432
+  %below = icmp ule i64 %usable, 268435456
   %keep = and i1 %above, %below
   %number = ptrtoint ptr %p to i64
-  br i1 %keep, label %each, label %let_go
+  br i1 %keep, label %kept, label %let_go
+kept:
+  %tape = icmp ugt i64 %usable, 33554432
+  %last = getelementptr i64, ptr @wg_spares, i64 4
+  br i1 %tape, label %exchange, label %each
 each:
-  %k = phi i64 [0, %look], [%next, %other]
+  %k = phi i64 [0, %kept], [%next, %other]
   %slot = getelementptr i64, ptr @wg_spares, i64 %k
   %pair = cmpxchg ptr %slot, i64 0, i64 %number acq_rel monotonic
   %put = extractvalue {i64, i1} %pair, 1
@@ -82,7 +87,8 @@ other:
   %end = icmp eq i64 %next, 4
   br i1 %end, label %exchange, label %each
 exchange:
-  %old = atomicrmw xchg ptr @wg_spares, i64 %number acq_rel
+  %where = phi ptr [%last, %kept], [@wg_spares, %other]
+  %old = atomicrmw xchg ptr %where, i64 %number acq_rel
   %old_p = inttoptr i64 %old to ptr
   call void @free(ptr %old_p)
   br label %done
