@@ -25,6 +25,8 @@ UNROLLED = 16
 QUIET = 4096
 """Domains of up to so many elements are not interrupted."""
 BLOCK = 512
+TOGETHER = 4
+"""Rows that are added to a destination at a time."""
 Each = Callable[[list[str]], None]
 
 
@@ -182,13 +184,58 @@ class CpuTarget:
         identity = identity_of(nest.combine, dtype)
         self._map(host, into.extents, lambda index: store(scope, into, address(scope, into, index), identity), 1)
 
-        def each(index: list[str]) -> None:
-            element = nest.body(scope, index)
-            assert element is not None
+        def add(index: list[str], rows: Sequence[str]) -> None:
+            """Combine the elements of some rows with the destination, in order."""
             where = address(scope, into, [index[k] for k in nest.kept])
-            store(scope, into, where, combine_elements(scope, nest.combine, dtype, load(scope, into, where), element))
+            total = load(scope, into, where)
+            for row in rows:
+                index[before] = row
+                element = nest.body(scope, list(index))
+                assert element is not None
+                total = combine_elements(scope, nest.combine, dtype, total, element)
+            store(scope, into, where, total)
 
-        self._map(host, nest.extents, each, nest.weight + 1)
+        before = len(nest.extents) - 2
+        if nest.reduced == (before,) and not (is_literal(nest.extents[before]) and int(nest.extents[before]) < 2 * TOGETHER):
+            self._rows_together(host, nest, add)
+        else:
+            self._map(host, nest.extents, lambda index: add(index, [index[before]]), nest.weight + 1)
+
+    def _rows_together(self, host: NestHost, nest: Nest, add: Callable[[list[str], Sequence[str]], None]) -> None:
+        """Some rows at a time, so that the destination is read and written once for all of them."""
+        *outer, rows, columns = nest.extents
+        index, e, text = ["0"] * len(nest.extents), host.scope.index, host.text
+        work = e.multiply(columns, str(nest.weight + 1))
+        group, latch = _parallel_metadata(host)
+
+        def stretch(low: str, high: str, count: int) -> None:
+            def trip(i: str, _: list[str]) -> list[str]:
+                first = e.multiply(i, str(count))
+                together = [e.add(first, str(k)) for k in range(count)]
+                before, host.scope.access_group = host.scope.access_group, group
+                self._innermost(
+                    host, columns, lambda j: add([*index[:-1], j], together), latch, quiet=True, weight=nest.weight + 1
+                )
+                host.scope.access_group = before
+                self.poll(host, e.multiply(work, str(count)))
+                return []
+
+            counted_loop(text, low, high, [], trip)
+
+        def level(depth: int) -> None:
+            if depth < len(outer):
+                def trip(i: str, _: list[str]) -> list[str]:
+                    index[depth] = i
+                    level(depth + 1)
+                    return []
+
+                counted_loop(text, "0", outer[depth], [], trip)
+                return
+            whole = str(int(rows) // TOGETHER) if is_literal(rows) else text.value(f"sdiv i64 {rows}, {TOGETHER}")
+            stretch("0", whole, TOGETHER)
+            stretch(e.multiply(whole, str(TOGETHER)), rows, 1)
+
+        level(0)
 
     def _reduce_each(self, host: NestHost, nest: Nest, into: Buffer) -> None:
         kept, reduced, scope = nest.kept, nest.reduced, host.scope
