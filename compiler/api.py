@@ -135,9 +135,11 @@ def grad(f: Callable[..., Any], wrt: Wrt = None, has_aux: bool = False, memory: 
 
 
 @_transform
-def value_and_grad(f: Callable[..., Any], wrt: Wrt = None, memory: int | str | None = None) -> Compiled:
-    """As `grad`, returning (value, gradient); the value costs nothing extra."""
-    return Grad(f, wrt, value=True, memory=memory)
+def value_and_grad(
+    f: Callable[..., Any], wrt: Wrt = None, has_aux: bool = False, memory: int | str | None = None
+) -> Compiled:
+    """As `grad`, returning (value, gradient), or ((value, auxiliary), gradient) with has_aux; the value costs nothing extra."""
+    return Grad(f, wrt, has_aux, value=True, memory=memory)
 
 
 @_transform

@@ -13,6 +13,7 @@ from wengert.compiler.frontend import complexes, creation, functions, lists, mas
 from wengert.compiler.frontend.arithmetic import binary, convert
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple, is_list
+from wengert.compiler.frontend.reads import note_attribute
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import element, indexed, store
 from wengert.compiler.ir.core import Value
@@ -90,6 +91,7 @@ def attribute(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
             near = difflib.get_close_matches(name, dir(owner.value), 1)
             help = f"Did you mean `{near[0]}`?" if near else ""
             tracer.refuse("attribute", node, what=describe(owner), name=name, help=help)
+        note_attribute(tracer.reads, owner.value, name)
         return tracer.lift(getattr(owner.value, name), name)
     if scalar_type(owner) is not None:
         return of_number(tracer, owner, name, node)

@@ -14,6 +14,7 @@ import numpy as np
 
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend import attributes, written_grids
+from wengert.compiler.frontend.bound import body_of_call
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP, RANDOM, scipy_function
@@ -34,6 +35,7 @@ from wengert.compiler.frontend.objects import (
     is_list,
     is_number,
 )
+from wengert.compiler.frontend.reads import CONTENTS, MISSING, now
 from wengert.compiler.frontend.signature import Leaf, Signature
 from wengert.compiler.frontend.source import Parsed, parameters, parse, unwrap
 from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, Frame, Tracer, handles, provides
@@ -148,6 +150,9 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
     if isinstance(value, types.MethodType):
         return call(tracer, Static(value.__func__), [tracer.lift(value.__self__), *args], keywords)
     plain = unwrap(value)
+    body = None if isinstance(plain, types.FunctionType) else body_of_call(value)
+    if body is not None:
+        plain, args = body, [tracer.lift(value), *args]
     if isinstance(plain, types.FunctionType) and (plain.__module__ or "").partition(".")[0] not in ("numpy", "scipy"):
         return inline_python(tracer, plain, args, keywords)
     name = getattr(value, "__name__", type(value).__name__)
@@ -283,16 +288,10 @@ def _is_complex(item: Array | Scalar) -> bool:
     return (item.dtype if isinstance(item, Array) else item.value.type.dtype).kind == "c"
 
 
-def enclosed(function: types.FunctionType) -> dict[str, Any]:
-    """The names a function closes over and their values."""
-    cells = function.__closure__ or ()
-    found = {}
-    for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
-        try:
-            found[name] = cell.cell_contents
-        except ValueError:  # not assigned yet
-            continue
-    return found
+def enclosed(function: types.FunctionType) -> dict[str, types.CellType]:
+    """The names a function closes over, and their cells; without those that are not assigned yet."""
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return {name: cell for name, cell in cells if now(cell, CONTENTS) is not MISSING}
 
 
 def inline(

@@ -18,15 +18,17 @@ from wengert.compiler.diag.span import Source
 from wengert.compiler.frontend import expressions as expressions
 from wengert.compiler.frontend import views as views
 from wengert.compiler.frontend.arithmetic import require_same
+from wengert.compiler.frontend.bound import Bound
 from wengert.compiler.frontend.calls import enclosed, object_of, run_function, tree_of
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.lists import Retrace
 from wengert.compiler.frontend.liveness import analyse
 from wengert.compiler.frontend.merge import scalar_type, to_value
 from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Poison, Scalar, Tuple
+from wengert.compiler.frontend.reads import Reads
 from wengert.compiler.frontend.signature import Signature
 from wengert.compiler.frontend.source import parameters, parse, unwrap
-from wengert.compiler.frontend.tracer import Frame, Reads, Tracer
+from wengert.compiler.frontend.tracer import Frame, Tracer
 from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.tree import Tree
 
@@ -40,7 +42,7 @@ class Traced:
     out         the tree of the returned value only
     captures    NumPy arrays read from the module or a closure, to be passed as trailing arguments
     weak        for each leaf of `out`, whether Python would give a Python number there (not a NumPy scalar)
-    reads       the names of modules (the cells of a notebook) that were read, with the values they had
+    reads       the names of modules (the cells of a notebook), closures and the like that were read, with what they were
     apart       (written, other) for each two arrays among the arguments of the Python function of which it writes one: they
                 may not share memory, also where `function`, a derivative or batch of it, leaves both alone
     """
@@ -55,7 +57,7 @@ class Traced:
     apart: frozenset[tuple[int, int]] = frozenset()
 
 
-def trace(python_function: Callable[..., Any], signature: Signature, static: dict[str, Any] | None = None) -> Traced:
+def trace(python_function: Callable[..., Any], signature: Signature) -> Traced:
     """IR of `python_function` for arguments of `signature`; `static` gives parameters fixed at compile time, by name.
 
     Raises only WengertError (UnsupportedError, TypeMismatch, RaceError, ...) for what cannot be compiled.
@@ -63,12 +65,13 @@ def trace(python_function: Callable[..., Any], signature: Signature, static: dic
     lists: dict[Any, Any] = {}
     while True:
         try:
-            return _trace(python_function, signature, static or {}, lists)
+            return _trace(python_function, signature, lists)
         except Retrace:  # `lists` has grown
             continue
 
 
-def _trace(python_function: Callable[..., Any], signature: Signature, static: dict[str, Any], lists: dict[Any, Any]) -> Traced:
+def _trace(python_function: Callable[..., Any], signature: Signature, lists: dict[Any, Any]) -> Traced:
+    given = python_function.given if isinstance(python_function, Bound) else {}
     function: Any = unwrap(python_function)
     parsed = parse(function)
     tracer = Tracer(lists)
@@ -87,7 +90,7 @@ def _trace(python_function: Callable[..., Any], signature: Signature, static: di
     tracer.frames.append(frame)
     tracer.state.frames[frame.index] = {}
     tracer.builder.span = tracer.span(parsed.node)
-    cells = bind_parameters(tracer, function, signature, static)
+    cells = bind_parameters(tracer, function, signature, given)
     try:
         result = run_function(tracer, parsed.node)
     except Retrace:
@@ -102,7 +105,7 @@ def _trace(python_function: Callable[..., Any], signature: Signature, static: di
     return finish(tracer, name, signature, result, cells, parsed.source)
 
 
-def bind_parameters(tracer: Tracer, function: Any, signature: Signature, static: dict[str, Any]) -> list[Cell | None]:
+def bind_parameters(tracer: Tracer, function: Any, signature: Signature, fixed: dict[str, Any]) -> list[Cell | None]:
     """Bind the function's parameters to objects over the leaves; the cell of each leaf that is an array."""
     names = list(parameters(tracer.frame.node).parameters.values())
     defaults = inspect.signature(function).parameters
@@ -110,7 +113,7 @@ def bind_parameters(tracer: Tracer, function: Any, signature: Signature, static:
     positional = [
         p.name
         for p in names
-        if p.name not in static
+        if p.name not in fixed
         and (p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) or p.kind is p.KEYWORD_ONLY and rest is None)
     ]
     given = signature.tree.children
@@ -143,8 +146,8 @@ def bind_parameters(tracer: Tracer, function: Any, signature: Signature, static:
     if rest is not None:
         tracer.bind(rest, Tuple(tuple, tuple(objects[len(positional) :])))
     for p in names:
-        if p.name in static:
-            tracer.bind(p.name, tracer.lift(static[p.name], p.name))
+        if p.name in fixed:
+            tracer.bind(p.name, tracer.lift(fixed[p.name], p.name))
         elif p.kind is p.VAR_KEYWORD:
             tracer.bind(p.name, Tuple(dict, ()))
         elif p.name not in tracer.names:

@@ -37,14 +37,13 @@ from wengert.compiler.frontend.objects import (
     Unset,
     arrays_in,
 )
+from wengert.compiler.frontend.reads import CONTENTS, Reads, note, note_contents
 from wengert.compiler.frontend.signature import leaf_of
 from wengert.compiler.ir.core import Block, Value
 from wengert.compiler.ir.tree import field_names
 from wengert.compiler.ir.types import BOOL, C128, F64, I64, DType, dtype_of
 
 Handler = Callable[..., Any]
-Reads = dict[tuple[int, str], tuple[dict[str, Any], Any]]
-"""Names of modules that were read: (id of the namespace, name) -> (the namespace, the value it had)."""
 EXPRESSIONS: dict[type[ast.AST], Handler] = {}
 STATEMENTS: dict[type[ast.AST], Handler] = {}
 SERVICES: dict[str, Handler] = {}
@@ -101,7 +100,7 @@ class Frame:
     source: Source
     live: liveness.Liveness
     namespace: dict[str, Any]
-    enclosed: dict[str, Any]
+    enclosed: dict[str, types.CellType]
     parent: Frame | None
     index: int
     site: tuple[int, int] = (0, 0)
@@ -225,10 +224,13 @@ class Tracer:
                 break
             frame = frame.parent
         assert frame is not None
-        for space in (frame.enclosed, frame.namespace, vars(builtins)):
+        if name in frame.enclosed:
+            note(self.reads, frame.enclosed[name], CONTENTS)
+            return self.lift(frame.enclosed[name].cell_contents, name)
+        for space in (frame.namespace, vars(builtins)):
             if name in space:
                 if space is frame.namespace and not isinstance(space[name], types.ModuleType):
-                    self.reads[id(space), name] = space, space[name]
+                    note(self.reads, space, name)
                 return self.lift(space[name], name)
         self.refuse("undefined", node, name=name, help=self._nearest(name, frame))
 
@@ -247,6 +249,7 @@ class Tracer:
             return Static(value)
         if isinstance(value, int | float | str) and not isinstance(value, np.generic):  # IntEnum and its like
             return Static(next(base(value) for base in (int, float, str) if isinstance(value, base)))
+        note_contents(self.reads, value)
         if isinstance(value, np.generic) or (kind is np.ndarray and value.ndim == 0):
             dtype = dtype_of(value.dtype)
             if dtype is None:

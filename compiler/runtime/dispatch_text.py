@@ -1,7 +1,7 @@
 """LLVM text of `wg_dispatch`: the call of a function object from Python.
 
-It is the tp_call of functions.py: it looks whether the module's names that were read have the values they had, tells who
-watches the calls, and tries the ways to call that the object knows. What none of them takes goes to Python.
+It is the tp_call of functions.py: it looks whether the module's names and the closure's cells that were read have the values
+they had, tells who watches the calls, and tries the ways to call that the object knows. What none of them takes goes to Python.
 """
 
 DISPATCH = """
@@ -21,7 +21,8 @@ declare void @llvm.stackrestore(ptr)
 @wg_plain = constant [4 x i8] c"O{}\\00"
 
 ; the call of a function object. At FAST it holds a tuple: who watches the calls (or None); a tuple of (namespace, name,
-; value) one after the other; then for each way to call it a callable and a tuple of arguments that come last
+; value), or (cell, None, value), one after the other; then for each way to call it a callable and a tuple of arguments that
+; come last
 define ptr @wg_dispatch(ptr %self, ptr %args, ptr %keywords) {
 entry:
   %fast_at = getelementptr i8, ptr %self, i64 FAST
@@ -40,7 +41,7 @@ short:
   %read_items = getelementptr i8, ptr %all_reads, i64 ITEMS
   br label %reads
 reads:
-  %k = phi i64 [0, %short], [%k3, %look]
+  %k = phi i64 [0, %short], [%k3, %compare]
   %more = icmp slt i64 %k, %count
   br i1 %more, label %look, label %watched
 look:
@@ -50,7 +51,17 @@ look:
   %name = load ptr, ptr %name_at
   %value_at = getelementptr ptr, ptr %read, i64 2
   %value = load ptr, ptr %value_at
-  %now = call ptr @PyDict_GetItemWithError(ptr %space, ptr %name)
+  %is_cell = icmp eq ptr %name, @_Py_NoneStruct
+  br i1 %is_cell, label %cell, label %dict
+cell:
+  %content_at = getelementptr i8, ptr %space, i64 16
+  %content = load ptr, ptr %content_at
+  br label %compare
+dict:
+  %item = call ptr @PyDict_GetItemWithError(ptr %space, ptr %name)
+  br label %compare
+compare:
+  %now = phi ptr [%content, %cell], [%item, %dict]
   %same = icmp eq ptr %now, %value
   %k3 = add i64 %k, 3
   br i1 %same, label %reads, label %changed

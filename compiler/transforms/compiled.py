@@ -13,9 +13,10 @@ import numpy as np
 
 from wengert.compiler.diag.errors import CallError, OptionError, TypeMismatch, ValueFault
 from wengert.compiler.diag.span import Source
+from wengert.compiler.frontend.bound import plain
+from wengert.compiler.frontend.reads import Reads, now, quick, unchanged
 from wengert.compiler.frontend.signature import Leaf, Signature, declared_dtypes, declared_signature, signature_of
 from wengert.compiler.frontend.trace import Traced, trace
-from wengert.compiler.frontend.tracer import Reads
 from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.ir.types import DType
@@ -112,6 +113,7 @@ class Compiled(FunctionObject):
     def __init__(self, function: Callable[..., Any], name: str | None = None):
         if not callable(function):
             raise TypeMismatch(f"a function is needed, not {function!r}")
+        function = plain(function)
         self.__wrapped__ = function
         functools.update_wrapper(self, function, updated=())
         if name is not None:
@@ -225,9 +227,9 @@ class Compiled(FunctionObject):
 
     def _prepare(self) -> None:
         """Tell the machine code what there is to know before a call, and the ways to try."""
-        if self._ways and all(type(space) is dict for space, _ in self._reads.values()):
-            reads = [part for (_, name), (space, value) in self._reads.items() for part in (space, name, value)]
-            self._fast = (self._on_call, tuple(reads), *[part for program in self._ways for part in program.way or ()])
+        reads = quick(self._reads) if self._ways else None
+        if reads is not None:
+            self._fast = (self._on_call, reads, *[part for program in self._ways for part in program.way or ()])
         elif hasattr(self, "_fast"):
             del self._fast
 
@@ -253,10 +255,10 @@ class Compiled(FunctionObject):
 
     def _refresh(self) -> None:
         """Drop all programs where a constant or helper function they were compiled with has another value now."""
-        if not self._reads or all(space.get(name, self) is value for (_, name), (space, value) in self._reads.items()):
+        if not self._reads or all(now(space, name) is value for (_, name), (space, value) in self._reads.items()):
             return
         if unchanged(self._reads):
-            self._reads = {(key, name): (space, space[name]) for (key, name), (space, _) in self._reads.items()}
+            self._reads = {place: (space, now(space, place[1])) for place, (space, _) in self._reads.items()}
             self._prepare()
             return
         self.programs.clear()
@@ -302,18 +304,6 @@ class Jit(Compiled):
         super().__init__(function, name)
         if self.declared is not None:
             self.program(self.declared)
-
-
-def unchanged(reads: Reads) -> bool:
-    """Whether the names of modules that were read while compiling still have the values they had."""
-    for (_, name), (namespace, value) in reads.items():
-        now = namespace.get(name, reads)
-        if now is not value and (type(now) not in _NUMBERS or type(now) is not type(value) or repr(now) != repr(value)):
-            return False
-    return True
-
-
-_NUMBERS = (float, int, bool, complex)
 
 
 def conform(args: tuple[Any, ...], declared: Signature, function: Compiled) -> tuple[Any, ...]:

@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 
 from wengert.compiler.diag.errors import DifferentiationError, OptionError, TypeMismatch, UnsupportedError
 from wengert.compiler.diag.span import Span
+from wengert.compiler.frontend.reads import Reads
 from wengert.compiler.frontend.signature import Leaf, Signature
 from wengert.compiler.frontend.source import parse, unwrap
 from wengert.compiler.frontend.trace import Traced
-from wengert.compiler.frontend.tracer import Reads
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, free_values
 from wengert.compiler.ir.rewrite import clone_value

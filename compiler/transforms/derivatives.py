@@ -205,7 +205,7 @@ def pullback(
 
 
 class Grad(Compiled):
-    """`grad(f)`: the gradient of a function that returns one float scalar; with `value`, (value, gradient)."""
+    """`grad(f)`: the gradient of a function that returns one float scalar; with `value`, what it returns and the gradient."""
 
     def __init__(
         self,
@@ -218,7 +218,7 @@ class Grad(Compiled):
     ):
         default = f"{'value_and_grad' if value else 'grad'}_{getattr(function, '__name__', 'f')}"
         super().__init__(function, name or default)
-        self.wrt, self.has_aux, self.value = chosen(function, wrt, "reverse"), has_aux, value
+        self.wrt, self.has_aux, self.value = chosen(self.__wrapped__, wrt, "reverse"), has_aux, value
         self.memory = budget(function, memory)
 
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
@@ -247,7 +247,8 @@ class Grad(Compiled):
         paths, ranges, can = tree.paths("argument"), leaf_ranges(tree), differentiable(traced)
         places = positions(self.__wrapped__, self.wrt, len(tree.children))
         gradients = [f"∂{named(paths[k], self.__wrapped__)}" for p in places for k in ranges[p] if can[k]]
-        return ["value", *gradients] if self.value else gradients
+        auxiliary = traced.out.children[0].count - 1 if self.value and self.has_aux else 0
+        return ["value", *["auxiliary"] * auxiliary, *gradients] if self.value else gradients
 
     def _results(
         self,
@@ -259,7 +260,8 @@ class Grad(Compiled):
         aux: Tree | None,
         recorder: Recorder,
     ) -> Traced:
-        """Order and structure of the results: gradients in the order of wrt, before or after the value and the rest."""
+        """Order and structure of the results: gradients in the order of wrt, after the value and what is auxiliary to it, or
+        before the latter alone."""
         values = inner.out.count
         place = {leaf: values + k for k, leaf in enumerate(leaf for leaf, on in enumerate(active) if on)}
         order, trees = [], []
@@ -271,8 +273,7 @@ class Grad(Compiled):
         if aux is not None:
             order, out = [*order, *range(1, values)], tuple_of([gradient, aux])
         if self.value:
-            value = inner.out.children[0] if aux is not None else inner.out
-            order, out = [0, *order], tuple_of([value, *(out.children if aux is not None else [out])])
+            order, out = [*range(values), *order[: len(order) - values + 1]], tuple_of([inner.out, gradient])
         function = with_results(function, order, self.__name__)
         return replace_function(inner, optimise(function, recorder), out)
 

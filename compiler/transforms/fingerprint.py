@@ -25,15 +25,11 @@ import llvmlite
 import numpy as np
 
 from wengert.compiler.backend import target
+from wengert.compiler.frontend.reads import CONTENTS, TRUSTED, Reads, note, note_contents
 from wengert.compiler.frontend.signature import Signature, leaf_of
 from wengert.compiler.frontend.source import text_of
-from wengert.compiler.frontend.tracer import Reads
 from wengert.compiler.ir.tree import Tree, field_names
 
-TRUSTED = frozenset(
-    {"numpy", "scipy", "math", "cmath", "builtins", "operator", "typing", "collections", "functools", "wengert"}
-)
-"""Packages whose contents are what their versions (and the compiler's files) say."""
 _NUMBERS = (int, float, bool, complex, str, bytes, type(None), type(Ellipsis))
 
 
@@ -49,6 +45,7 @@ class Fingerprint:
         self.arrays: list[np.ndarray] = []
         self.reads: Reads = {}
         self._seen: dict[int, tuple[int, Any]] = {}
+        self._of_users = False
 
     @property
     def digest(self) -> str:
@@ -72,6 +69,8 @@ class Fingerprint:
             self.text("again", str(known[0]))
             return
         self._seen[id(value)] = len(self._seen), value
+        if self._of_users:
+            note_contents(self.reads, value)
         if isinstance(value, np.ndarray):
             if kind is not np.ndarray:
                 raise Uncertain(value)
@@ -129,6 +128,7 @@ class Fingerprint:
             return
         for name in names:
             if name in vars(module):
+                note(self.reads, vars(module), name)
                 self.text(name)
                 self.value(vars(module)[name], names)
 
@@ -144,6 +144,8 @@ class Fingerprint:
             for name, item in vars(base).items():
                 if not name.startswith("__") or isinstance(item, types.FunctionType):
                     self.text(name)
+                    if not hasattr(type(item), "__get__"):
+                        note(self.reads, base, name)
                     self._member(item)
         if hasattr(kind, "__dataclass_fields__"):
             self.text(*field_names(kind))
@@ -160,14 +162,21 @@ class Fingerprint:
 
     def transform(self, compiled: Any) -> None:
         """A compiled function: its class, its options, what it wraps."""
+        before, self._of_users = self._of_users, False  # its options are not changed in place
         kind = type(compiled)
         self.text("transform", kind.__module__, kind.__qualname__, compiled.__name__)
         for name, item in sorted(vars(compiled).items()):
             if name not in compiled.FORGOTTEN and not (name.startswith("__") and name != "__wrapped__"):
                 self.text(name)
                 self.value(item)
+        self._of_users = before
 
     def function(self, function: types.FunctionType) -> None:
+        before, self._of_users = self._of_users, True
+        self._function(function)
+        self._of_users = before
+
+    def _function(self, function: types.FunctionType) -> None:
         if function.__dict__.keys() - {"__wrapped__", "__wengert_transform__", "__wengert_suppress__"}:
             raise Uncertain(function)
         name, text = text_of(function)
@@ -179,6 +188,7 @@ class Fingerprint:
             self.text(parameter, repr(annotation))
         for free, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             self.text(free)
+            note(self.reads, cell, CONTENTS)
             try:
                 self.value(cell.cell_contents, names)
             except ValueError:
@@ -188,7 +198,7 @@ class Fingerprint:
             if global_name in namespace:
                 value = namespace[global_name]
                 if not isinstance(value, types.ModuleType):
-                    self.reads[id(namespace), global_name] = namespace, value
+                    note(self.reads, namespace, global_name)
                 self.text(global_name)
                 self.value(value, names)
         if hasattr(function, "__wrapped__"):

@@ -35,7 +35,7 @@ class Jacobian(Compiled):
         if mode not in MODES:
             raise OptionError(f"mode={mode!r}: it is one of {', '.join(MODES)}")
         self.mode = self.chosen_mode = mode_of(function, mode)
-        self.wrt = chosen(function, wrt, "" if self.mode == "auto" else self.mode)
+        self.wrt = chosen(self.__wrapped__, wrt, "" if self.mode == "auto" else self.mode)
         self._by_mode: dict[str, Jacobian] = {}
         self._primal: Compiled | None = None
 

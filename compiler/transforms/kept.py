@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler.frontend.reads import Reads
 from wengert.compiler.frontend.signature import Signature
 from wengert.compiler.frontend.trace import Traced
-from wengert.compiler.frontend.tracer import Reads
 from wengert.compiler.ir.core import Block, Function, Value
 from wengert.compiler.ir.tree import Tree
 from wengert.compiler.ir.types import DTYPES, Type

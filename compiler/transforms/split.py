@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from wengert.compiler.diag.errors import OptionError
+from wengert.compiler.frontend.reads import unchanged
 from wengert.compiler.frontend.signature import Signature, signature_of
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.tree import flatten
@@ -20,7 +21,7 @@ from wengert.compiler.passes.portion import portion, shares, without_single_plac
 from wengert.compiler.runtime.ledger import Transfers
 from wengert.compiler.runtime.placement import Placement
 from wengert.compiler.transforms.batched import Batch, axes_of
-from wengert.compiler.transforms.compiled import trace_for, unchanged
+from wengert.compiler.transforms.compiled import trace_for
 from wengert.compiler.transforms.offloaded import Offload
 from wengert.compiler.transforms.settle import settled
 from wengert.compiler.transforms.structure import positional
