@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from wengert.compiler.backend.device_graphs import GRAPHS
 from wengert.compiler.backend.device_memory import ERROR_WORDS, MEMORY, Table
 from wengert.compiler.backend.device_scratch import Scratch
 from wengert.compiler.backend.emit.scalars import Dialect
@@ -84,6 +85,7 @@ class HostWriter:
         self.dots: list[Op] = []
         self.calls: list[Op] = []
         self.scopes: list[Scope] = []
+        self.graphs = False  # whether a loop runs as graphs
 
     def write(self) -> None:
         """Write the function and the memory routines into the module."""
@@ -99,7 +101,7 @@ class HostWriter:
         self.text.do("ret i32 1")
         self.text.label("interrupted")
         self.text.do("ret i32 3")
-        self.module.functions += [MEMORY, str(self.text)]
+        self.module.functions += [MEMORY, *([GRAPHS] if self.graphs else []), str(self.text)]
 
     def _look_for_faults(self) -> None:
         """Wait for the kernels and read the error record."""

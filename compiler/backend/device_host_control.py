@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wengert.compiler.backend.device_graphs import state_words, turns_of_a_graph
 from wengert.compiler.backend.device_host import WRITE, HostWriter
 from wengert.compiler.backend.emit.text import Phi
 from wengert.compiler.ir.core import Block, Op
@@ -32,6 +33,8 @@ def _for(host: HostWriter, op: Op) -> None:
     text, (body,) = host.text, op.regions
     low, high, step = (host.scalars[v] for v in op.operands[:3])
     inits = [host.pieces(v, op) for v in op.operands[3:]]
+    turns = turns_of_a_graph(op)
+    state = _graph_state(host, op) if turns else ("", "")
     start, head, inside, after = text.block, *(text.fresh(h) for h in ("head", "body", "after"))
     text.branch(head)
     text.label(head)
@@ -43,18 +46,55 @@ def _for(host: HostWriter, op: Op) -> None:
     down = text.value(f"icmp sgt i64 {i.name}, {high}")
     text.branch_if(text.value(f"select i1 {rising}, i1 {up}, i1 {down}"), inside, after)
     text.label(inside)
-    host.poll()
-    host.scalars[body.params[0]] = i.name
+    at = i.name
+    if turns:
+        at = _skipped(host, op, at, high, turns, state, [row[0].name for row in phis], after)
+    else:
+        host.poll()
+    host.scalars[body.params[0]] = at
     for p, row in zip(body.params[1:], phis, strict=True):
         host.bind(p, [phi.name for phi in row])
     pieces: list[list[tuple[str, str]]] = []
     host.block(body, lambda: pieces.extend(host.pieces(v, None) for v in body.results))
-    i.add(text.value(f"add i64 {i.name}, {step}"), text.block)
+    i.add(text.value(f"add i64 {at}, {step}"), text.block)
     _feed(phis, pieces, text.block)
     text.branch(head)
     text.label(after)
     for v, row in zip(op.results, phis, strict=True):
         host.bind(v, [phi.name for phi in row])
+
+
+def _graph_state(host: HostWriter, op: Op) -> tuple[str, str]:
+    """(memory of `wg_repeat`, set to zero; room for the handles carried)"""
+    host.graphs = True
+    carried = len(op.operands) - 3
+    words = state_words(carried, len(host.kernels))
+    state = host.text.alloca(f"[{words} x i64]", "state")
+    host.text.module.declare("llvm.memset.p0.i64", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+    host.text.do(f"call void @llvm.memset.p0.i64(ptr {state}, i8 0, i64 {8 * words}, i1 false)")
+    return state, host.text.alloca(f"[{max(1, carried)} x ptr]", "carried")
+
+
+def _skipped(
+    host: HostWriter, op: Op, i: str, high: str, turns: int, state: tuple[str, str], handles: Sequence[str], after: str
+) -> str:
+    """The turn to do now, after those that a graph has done; leaves to `after` where those were the last."""
+    text = host.text
+    for k, handle in enumerate(handles):
+        text.do(f"store ptr {handle}, ptr {text.value(f'getelementptr ptr, ptr {state[1]}, i64 {k}')}")
+    left = text.value(f"sub i64 {high}, {i}")
+    skipped = text.value(
+        f"call i64 @wg_repeat(ptr {host.table}, ptr {state[0]}, i64 {left}, i64 {turns}, i64 {len(handles)}, ptr {state[1]}, "
+        f"i64 {len(host.kernels)})"
+    )
+    go, on = text.fresh("go"), text.fresh("on")
+    text.branch_if(text.value(f"icmp ne i64 {skipped}, -1"), go, "interrupted")
+    text.label(go)
+    host.check(text.value(f"icmp ne i64 {skipped}, -2"), "device", op)
+    at = text.value(f"add i64 {i}, {skipped}")
+    text.branch_if(text.value(f"icmp slt i64 {at}, {high}"), on, after)
+    text.label(on)
+    return at
 
 
 def _while(host: HostWriter, op: Op) -> None:

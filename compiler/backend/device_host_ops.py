@@ -117,11 +117,12 @@ def _launch(host: HostWriter, op: Op) -> None:
         held, size, blocks = _scratch(host, op, scratch, buffers, count, blocks, threads)
         arguments += [("ptr", text.value(f"load ptr, ptr {held}")), ("i64", size)]
     slots = text.alloca(f"[{len(arguments)} x [2 x i64]]", "args", 16)
-    pointers = text.alloca(f"[{len(arguments)} x ptr]", "params", 16)
+    pointers = text.alloca(f"[{len(arguments) + 1} x ptr]", "params", 16)
     for k, (type_, operand) in enumerate(arguments):
         slot = text.value(f"getelementptr [2 x i64], ptr {slots}, i64 {k}")
         text.do(f"store {type_} {operand}, ptr {slot}")
         text.do(f"store ptr {slot}, ptr {text.value(f'getelementptr ptr, ptr {pointers}, i64 {k}')}")
+    text.do(f"store ptr null, ptr {text.value(f'getelementptr ptr, ptr {pointers}, i64 {len(arguments)}')}")  # for the simulator
     launch, stream = host.table_word(Table.LAUNCH), host.table_word(Table.STREAM)
     grid = text.value(f"trunc i64 {blocks} to i32")
     code = host.table_word(Table.LAUNCHES + len(host.kernels) + kernel)

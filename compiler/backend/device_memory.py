@@ -20,14 +20,18 @@ class Table:
     Python's functions: ALLOCATE(bytes) -> handle, FREE(handle), DOT, LIBRARY.
     The driver's (see runtime/accelerator.py): READ, COPY, QUERY, LAUNCH, MARK, PASSED, and what they take: STREAM; two EVENTS;
     ERRORS, the error record on the device; PINNED, host memory of PINNED_BYTES that copies are quick to.
-    Counters: TICKS of loops, READS of single elements, their READ_BYTES and READ_NANOSECONDS.
+    For graphs (device_graphs.py): BEGIN, END, INSTANTIATE, RUN, DESTROY and DESTROY_GRAPH of the driver (BEGIN is 0 where there
+    are none), the stream to CAPTURE on; HELD, the call's own stream meanwhile.
+    Counters: TICKS of loops, READS of single elements, their READ_BYTES and READ_NANOSECONDS; ASKED, how often memory was asked
+    of Python or given back to it.
     RECORD: the error record, read at the end. HANDLES: memory to use again. From LAUNCHES on: how often each kernel was
     launched; then their handles.
     """
 
     ALLOCATE, FREE, DOT, READ, COPY, QUERY, LAUNCH, STREAM, ERRORS, PINNED, LIBRARY = range(11)
     MARK, PASSED, EVENTS, SECOND_EVENT = range(11, 15)
-    TICKS, READS, READ_BYTES, READ_NANOSECONDS, RECORD = range(15, 20)
+    BEGIN, END, INSTANTIATE, RUN, DESTROY, DESTROY_GRAPH, CAPTURE = range(15, 22)
+    TICKS, READS, READ_BYTES, READ_NANOSECONDS, ASKED, HELD, RECORD = range(22, 29)
     HANDLES, SLOTS = RECORD + ERROR_WORDS, 16
     LAUNCHES = HANDLES + SLOTS
 
@@ -204,6 +208,7 @@ other:
   %more = icmp ult i64 %next, {Table.HANDLES + Table.SLOTS}
   br i1 %more, label %look, label %new
 new:
+  call void @wg_add(ptr %table, i64 {Table.ASKED}, i64 1)
   %allocate = call ptr @wg_word(ptr %table, i64 {Table.ALLOCATE})
   %made = call ptr %allocate(i64 %size)
   ret ptr %made
@@ -230,6 +235,7 @@ other:
   %more = icmp ult i64 %next, {Table.HANDLES + Table.SLOTS}
   br i1 %more, label %look, label %full
 full:
+  call void @wg_add(ptr %table, i64 {Table.ASKED}, i64 1)
   %free = call ptr @wg_word(ptr %table, i64 {Table.FREE})
   call void %free(ptr %h)
   ret void

@@ -44,6 +44,20 @@ class DriverCalls(NamedTuple):
     passed: int
 
 
+class GraphCalls(NamedTuple):
+    """Addresses of C functions with the parameters of cuStreamBeginCapture, cuStreamEndCapture, cuGraphInstantiateWithFlags,
+    cuGraphLaunch, cuGraphExecDestroy and cuGraphDestroy; a stream on which to capture; what keeps them."""
+
+    begin: int
+    end: int
+    instantiate: int
+    run: int
+    destroy: int
+    destroy_graph: int
+    stream: int
+    owner: object
+
+
 @dataclass(frozen=True, slots=True)
 class Gemm:
     """`batch` products of m by k and k by n matrices, dense and row-major; a_turned: a lies as k by m, b_turned: b as n by k."""
@@ -132,6 +146,11 @@ class Accelerator(Protocol):
 
     def elapsed(self, start: Any, end: Any) -> float:
         """Milliseconds between two clocks; waits until the device has passed them."""
+        ...
+
+    @property
+    def graphs(self) -> GraphCalls | None:
+        """For compiled host code; None where there are no graphs."""
         ...
 
     def events(self) -> tuple[tuple[int, int], object]:

@@ -22,7 +22,7 @@ import numpy as np
 from wengert.compiler.backend.nvptx import code_key, compile_ptx
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
 from wengert.compiler.runtime import store
-from wengert.compiler.runtime.accelerator import DriverCalls, Gemm
+from wengert.compiler.runtime.accelerator import DriverCalls, Gemm, GraphCalls
 from wengert.compiler.runtime.checksum import CHUNK, digest_chunk
 from wengert.compiler.runtime.context import make_is_current, make_wait
 from wengert.compiler.runtime.cuda_driver import Driver, DriverError
@@ -81,6 +81,7 @@ class CudaAccelerator:
         self._context: int | None = None
         self.is_current: Callable[[], bool] = lambda: False
         self._wait: Callable[[int], None] = lambda _: self._stream().synchronize()  # type: ignore[no-any-return]
+        self._capture: Any = None
         self._staging = threading.Lock()  # of the pinned buffers
         with self.current():
             self._lanes = [Lane.make(cupy) for _ in range(_lanes())]
@@ -181,6 +182,17 @@ class CudaAccelerator:
         with self.current():
             memory = self._cupy.cuda.alloc_pinned_memory(size)
         return int(memory.ptr), memory
+
+    @property
+    def graphs(self) -> GraphCalls | None:
+        names = ("cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuGraphLaunch",
+                 "cuGraphExecDestroy", "cuGraphDestroy")  # fmt: skip
+        if self._driver is None or not all(hasattr(self._driver.library, name) for name in names):
+            return None  # CUDA before 11.4
+        with self.current():
+            if self._capture is None:  # the default stream cannot be captured
+                self._capture = self._cupy.cuda.Stream(non_blocking=True)
+        return GraphCalls._make([*map(self._driver.address, names), int(self._capture.ptr), self._capture])
 
     def events(self) -> tuple[tuple[int, int], object]:
         with self.current():

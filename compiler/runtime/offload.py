@@ -228,6 +228,10 @@ class DeviceExecutable:
         words[Table.READ], words[Table.COPY], words[Table.QUERY] = calls.read, calls.copy, calls.query
         words[Table.MARK], words[Table.PASSED] = calls.mark, calls.passed
         (words[Table.EVENTS], words[Table.SECOND_EVENT]), self._events = gpu.events()
+        self._graphs = gpu.graphs
+        if self._graphs is not None:
+            for word, value in enumerate(self._graphs[:-1], Table.BEGIN):
+                words[word] = value
         words[Table.ERRORS], self._launch = self._errors.pointer, calls.launch
         words[Table.PINNED], self._pinned = gpu.pinned(PINNED_BYTES)
         for k, name in enumerate(names):
@@ -326,7 +330,12 @@ class DeviceExecutable:
         callback = _LAUNCH(timed)
         address = ctypes.cast(callback, ctypes.c_void_p).value
         assert address is not None
-        self._call(leaves, address)
+        words = self._table.words
+        graphs, words[Table.BEGIN] = words[Table.BEGIN], 0  # each kernel is to be timed
+        try:
+            self._call(leaves, address)
+        finally:
+            words[Table.BEGIN] = graphs
         assert self._loaded is not None or not events
         names = {handle: name for name, handle in self._loaded.handles.items()} if self._loaded else {}
         totals: dict[str, float] = {}
@@ -366,6 +375,8 @@ class DeviceExecutable:
                 if words[Table.READS]:
                     self._record_reads()
                 if status:
+                    if words[Table.HELD]:  # the stream for capturing is left in the middle of it
+                        words[Table.BEGIN] = 0
                     raise self._fault()
                 return self._take(bound)
             except KeyboardInterrupt:

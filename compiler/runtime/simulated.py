@@ -7,19 +7,22 @@ A launch runs the threads one after the other; that is a legal order, as no kern
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from llvmlite import binding as llvm
 
-from wengert.compiler.backend.simulator import DEVICE_BIT, LAUNCHER
+from wengert.compiler.backend.simulator import DEVICE_BIT, ENTRY_WORDS, LAUNCHER
 from wengert.compiler.diag.errors import MemoryFault
-from wengert.compiler.runtime.accelerator import DriverCalls, Gemm
+from wengert.compiler.runtime.accelerator import DriverCalls, Gemm, GraphCalls
 from wengert.compiler.runtime.checksum import CHUNK, digest_chunk
 
 _POISON = 0xFF  # NaN in every floating-point type, -1 in every integer
@@ -131,6 +134,10 @@ class SimulatedAccelerator:
     def calls(self) -> DriverCalls:
         return DriverCalls(*(int(_launcher()[name]) for name in DriverCalls._fields))
 
+    @property
+    def graphs(self) -> GraphCalls | None:
+        return _graphs().calls
+
 
 def _move(target: int, source: int, size: int) -> float:
     start = time.perf_counter()
@@ -147,7 +154,83 @@ def _jit() -> llvm.LLJIT:
 
 @cache
 def _launcher() -> llvm.ResourceTracker:
-    return _link(LAUNCHER, DriverCalls._fields)
+    return _link(LAUNCHER, (*DriverCalls._fields, "capture", "run"))
+
+
+_P, _I, _U, _L = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint, ctypes.c_int64
+_LAUNCH, _COPY = ctypes.CFUNCTYPE(_I, _P, *[_U] * 7, _P, ctypes.POINTER(_P), _P), ctypes.CFUNCTYPE(_I, _L, _L, _L, _P)
+_ARGUMENT = 16  # bytes of a kernel's argument, as the host part lays them out
+
+
+class _Graphs:
+    """Graphs as lists of launches and copies, with their arguments as they were (see `run` in backend/simulator.py).
+
+    What Python does here ends quickly: a signal that comes meanwhile would end in it, and is sent again.
+    """
+
+    def __init__(self) -> None:
+        capture = ctypes.CFUNCTYPE(_I, _P, _P)(_launcher()["capture"])
+        self._note = _LAUNCH(self._launched), _COPY(self._copied)
+        self._start, self._stop = partial(capture, *self._note), partial(capture, None, None)
+        self._entries: list[tuple[int, ...]] = []
+        self._values: list[Any] = []
+        self._kept = deque[Any](maxlen=16)  # long enough for graphs that run once they are made
+        out = ctypes.POINTER(_L)
+        self._callbacks = (
+            ctypes.CFUNCTYPE(_I, _P, _I)(_again(self._begin)), ctypes.CFUNCTYPE(_I, _P, out)(_again(self._end)),
+            ctypes.CFUNCTYPE(_I, out, _L, _L)(_again(self._instantiate)),
+        )  # fmt: skip
+        begin, end, instantiate = (ctypes.cast(one, _P).value or 0 for one in self._callbacks)
+        run, nothing = int(_launcher()["run"]), int(_launcher()["passed"])
+        self.calls = GraphCalls(begin, end, instantiate, run, nothing, nothing, 0, self)
+        self.made = 0
+        """How many there were."""
+
+    def _launched(self, kernel: int, *rest: Any) -> int:
+        *sizes, _, params, _ = rest
+        values: list[Any] = []
+        while params[len(values)]:
+            values.append(ctypes.create_string_buffer(ctypes.string_at(params[len(values)], _ARGUMENT), _ARGUMENT))
+        pointers = (_P * (len(values) + 1))(*map(ctypes.addressof, values), None)
+        self._values += [values, pointers]
+        self._entries.append((kernel, *sizes[:6], ctypes.addressof(pointers)))
+        return 0
+
+    def _copied(self, to: int, source: int, size: int, stream: int) -> int:
+        self._entries.append((0, to, source, size, 0, 0, 0, 0))
+        return 0
+
+    def _begin(self, stream: int, mode: int) -> int:
+        self._entries, self._values = [], []
+        return int(self._start())
+
+    def _end(self, stream: int, graph: Any) -> int:
+        words = (ctypes.c_int64 * (1 + ENTRY_WORDS * len(self._entries)))(len(self._entries), *sum(self._entries, ()))
+        graph[0] = ctypes.addressof(words)
+        self._kept.append((words, self._values))
+        self.made += 1
+        return int(self._stop())
+
+    def _instantiate(self, made: Any, graph: int, flags: int) -> int:
+        made[0] = graph
+        return 0
+
+
+def _again(function: Callable[..., int]) -> Callable[..., int]:
+    def called(*arguments: Any) -> int:
+        try:
+            return function(*arguments)
+        except KeyboardInterrupt:
+            done = function(*arguments)
+            _thread.interrupt_main()
+            return done
+
+    return called
+
+
+@cache
+def _graphs() -> _Graphs:
+    return _Graphs()
 
 
 _serial = iter(range(1 << 62))

@@ -93,6 +93,44 @@ def test_short_and_long_way_agree(device):
         f(X.astype(np.float32))
 
 
+def turns(u: Vector, v: Vector, count: int, a: float):
+    w, total = np.sin(u), u.copy()
+    for _ in range(count):
+        w = w + a * (v - w)
+        v = v - a * w[::-1]
+        total = np.minimum(total, w)
+    return w, v, total
+
+
+def three(u: Vector, count: int):
+    a, b, c, d, e = u + 1.0, u + 2.0, u + 3.0, u + 4.0, u + 5.0
+    for _ in range(count):
+        a, b, c, d, e = b, c, d, e, a * 0.999
+    return a, b, c, d, e
+
+
+def indexed(u: Vector, count: int):
+    w = u.copy()
+    for k in range(count):
+        w = w * 0.99 + k * u
+    return w
+
+
+@pytest.mark.parametrize(("function", "extra"), [(turns, (0.01,)), (three, ()), (indexed, ())], ids=["turns", "three", "indexed"])
+def test_loops_whose_turns_are_alike_run_as_graphs(device, function, extra):
+    """As the same kernels launched one by one, and with every launch counted."""
+    f, gpu = wg.offload(function, device), accelerator(device)[0]
+    for count in (0, 3, 386, 387, 460, 1003):
+        arguments = (X, np.cos(X), count, *extra) if extra else (X, count)
+        made = gpu.graphs.owner.made if device == "cuda-sim" else 0
+        got, wanted = f(*arguments), function(*arguments)
+        for g, w in zip(got, wanted, strict=True) if isinstance(got, tuple) else [(got, wanted)]:
+            np.testing.assert_allclose(np.asarray(g), w, rtol=1e-12, atol=1e-13)
+        assert {k.launches for k in f.last.executable.placement().kernels} <= {1, count}
+        if device == "cuda-sim":
+            assert (gpu.graphs.owner.made > made) == (count >= 387 and function is not indexed)
+
+
 def test_an_interrupt_ends_the_host_part(device):
     f, x = wg.offload(steps, device), X.copy()
     f(x, 1)
