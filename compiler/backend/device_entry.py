@@ -1,6 +1,7 @@
 """The entry of a kernel: which iterations a thread does, on NVPTX and on the simulated GPU.
 
-    grid       thread t of T does iterations t, t + T, ...; with columns, threads and iterations have two indices
+    grid       thread t of T does iterations t, t + T, ...
+    plane      threads and iterations have two indices; a thread does several rows, of one column
     chunk      a block does the next `CHUNK` iterations, its threads one after the other: short ones, four a thread
     combine    one iteration a thread; the values of `group` threads beside each other are combined, in a fixed order
 """
@@ -44,6 +45,10 @@ class Entry:
         first = text.value(f"add i64 {text.value(f'mul i64 {block}, {width}')}, {tid}")
         return first, text.value(f"mul i64 {blocks}, {width}")
 
+    def block_row(self, text: Text) -> str:
+        """Number of this block along y, counted through the layers of a grid, as i64."""
+        raise NotImplementedError
+
     def record(self, text: Text, errors: str, code: str) -> str:
         """Put the code into the error record if it is the first; returns an i1, whether it was."""
         raise NotImplementedError
@@ -75,6 +80,10 @@ class NvptxEntry(Entry):
         intrinsic = f"llvm.nvvm.read.ptx.sreg.{name}.{axis}"
         text.module.declare(intrinsic, f"declare i32 @{intrinsic}()")
         return text.value(f"zext i32 {text.value(f'call i32 @{intrinsic}()')} to i64")
+
+    def block_row(self, text: Text) -> str:
+        layer = text.value(f"mul i64 {self.register(text, 'ctaid', 'z')}, {self.register(text, 'nctaid', 'y')}")
+        return text.value(f"add i64 {layer}, {self.register(text, 'ctaid', 'y')}")
 
     def record(self, text: Text, errors: str, code: str) -> str:
         pair = text.value(f"cmpxchg ptr {errors}, i64 0, i64 {code} monotonic monotonic")
@@ -141,6 +150,9 @@ class SimulatedEntry(Entry):
 
     def register(self, text: Text, name: str, axis: str) -> str:
         return text.value(f"zext i32 %{name}.{axis} to i64")
+
+    def block_row(self, text: Text) -> str:
+        return self.register(text, "ctaid", "y")  # counted through by the launcher
 
     def record(self, text: Text, errors: str, code: str) -> str:
         first = text.value(f"icmp eq i64 {text.value(f'load i64, ptr {errors}')}, 0")
@@ -265,6 +277,9 @@ class EntryWriter:
         elif self.kernel.chunk:
             self._fill_frame()
             self._chunk()
+        elif self.kernel.columns is not None:
+            self._fill_frame()
+            self._plane()
         else:
             self._fill_frame()
             self._grid()
@@ -292,11 +307,12 @@ class EntryWriter:
                 text.do(f"store {type_} {given}, ptr {where}")
                 position += 1
 
-    def _iteration(self, i: str, following: str, failed: str) -> None:
-        """Do iteration i, then go to `following`; where it fails, after the fault is recorded, to `failed`."""
+    def _iteration(self, i: str, following: str, failed: str, index: int = -1) -> None:
+        """Do iteration i (the index of that number), then go to `following`; where it fails, after the fault is recorded, to
+        `failed`."""
         text = self.text
         record, mine = text.fresh("failed"), text.fresh("mine")
-        text.do(f"store i64 {i}, ptr {self._word(self.frame, self.layout.params[self.kernel.indices - 1])}")
+        text.do(f"store i64 {i}, ptr {self._word(self.frame, self.layout.params[range(self.kernel.indices)[index]])}")
         status = text.value(f"call i32 @{symbol(self.kernel.iteration)}(ptr {self.frame})")
         text.branch_if(text.value(f"icmp eq i32 {status}, 0"), following, record)
         text.label(record)
@@ -309,7 +325,7 @@ class EntryWriter:
             text.do(f"store i64 {operand}, ptr {self._word(self.errors, word)}")
         text.branch(failed)
 
-    def _loop(self, first: str, end: str, step: str, after: str, metadata: str = "") -> None:
+    def _loop(self, first: str, end: str, step: str, after: str, index: int = -1) -> None:
         """Iterations first, first + step, ... below end, then on to `after`."""
         text = self.text
         head, body, following = (text.fresh(n) for n in ("head", "body", "next"))
@@ -320,32 +336,41 @@ class EntryWriter:
         i.add(first, before)
         text.branch_if(text.value(f"icmp slt i64 {i.name}, {end}"), body, after)
         text.label(body)
-        self._iteration(i.name, following, self.done)
+        self._iteration(i.name, following, self.done, index)
         text.label(following)
         i.add(text.value(f"add i64 {i.name}, {step}"), text.block)
-        text.branch(head, metadata)
+        text.branch(head)
 
     def _grid(self) -> None:
-        text, entry, across = self.text, self.entry, self.kernel.columns is not None
-        first, step = entry.thread(text, "y" if across else "x")
-        column, column_step = entry.thread(text, "x") if across else ("", "")
+        first, step = self.entry.thread(self.text)
         if self.scratch is not None:
             self._give_scratch(first, step)
-        if not across:
-            self._loop(first, self.count, step, self.done)
-            return
-        rows, row, next_row, before = *(text.fresh(n) for n in ("rows", "row", "next")), text.block
-        text.branch(rows)
-        text.label(rows)
-        r = text.phi("i64", "row")
-        r.add(first, before)
-        text.branch_if(text.value(f"icmp slt i64 {r.name}, {self.count}"), row, self.done)
-        text.label(row)
-        text.do(f"store i64 {r.name}, ptr {self._word(self.frame, self.layout.params[0])}")
-        self._loop(column, self.columns, column_step, next_row)
-        text.label(next_row)
-        r.add(text.value(f"add i64 {r.name}, {step}"), next_row)
-        text.branch(rows)
+        self._loop(first, self.count, step, self.done)
+
+    def _plane(self) -> None:
+        """No loop, so that a thread has little to do beside its rows, which are a block's height apart."""
+        text, entry, rows = self.text, self.entry, self.kernel.rows
+        column, _ = entry.thread(text, "x")
+        height = entry.register(text, "ntid", "y")
+        block = text.value(f"mul i64 {entry.block_row(text)}, {text.value(f'mul i64 {height}, {rows}')}")
+        first = text.value(f"add i64 {block}, {entry.register(text, 'tid', 'y')}")
+        across, whole, part = (text.fresh(n) for n in ("across", "whole", "part"))
+        text.branch_if(text.value(f"icmp slt i64 {column}, {self.columns}"), across, self.done)
+        text.label(across)
+        text.do(f"store i64 {column}, ptr {self._word(self.frame, self.layout.params[1])}")
+        every = [first]
+        for _ in range(1, rows):
+            every.append(text.value(f"add i64 {every[-1]}, {height}"))
+        text.branch_if(text.value(f"icmp slt i64 {every[-1]}, {self.count}"), whole, part if rows > 1 else self.done)
+        text.label(whole)
+        for row in every:
+            following = text.fresh("next")
+            self._iteration(row, following, self.done, 0)
+            text.label(following)
+        text.branch(self.done)
+        if rows > 1:
+            text.label(part)
+            self._loop(first, self.count, height, self.done, index=0)
 
     def _give_scratch(self, thread: str, threads: str) -> None:
         text, scratch, end = self.text, self.scratch, self.layout.words

@@ -5,22 +5,31 @@
 
 Stored arrays of the same extents that follow each other are a group, written by one kernel: what only its members read is
 computed there once and needs no memory.
+
+%p = update_slice %zeros, %v, #1        read by the next alone: no memory, its elements are v's or zero where they are read
+%b = accumulate_slice %a, %p + ..., #0  a new array, in one kernel
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wengert.compiler.backend.fuse import CHEAP, is_fill, is_undefined, op_cost
+from wengert.compiler.backend.device_folded import REGION_UPDATES, NearlyAll
+from wengert.compiler.backend.fuse import MOST_READERS, is_fill, is_undefined, op_cost
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import extent_of, row_of
 
 _READS_ELEMENTS = {"reduce": (0,), "update": (1,)}
 """By kind: the operand positions that a kernel of that op reads element by element."""
 
-
 MOST_TOGETHER = 48
 """Arrays of a group, those included that turn out to need no memory."""
+
+
+MOST_TIMES = 8
+"""Places from which a kernel reads a value that it computes anew for each."""
+AGAIN = 60
+"""The cost of an element (see `op_cost`) up to which several kernels compute it."""
 
 
 def is_lazy(op: Op) -> bool:
@@ -47,6 +56,8 @@ class Fusion:
     readers: dict[Value, set[Op]] = field(default_factory=dict)  # the kernels a lazy value is part of
     escapes: set[Value] = field(default_factory=set)  # lazy values read inside a region
     shared: set[Value] = field(default_factory=set)  # stored for no other reason than having several readers
+    folded: set[Value] = field(default_factory=set)  # results of region updates that are computed where they are read
+    times: dict[Value, int] = field(default_factory=dict)  # how often a kernel computes elements of a folded value
 
 
 def fuse(function: Function) -> Fusion:
@@ -62,14 +73,16 @@ def fuse(function: Function) -> Fusion:
             uses.setdefault(v, []).append(_Use(None, 0, block, in_kernel))
 
     collect(function.body, False)
-    fusion = Fusion()
+    fusion, nearly_all = Fusion(), NearlyAll(function)
 
     def decide(block: Block) -> None:
         for op in reversed(block.ops):
             for region in op.regions:
                 decide(region)
+            if op.name in REGION_UPDATES and nearly_all(op):
+                _fold(op, block, uses.get(op.result, []), fusion, nearly_all)
             if is_lazy(op):
-                _decide(op, block, uses.get(op.result, []), fusion)
+                _decide(op, block, uses.get(op.result, []), fusion, nearly_all)
 
     decide(function.body)
     _group(function.body, fusion, {})
@@ -170,10 +183,12 @@ def _reads_elements(user: Op, position: int) -> bool:
     """Whether the operand is read element by element, so that it need not be in memory."""
     if is_lazy(user) or user.name in ("dim", "load"):
         return True
+    if position == 0 and user.name in REGION_UPDATES and is_fill(user.operands[0]) and not user.attrs["drop"]:
+        return True  # the update makes a new array
     return position in _READS_ELEMENTS.get(row_of(user).kind, ()) and user.name != "grow"
 
 
-def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion) -> None:
+def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion, nearly_all: NearlyAll) -> None:
     value, readers = op.result, set[Op]()
     must, views, repeated, escapes = False, 0, False, False
     for use in uses:
@@ -187,6 +202,9 @@ def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion) -> None:
             must |= not _reads_elements(user, use.position)
         elif user.name in ("dim", "load"):
             readers.add(user)
+        elif user.name in REGION_UPDATES and user.result in fusion.folded:
+            readers |= fusion.readers[user.result]
+            views += fusion.times[user.result] - 1
         elif is_lazy(user):
             if user.result in fusion.stored:
                 readers.add(user)
@@ -195,15 +213,15 @@ def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion) -> None:
                 escapes |= user.result in fusion.escapes
             views += row_of(user).kind == "view"
             repeated |= user.name == "broadcast"
-        elif _reads_elements(user, use.position):
+        elif _reads_elements(user, use.position) or (user.name in REGION_UPDATES and nearly_all(user)):
             readers.add(user)
         else:
             must = True
     fusion.readers[value] = readers
     if row_of(op).kind == "elementwise":
-        must |= escapes or views > 1 or repeated
+        must |= escapes or repeated or (views > 1 and not _is_light(value, views))
         if not must and len(readers) > 1:
-            must = not _is_cheap(op)
+            must = not _is_cheap(value, len(readers))
             if must:
                 fusion.shared.add(value)
     if must:
@@ -213,11 +231,61 @@ def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion) -> None:
         fusion.escapes.add(value)
 
 
-def _is_cheap(op: Op) -> bool:
-    """Whether an element costs less to compute again than to store and load: little arithmetic on one array in memory."""
-    arrays = [v for v in op.operands if v.type.is_array and not _is_constant(v)]
-    return op_cost(op) <= CHEAP and len(arrays) <= 1 and all(v.owner is None or not is_lazy(v.owner) for v in arrays)
+def _fold(op: Op, block: Block, uses: list[_Use], fusion: Fusion, nearly_all: NearlyAll) -> None:
+    """Leave a region update to the kernel of a later one, if that is the only one to read it, element by element."""
+    readers, times = set[Op](), 0
+    for use in uses:
+        user = use.op
+        if user is None or use.block is not block or use.in_kernel:
+            return
+        if user.name == "dim":
+            continue
+        if user.name in REGION_UPDATES:
+            folded = user.result in fusion.folded
+            readers |= fusion.readers[user.result] if folded else {user}
+            times += fusion.times[user.result] if folded else 1
+        elif is_lazy(user) and user.result not in fusion.stored and user.result not in fusion.escapes:
+            readers |= fusion.readers.get(user.result, set())
+            times += 1
+        else:
+            return
+    if len(readers) != 1 or not _is_light(op.operands[1], times):
+        return
+    (reader,) = readers
+    if reader.name in REGION_UPDATES and reader in block.ops and nearly_all(reader):
+        fusion.folded.add(op.result)
+        fusion.readers[op.result], fusion.times[op.result] = readers, times
 
 
-def _is_constant(value: Value) -> bool:
-    return value.owner is not None and value.owner.name == "broadcast" and value.owner.operands[0].type.is_scalar
+def _is_light(value: Value, times: int) -> bool:
+    """Whether a kernel had better compute each element so often than have it stored by another."""
+    cost, arrays = _effort(value)
+    return times <= MOST_TIMES and cost * times <= AGAIN and len(arrays) <= 1
+
+
+def _is_cheap(value: Value, readers: int) -> bool:
+    """Whether an element costs less to compute again than to store and load: a pass over memory takes as long as some hundred
+    operations, but for arrays that have to be read again instead."""
+    cost, arrays = _effort(value)
+    return cost <= AGAIN and readers <= MOST_READERS and (readers - 1) * (len(arrays) - 1) <= 1
+
+
+def _effort(value: Value) -> tuple[int, set[Value]]:
+    """(the cost of an element, the arrays of as many axes that it is made of)."""
+    cost, arrays, seen = 0, set[Value](), set[Value]()
+
+    def visit(v: Value) -> None:
+        nonlocal cost
+        op = v.owner
+        if v in seen or v.type.is_scalar:
+            return
+        seen.add(v)
+        if op is None or not is_lazy(op):
+            arrays.update([v] if v.type.rank == value.type.rank else [])
+            return
+        cost += op_cost(op)
+        for w in op.operands:
+            visit(w)
+
+    visit(value)
+    return cost, arrays

@@ -95,11 +95,11 @@ def _launch(host: HostWriter, op: Op) -> None:
     go, after = text.fresh("launch"), text.fresh("after")
     text.branch_if(text.value(f"icmp sgt i64 {count}, 0"), go, after)
     text.label(go)
-    rows, depth = "1", "1"
+    rows, depth, more = "1", "1", "1"
     if op.attrs["threads"] == "plane":
         columns = op.attrs["columns"]
         width = host.scalars[op.operands[columns]] if columns > 0 else str(-columns)
-        blocks, threads, rows, depth = _plane(host, count, width)
+        blocks, threads, rows, depth, more = _plane(host, count, width, op.attrs["rows"])
     elif op.attrs["threads"] in PER_BLOCK:
         per = PER_BLOCK[op.attrs["threads"]]
         blocks, threads = text.value(f"udiv i64 {text.value(f'add i64 {count}, {per - 1}')}, {per}"), str(BLOCK)
@@ -127,7 +127,7 @@ def _launch(host: HostWriter, op: Op) -> None:
     grid = text.value(f"trunc i64 {blocks} to i32")
     code = host.table_word(Table.LAUNCHES + len(host.kernels) + kernel)
     status = text.value(
-        f"call i32 {launch}(ptr {code}, i32 {grid}, i32 {rows}, i32 1, i32 {threads}, "
+        f"call i32 {launch}(ptr {code}, i32 {grid}, i32 {rows}, i32 {more}, i32 {threads}, "
         f"i32 {depth}, i32 1, i32 0, ptr {stream}, ptr {pointers}, ptr null)"
     )
     text.do(f"call void @wg_add(ptr {host.table}, i64 {Table.LAUNCHES + kernel}, i64 1)")
@@ -146,8 +146,13 @@ def _grid(host: HostWriter, count: str, threads: int) -> tuple[str, str]:
     return _smaller(host, up, str(MOST_THREADS // threads)), str(threads)
 
 
-def _plane(host: HostWriter, rows: str, columns: str) -> tuple[str, str, str, str]:
-    """(blocks, threads of a block) along the columns, as i64 and i32, then along the rows, as i32.
+MOST_DOWN = 65535
+"""Blocks of a grid along y, and along z."""
+
+
+def _plane(host: HostWriter, rows: str, columns: str, each: int) -> tuple[str, str, str, str, str]:
+    """(blocks, threads of a block) along the columns, as i64 and i32, then along the rows, as i32; layers of blocks, where one
+    has not enough rows. Each thread does `each` of these.
 
     A block is as wide as the columns, rounded up to a power of two, at most a warp of threads; the rest of it spreads over
     rows, so that what neighbouring rows read of each other comes from its cache.
@@ -157,18 +162,18 @@ def _plane(host: HostWriter, rows: str, columns: str) -> tuple[str, str, str, st
     below = _smaller(host, text.value(f"sub i64 {columns}, 1"), "31")  # no columns: anything, nothing runs
     leading = text.value(f"call i64 @llvm.ctlz.i64(i64 {below}, i1 false)")
     bits = text.value(f"sub i64 64, {leading}")
-    width = text.value(f"shl i64 1, {bits}")
-    height = text.value(f"lshr i64 256, {bits}")
+    width, height = text.value(f"shl i64 1, {bits}"), text.value(f"lshr i64 {BLOCK}, {bits}")
 
-    def blocks(count: str, size: str, bits: str, most: int) -> str:
-        padded = text.value(f"add i64 {count}, {text.value(f'sub i64 {size}, 1')}")
-        return _smaller(host, text.value(f"lshr i64 {padded}, {bits}"), str(most))
+    def blocks(count: str, size: str) -> str:
+        most = text.value(f"sub i64 {size}, 1")
+        return text.value(f"udiv i64 {text.value(f'add i64 {count}, {most}')}, {size}")
 
-    across = blocks(columns, width, bits, 1 << 20)
+    across = blocks(columns, width)
     across = text.value(f"select i1 {text.value(f'icmp eq i64 {across}, 0')}, i64 1, i64 {across}")
-    down = blocks(rows, height, text.value(f"sub i64 8, {bits}"), 65535)
-    narrow = [text.value(f"trunc i64 {n} to i32") for n in (width, down, height)]
-    return across, narrow[0], narrow[1], narrow[2]
+    down = blocks(rows, text.value(f"mul i64 {height}, {each}"))
+    layers = blocks(down, str(MOST_DOWN))
+    narrow = [text.value(f"trunc i64 {n} to i32") for n in (width, _smaller(host, down, str(MOST_DOWN)), height, layers)]
+    return across, narrow[0], narrow[1], narrow[2], narrow[3]
 
 
 def _smaller(host: HostWriter, a: str, b: str) -> str:

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from wengert.compiler.backend.device_folded import REGION_UPDATES
 from wengert.compiler.backend.device_fusion import is_lazy
 from wengert.compiler.backend.fuse import is_fill
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Block, Function, Value, constant_of
+from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
 from wengert.compiler.ir.opdef import row_of
 from wengert.compiler.ir.rewrite import copy_ops
 from wengert.compiler.ir.types import I64, DType, Type
@@ -32,6 +33,7 @@ class Known(Protocol):
 
     def scalar(self, old: Value) -> Value: ...
     def stored(self, old: Value) -> Value | None: ...
+    def extent(self, old: Value, axis: int) -> Value: ...
 
 
 class Site:
@@ -42,6 +44,12 @@ class Site:
         self._elements: dict[tuple[Value, tuple[Value, ...]], Value] = {}
         self._arithmetic: dict[tuple[str, Value, Value | int], Value] = {}
         self._constants: dict[tuple[str, str], Value] = {}
+        self._sums: dict[Value, tuple[Value, int]] = {}
+        """Indices as another one plus a number."""
+        self._assumed: dict[tuple[Value, Value | None], None] | None = None
+        """(index, the end of its range or None for 0): what elements of region updates take for granted; None: nothing."""
+        self.places: Sequence[Value] = ()
+        """The indices of this element: the ones there are everywhere."""
 
     @contextmanager
     def inside(self, block: Block) -> Iterator[None]:
@@ -81,6 +89,8 @@ class Site:
 
     def _computed(self, old: Value, index: Sequence[Value]) -> Value:
         op = old.owner
+        if op is not None and op.name in REGION_UPDATES:
+            return self.updated(op, index)
         assert op is not None and is_lazy(op), f"{old!r} is neither stored nor computable"
         if op.name == "iota":
             return index[0]
@@ -106,8 +116,78 @@ class Site:
         return self.scalar(old)
 
     def add(self, a: Value, b: Value) -> Value:
-        zero = constant_of(a) == 0, constant_of(b) == 0
-        return b if zero[0] else a if zero[1] else self._memo("add", a, b)
+        for index, number in ((a, constant_of(b)), (b, constant_of(a))):
+            if number is not None:
+                return self._plus(index, int(number))
+        return self._memo("add", a, b)
+
+    def _plus(self, index: Value, number: int) -> Value:
+        index, before = self._sums.get(index, (index, 0))
+        if number + before == 0:
+            return index
+        made = self._memo("add", index, self.integer(number + before))
+        self._sums[made] = index, number + before
+        return made
+
+    def updated(self, op: Op, index: Sequence[Value]) -> Value:
+        """An element of a region update that is not stored: within the region the value's, elsewhere the array's."""
+        array, value, *starts = op.operands
+        builder, inside, place = self.builder, list[tuple[Value, Value | None]](), list[Value]()
+        exact: list[Value] = []
+        for axis, (i, start, step) in enumerate(zip(index, starts, op.attrs["steps"], strict=True)):
+            number = constant_of(self.known.scalar(start))
+            offset = self._memo("subtract", i, self.scalar(start)) if number is None else self._plus(i, -int(number))
+            if step != 1:
+                at = builder.emit("truncated_divide", offset, self.integer(step))
+                exact.append(builder.emit("equal", builder.emit("multiply", at, self.integer(step)), offset))
+                inside.append((offset, None))
+                offset = at
+            inside += [(offset, None), (offset, self.known.extent(value, axis))]
+            place.append(offset)
+
+        def replaced() -> Value:
+            element = self.element(value, place)
+            return element if op.name == "update_slice" else builder.emit("add", self.element(array, index), element)
+
+        if self._assumed is not None and not exact:
+            self._assumed.update(dict.fromkeys(inside))
+            return replaced()
+        then, orelse = Block(), Block()
+        condition = self._all([*exact, *(self._within(*bound) for bound in inside)])
+        with self.inside(then):
+            then.results = [replaced()]
+        with self.inside(orelse):
+            orelse.results = [self.element(array, index)]
+        return builder.if_(condition, then, orelse).result
+
+    def _within(self, index: Value, end: Value | None) -> Value:
+        if end is None:
+            return self.builder.emit("greater_equal", index, self.zero())
+        return self.builder.emit("less", index, self.capture(end))
+
+    def _all(self, conditions: Sequence[Value]) -> Value:
+        condition, *more = conditions
+        for other in more:
+            condition = self.builder.emit("bitwise_and", condition, other)
+        return condition
+
+    def mostly_inside(self, compute: Callable[[], Value]) -> Value:
+        """What `compute` makes, twice: without any branch where all region updates on the way are within their regions."""
+        then, orelse, self._assumed = Block(), Block(), {}
+        with self.inside(then):
+            then.results = [compute()]
+        assumed, self._assumed = self._assumed, None
+        ranges: dict[tuple[Value, Value | None], int] = {}
+        for bound, end in assumed:  # of several, the narrowest
+            index, number = self._sums.get(bound, (bound, 0))
+            other = ranges.setdefault((index, end), number)
+            ranges[index, end] = min(number, other) if end is None else max(number, other)
+        if len(assumed) <= 4 or any(index not in self.places for index, _ in ranges):
+            return compute()
+        condition = self._all([self._within(self._plus(index, number), end) for (index, end), number in ranges.items()])
+        with self.inside(orelse):
+            orelse.results = [compute()]
+        return self.builder.if_(condition, then, orelse).result
 
     def scale(self, a: Value, factor: int) -> Value:
         return a if factor == 1 else self._memo("multiply", a, self.integer(factor))
@@ -135,6 +215,7 @@ class KernelBuilder(Site):
             self.body.params.append(Value(Type(I64), "j"))
         self.indices = len(self.body.params)
         super().__init__(Builder(self.body), known)
+        self.places = tuple(self.body.params)
         self.hosts = list(outputs)
         self.outputs = [Value(v.type, v.hint or "out") for v in outputs]
         self.body.params += self.outputs

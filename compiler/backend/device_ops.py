@@ -116,6 +116,6 @@ register(
         extent=_extent_launch,
         doc="runs a kernel; operands: count, outputs..., inputs...; attrs: kernel, outputs (how many), threads "
         '("many", "few" in a block for long iterations, "chunk" for short ones, "plane" for rows and columns, "group" where '
-        'threads beside each other are combined, "one" for a loop that has to run in order)',
+        'threads beside each other are combined, "one" for a loop that has to run in order), columns, rows (see Kernel)',
     )
 )

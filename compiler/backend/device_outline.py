@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from wengert.compiler.backend.device_folded import REGION_UPDATES
 from wengert.compiler.backend.device_fusion import Fusion, fuse, is_harmless, is_lazy
+from wengert.compiler.backend.device_jam import jam
 from wengert.compiler.backend.device_kernels import KernelBuilder, Site
 from wengert.compiler.backend.device_ops import ON_DEVICE  # registers its rows, too
 from wengert.compiler.backend.device_reductions import contract, reduce
 from wengert.compiler.backend.device_regions import is_serial, loop_kernel, serial_kernel
-from wengert.compiler.backend.fuse import is_undefined
+from wengert.compiler.backend.fuse import is_fill, is_undefined
 from wengert.compiler.backend.threads import literal_trips
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.diag.span import Span
@@ -41,7 +43,8 @@ class Kernel:
 
     one_thread: its loop has to run in order. shared: several iterations may add to the same element.
     columns: iterations are pairs (i, j), as threads are; then `columns` is the parameter that says how many j there are,
-    counted from 1 after the indices, or that number, negative. chunk: iterations are short, without loops.
+    counted from 1 after the indices, or that number, negative. rows: how many of them a thread does, each of another i.
+    chunk: iterations are short, without loops.
     combine: (row, group) where iterations leave a value for each output, of which `group` beside each other are combined by
     the row; group as columns. inputs: how many of the parameters after the outputs are arrays is for their types to say.
     """
@@ -56,6 +59,7 @@ class Kernel:
     columns: int | None = None
     chunk: bool = False
     combine: tuple[str, int] | None = None
+    rows: int = 1
 
     @property
     def indices(self) -> int:
@@ -86,7 +90,7 @@ class Outliner:
 
     def __init__(self, fusion: Fusion, deterministic: bool = False):
         self.deterministic = deterministic
-        self._stored, self._groups = fusion.stored, fusion.groups
+        self._stored, self._groups, self._folded = fusion.stored, fusion.groups, fusion.folded
         self._pending: list[Value] = []  # stored values of one group that no kernel writes yet
         self.values: dict[Value, Value] = {}
         self.kernels: list[Kernel] = []
@@ -148,7 +152,7 @@ class Outliner:
         kernel.builder.span, kernel.builder.role = self.host.span, self.host.role
         name = f"{label}_{len(self.kernels)}"
         function, inputs = kernel.finish(name, write(kernel), self.host.span)
-        iteration = kernel.iteration_function(name)
+        iteration = jam(kernel.iteration_function(name))
         operands = (count, *outputs, *inputs)
 
         def place(value: Value) -> int:
@@ -159,9 +163,11 @@ class Outliner:
 
         wide = None if columns is None else place(columns)
         combined = None if combine is None else (combine[0], place(combine[1]))
-        chunk = not (one_thread or shared or heavy or wide is not None or combined) and _is_short(iteration)
+        size = _size(iteration)
+        chunk = not (one_thread or shared or heavy or wide is not None or combined) and size is not None and size <= SHORT
+        rows = 1 if wide is None or shared else _rows(iteration)
         self.kernels.append(
-            Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, wide, chunk, combined)
+            Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, wide, chunk, combined, rows)
         )
         threads = (
             "one" if one_thread else "few" if heavy else "plane" if wide is not None else "group" if combined
@@ -169,7 +175,7 @@ class Outliner:
         )  # fmt: skip
         op = self.host.op(
             "launch", operands, hint=[v.hint for v in outputs], kernel=function, outputs=len(outputs), threads=threads,
-            columns=wide,
+            columns=wide, rows=rows,
         )  # fmt: skip
         return list(op.results)
 
@@ -206,6 +212,8 @@ class Outliner:
         return new
 
     def _op(self, op: Op) -> None:
+        if op.name in REGION_UPDATES and op.result in self._folded:
+            return
         if not is_lazy(op) and not is_harmless(op):
             self._flush()
         if op.name in _BY_NAME:
@@ -311,7 +319,7 @@ class Outliner:
             name = {"update_slice": "update", "accumulate_slice": "accumulate"}[op.name]
             return [kernel.builder.emit(name, kernel.outputs[0], element, *place)]
 
-        if op.name == "update_slice" and not drop and self._reads_others(value, array, op):
+        if not drop and self._reads_others(value, array, op):
             self.values[op.result] = self._replaced_region(op)
             return
         target = self.values[array]
@@ -323,12 +331,16 @@ class Outliner:
     def _reads_others(self, value: Value, array: Value, op: Op) -> bool:
         """Whether an element of `value` is computed from elements of `array` elsewhere than where it goes.
 
-        Such an update in place would need a copy of the whole array first.
+        Such an update in place would need a copy of the whole array first. So does one of what is not stored.
         """
+        if self.stored(array) is None or is_fill(array):
+            return True
         array_here = self.stored(array)
         starts = op.operands[2:]
 
         def walk(v: Value, in_place: bool) -> bool:
+            if v in self._folded:
+                return True
             if self.stored(v) is not None or v.owner is None or not is_lazy(v.owner):
                 return self.stored(v) is array_here and not in_place
             source = v.owner
@@ -342,33 +354,12 @@ class Outliner:
 
     def _replaced_region(self, op: Op) -> Value:
         """A new array: within the region elements of the value, elsewhere those of the old array; one kernel."""
-        array, value, *starts = op.operands
-        steps, inner, extents = op.attrs["steps"], self.extents(value), self.extents(array)
+        array = op.operands[0]
 
         def element(kernel: KernelBuilder, index: Sequence[Value]) -> Value:
-            builder, inside, place = kernel.builder, None, []
-            for i, start, step, n in zip(index, starts, steps, inner, strict=True):
-                offset = builder.emit("subtract", i, kernel.scalar(start))
-                if step != 1:
-                    at = builder.emit("truncated_divide", offset, kernel.integer(step))
-                    exact = builder.emit("equal", builder.emit("multiply", at, kernel.integer(step)), offset)
-                    inside = exact if inside is None else builder.emit("bitwise_and", inside, exact)
-                    offset = at
-                for low in (
-                    builder.emit("greater_equal", offset, kernel.zero()),
-                    builder.emit("less", offset, kernel.capture(n)),
-                ):
-                    inside = low if inside is None else builder.emit("bitwise_and", inside, low)
-                place.append(offset)
-            assert inside is not None
-            then, orelse = Block(), Block()
-            with kernel.inside(then):
-                then.results = [kernel.element(value, place)]
-            with kernel.inside(orelse):
-                orelse.results = [kernel.element(array, index)]
-            return builder.if_(inside, then, orelse).result
+            return kernel.mostly_inside(lambda: kernel.updated(op, index))
 
-        return self.fill(op.name, extents, array.type.dtype, element, op.result.hint)
+        return self.fill(op.name, self.extents(array), array.type.dtype, element, op.result.hint)
 
     def _covers(self, op: Op) -> bool:
         """Whether every element of operand 0 is replaced, as far as can be seen."""
@@ -424,9 +415,22 @@ class Outliner:
         self.values.update(zip(op.results, results, strict=True))
 
 
-def _is_short(iteration: Function) -> bool:
-    """Whether four iterations side by side are worth their code."""
-    return len(iteration.body.ops) <= 64 and not any(op.regions for op in iteration.body.ops)
+SHORT = 64
+"""Operations of an iteration of which four side by side are worth their code."""
+ROWS = ((40, 4), (120, 2))
+"""(operations of an iteration up to which a thread does so many, how many)."""
+
+
+def _rows(iteration: Function) -> int:
+    """How many iterations side by side are worth their code."""
+    size = _size(iteration)
+    return 1 if size is None else next((rows for most, rows in ROWS if size <= most), 1)
+
+
+def _size(iteration: Function) -> int | None:
+    """How many operations it has; None where it has loops."""
+    every = list(iteration.body.walk())
+    return None if any(op.name in ("for", "while") for op in every) else sum(op.name != "constant" for op in every)
 
 
 def _reduce(outliner: Outliner, op: Op) -> None:

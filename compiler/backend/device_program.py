@@ -11,17 +11,15 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from wengert.compiler.backend import device_host_control, device_host_ops, target  # noqa: F401  (the first two fill WRITE)
-from wengert.compiler.backend.device_fission import divide_at_libraries
 from wengert.compiler.backend.device_host import HostLayout, HostWriter
 from wengert.compiler.backend.device_outline import outline
+from wengert.compiler.backend.device_prepare import prepare
 from wengert.compiler.backend.device_text import kernels_for_nvptx, kernels_for_simulator
 from wengert.compiler.backend.emit.text import Module
-from wengert.compiler.backend.lower import lower
 from wengert.compiler.backend.prints import refuse_prints
 from wengert.compiler.backend.sites import Site
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.core import Function, Op
-from wengert.compiler.ir.verify import verify
 
 KERNELS = {"cuda": kernels_for_nvptx, "simulated": kernels_for_simulator}
 """By the kind of device: how kernels are written for it."""
@@ -106,8 +104,7 @@ def compile_program(function: Function, kind: str, deterministic: bool = False) 
         times[name], start = (now - start) * 1e3, now
 
     refuse_prints(function, device=True)
-    lowered = verify(lower(divide_at_libraries(function)), "lower")
-    outlined = outline(lowered, deterministic)
+    outlined = outline(prepare(function, deterministic), deterministic)
     lap("split")
     image = KERNELS[kind](outlined.kernels)
     lap("kernels")

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wengert.compiler.backend.device_facts import apart
 from wengert.compiler.backend.device_iterations import captured, combine_of, counted, on_host, trip_count
 from wengert.compiler.backend.device_kernels import KernelBuilder
 from wengert.compiler.backend.device_memory import BLOCK
@@ -159,7 +160,7 @@ def _spread(
         turns = emit("right_shift", up, kernel.capture(shift))
         starts = [kernel.constant(identity(how, dtype), dtype) for dtype in dtypes]
         each = Block(params=[Value(region.params[0].type, "turn"), *(Value(p.type, p.hint) for p in region.params[1:])])
-        steady, changing = _apart(region)
+        steady, changing = apart(region)
         some, none = Block(), Block(results=starts)
         with kernel.inside(some):
             copy_ops(kernel.builder, steady, mapping)
@@ -177,20 +178,6 @@ def _spread(
 
     total = host.emit("multiply", count, group)
     return outliner.launch("sum" if how == "add" else how, total, outputs, write, combine=(how, group))
-
-
-def _apart(region: Block) -> tuple[list[Op], list[Op]]:
-    """(ops that are the same in every trip, their checks included, the others): LLVM leaves a check, and what comes after it,
-    in its loop."""
-    changing, steady = set(region.params), list[Op]()
-    rest = list[Op]()
-    for op in region.ops:
-        if op.regions or op.name == "check" or changing & set(op.operands):
-            changing |= set(op.results)
-            rest.append(op)
-        else:
-            steady.append(op)
-    return steady, rest
 
 
 def _shift(outliner: Outliner, body: Block, inner: Op, count: Value) -> Value:

@@ -56,13 +56,16 @@ captured:
                            ptr %params, ptr %extra)
   ret i32 %status
 entry:
-  br label %ay.head
-{_loop("ay", "gy", "entry", "ax")}
+  br label %az.head
+{_loop("az", "gz", "entry", "ay")}
+{_loop("ay", "gy", "az", "ax")}
 {_loop("ax", "gx", "ay", "ty")}
 {_loop("ty", "by", "ax", "tx")}
 {_loop("tx", "bx", "ty", "call")}
 call:
-  call void %kernel(ptr %params, i32 %tx, i32 %ty, i32 %ax, i32 %ay, i32 %bx, i32 %by, i32 %gx, i32 %gy)
+  %layer = mul i32 %az, %gy
+  %row = add i32 %layer, %ay
+  call void %kernel(ptr %params, i32 %tx, i32 %ty, i32 %ax, i32 %row, i32 %bx, i32 %by, i32 %gx, i32 %gy)
   br label %tx.next
 entry.next:
   ret i32 0

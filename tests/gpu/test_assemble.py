@@ -11,16 +11,15 @@ from functools import cache
 
 import pytest
 
-from tests.gpu import test_library, test_programs
+from tests.gpu import test_kernels, test_library, test_programs
 from tests.harness.programs import generate
 from tests.harness.random_ir import random_function
 from tests.transforms import test_split
 from wengert.compiler.backend import nvptx
-from wengert.compiler.backend.device_fission import divide_at_libraries
 from wengert.compiler.backend.device_outline import Kernel, outline
+from wengert.compiler.backend.device_prepare import prepare
 from wengert.compiler.backend.device_text import kernels_for_nvptx
 from wengert.compiler.backend.libdevice import find_libdevice
-from wengert.compiler.backend.lower import lower
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.ir.core import Function
@@ -44,7 +43,7 @@ def traced(function, args):
 
 def programs():
     """The optimised functions that are offloaded."""
-    for cases in (test_programs.CASES, test_library.CASES):
+    for cases in (test_programs.CASES, test_library.CASES, test_kernels.CASES):
         for function, *args in cases.values():
             yield traced(function, args)
     for function, args, _ in test_split.AXES.values():
@@ -62,7 +61,7 @@ def kernels() -> list[Kernel]:
     found: dict[object, Kernel] = {}
     for program in programs():
         try:
-            made = outline(lower(divide_at_libraries(program)), False).kernels
+            made = outline(prepare(program), False).kernels
         except UnsupportedError:  # calls of a library in a loop, and the like
             continue
         for kernel in made:

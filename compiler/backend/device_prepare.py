@@ -1,0 +1,27 @@
+"""What a function goes through before it is split into a host part and kernels: IR to IR, each pass verified."""
+
+from __future__ import annotations
+
+from wengert.compiler.backend.device_again import compute_again
+from wengert.compiler.backend.device_fission import divide_at_libraries
+from wengert.compiler.backend.device_margins import leave_margins
+from wengert.compiler.backend.device_turned import turn_additions
+from wengert.compiler.backend.device_whole import leave_unfilled
+from wengert.compiler.backend.lower import lower
+from wengert.compiler.ir.core import Function
+from wengert.compiler.ir.verify import verify
+
+
+def prepare(function: Function, deterministic: bool = False) -> Function:
+    """Raises UnsupportedError for calls of a library that no kernel can do."""
+    for name, run in (
+        ("libraries", divide_at_libraries),
+        ("lower", lower),
+        ("again", compute_again),
+        ("turned", lambda f: turn_additions(f, deterministic)),
+        ("margins", leave_margins),
+        ("whole", leave_unfilled),
+    ):
+        made = run(function)
+        function = made if made is function else verify(made, name)
+    return function

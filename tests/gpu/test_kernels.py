@@ -1,0 +1,220 @@
+"""How loops and regions become kernels: right results on every device, and kernels of the form that was meant."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import wengert as wg
+from tests.gpu.test_programs import DEVICES, copies
+from wengert.compiler.backend.device_outline import Outlined, outline
+from wengert.compiler.backend.device_prepare import prepare
+from wengert.compiler.diag.errors import IndexFault
+from wengert.compiler.ir.interpret import interpret
+from wengert.compiler.ir.tree import flatten
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+
+def nearest(c: Matrix, p: Matrix) -> float:
+    cost = 0.0
+    for i in wg.prange(p.shape[0]):
+        best = 1e300
+        for k in range(c.shape[0]):
+            s = 0.0
+            for j in range(p.shape[1]):
+                d = p[i, j] - c[k, j]
+                s += d * d
+            best = min(best, s)
+        cost += best
+    return cost
+
+
+def backwards(c: Matrix, p: Matrix) -> Matrix:
+    """Both loops the other way round, with a number that the trips hand on."""
+    out = np.empty((p.shape[0], c.shape[0]))
+    for i in wg.prange(p.shape[0]):
+        before = 0.0
+        for k in range(c.shape[0] - 1, -1, -1):
+            s = 1.0
+            for j in range(p.shape[1] - 1, 0, -1):
+                s = max(s, p[i, j] * c[k, j])
+            before = 0.5 * before + s
+            out[i, k] = before
+    return out
+
+
+def potential(p: Matrix, w: Vector) -> float:
+    total = 0.0
+    for i in wg.prange(p.shape[0]):
+        e = 0.0
+        for j in range(w.shape[0]):
+            dx, dy = p[j, 0] - p[i, 0], p[j, 1] - p[i, 1]
+            e += w[j] / np.sqrt(dx * dx + dy * dy + 0.1)
+        total += w[i] * e
+    return total
+
+
+def coarse(u: Vector, v: Vector) -> float:
+    total = 0.0
+    for i in wg.prange(u.shape[0]):
+        for j in range(v.shape[0]):
+            total += np.sin(u[i] * v[j])
+    return total
+
+
+def steps(u: Matrix, count: int) -> Matrix:
+    u = u.copy()
+    for _ in range(count):
+        u[1:-1, 1:-1] += 0.1 * (u[2:, 1:-1] + u[:-2, 1:-1] - 2.0 * u[1:-1, 1:-1]) * u[1:-1, :-2]
+    return u
+
+
+def reach(u: Vector, count: int) -> float:
+    for _ in range(count):
+        v = u.copy()
+        v[3:-2] = 0.5 * (u[1:-4] + u[5:])
+        v[1:] += 0.1 * u[:-1]
+        u = v
+    return np.sum(u * u)
+
+
+def evens(u: Vector) -> Vector:
+    out = np.zeros(2 * len(u) + 1)
+    out[1::2] = np.sin(u)
+    return out
+
+
+def whole(x: Vector, rows: Matrix):
+    a, b, c = np.empty(len(x)), np.zeros((len(rows), len(x))), np.empty_like(rows)
+    for i in wg.prange(len(x)):
+        t = x[i]
+        while t > 0.1:
+            t *= 0.5
+        a[i] = t
+        for k in range(len(rows)):
+            b[k, i] = t + k
+    for i in wg.prange(rows.shape[0]):
+        c[i] = rows[i] * 2.0
+    return a, b, c
+
+
+def not_whole(x: Vector):
+    a, b, c = np.ones(len(x)), np.ones(len(x) + 1), np.ones(len(x))
+    for i in wg.prange(len(x)):
+        if x[i] > 0.0:
+            a[i] = 2.0
+        b[i] = 3.0
+    for i in wg.prange(len(x)):
+        c[i] = c[i] + a[i]
+    return a, b, c
+
+
+def softmax_loss(x: Vector) -> float:
+    e = np.exp(x - np.max(x))
+    return np.sum((e / np.sum(e)) ** 2)
+
+
+rng = np.random.default_rng(11)
+points, weights = rng.normal(size=(300, 2)), rng.random(300)
+x = rng.normal(size=41)
+p, c = rng.normal(size=(40, 3)), rng.normal(size=(21, 3))
+CASES = {
+    "nearest of 21": (nearest, c, p),
+    "nearest of 3": (nearest, c[:3], p),
+    "nearest of 0": (nearest, c[:0], p),
+    "gradient of nearest of 21": (wg.grad(nearest), c, p),
+    "backwards over 16": (backwards, c[:16], p),
+    "backwards over 21": (backwards, c, p),
+    "no coordinates": (nearest, np.zeros((9, 0)), np.zeros((5, 0))),
+    "few pairs": (wg.grad(potential, wrt=(0, 1)), points[:20], weights[:20]),
+    "a long and a short axis": (wg.grad(coarse, wrt=(0, 1)), x[:5], rng.normal(size=700)),
+    "steps": (steps, rng.normal(size=(70, 45)), 3),
+    "gradient of steps": (wg.grad(lambda u, n: np.sum(steps(u, n) ** 2)), rng.normal(size=(70, 45)), 3),
+    "gradient of small steps": (wg.grad(lambda u, n: np.sum(steps(u, n) ** 2)), rng.normal(size=(2, 3)), 3),
+    "gradient of reach": (wg.grad(reach), x, 3),
+    "evens": (evens, x),
+    "whole": (whole, np.abs(x), rng.normal(size=(6, 4))),
+    "not whole": (not_whole, x),
+    "softmax": (wg.grad(softmax_loss), x),
+    "tall": (lambda t: t * 2.0 + 1.0, rng.normal(size=(1001, 3))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", CASES)
+def test_offloaded_is_what_the_interpreter_says(name, device):
+    function, *arguments = CASES[name]
+    offloaded = wg.offload(function, device)
+    got = flatten(offloaded(*copies(arguments)))[0]
+    for one, wanted in zip(got, interpret(offloaded.last.traced.function, copies(arguments)), strict=True):
+        np.testing.assert_allclose(np.asarray(one), wanted, rtol=1e-10, atol=1e-11)
+
+
+def outlined(function, *arguments, deterministic: bool = False) -> Outlined:
+    offloaded = wg.offload(function, "cuda-sim")
+    offloaded.lower(*arguments)
+    return outline(prepare(offloaded.last.traced.function, deterministic), deterministic)
+
+
+@pytest.mark.parametrize(
+    ("name", "launches"),
+    [("steps", {"update_slice"}), ("gradient of steps", {"accumulate_slice"}), ("gradient of reach", {"accumulate_slice"})],
+)
+def test_a_step_in_time_is_one_kernel(name, launches):
+    """Each loop of the host part launches one kernel a trip, whatever the number of regions that it updates."""
+    host = outlined(*CASES[name]).host
+    last = [op for op in host.body.ops if op.name == "for"][-1]
+    found = [op.attrs["kernel"].name.rpartition("_")[0] for op in last.regions[0].walk() if op.name == "launch"]
+    assert len(found) == 1 and set(found) == launches
+
+
+def test_all_pairs_have_no_tape_and_no_atomic_additions():
+    slopes = wg.grad(potential, wrt=(0, 1))
+    made = outlined(slopes, points, weights, deterministic=True)
+    assert not any(kernel.shared for kernel in made.kernels)
+    assert sum(kernel.combine is not None for kernel in made.kernels) == 3  # e, and the sums over either axis
+    squares = [op for op in made.host.walk() if op.name == "empty" and len(op.operands) == 2 and len(set(op.operands)) == 1]
+    assert not squares
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_gradients_of_all_pairs(device):
+    slopes = wg.grad(potential, wrt=(0, 1))
+    first, again = (wg.offload(slopes, device, deterministic=True)(points, weights) for _ in range(2))
+    for wanted, a, b, c in zip(slopes(points, weights), first, again, wg.offload(slopes, device)(points, weights), strict=True):
+        np.testing.assert_allclose(np.asarray(a), wanted, rtol=1e-10, atol=1e-10)
+        assert np.array_equal(a, b) and np.array_equal(a, c)
+
+
+def test_trips_that_load_the_same_are_done_together():
+    (kernel, *_) = outlined(*CASES["nearest of 21"]).kernels
+    together = max(len(op.results) for op in kernel.iteration.walk() if op.name == "for")
+    assert together == 8
+
+
+@pytest.mark.parametrize(("name", "fills"), [("whole", 0), ("not whole", 2)])
+def test_what_is_written_whole_is_not_filled(name, fills):
+    kernels = outlined(*CASES[name]).kernels
+    assert sum(kernel.outputs for kernel in kernels if kernel.name.startswith("broadcast")) == fills
+
+
+def third(p: Matrix) -> float:
+    total = 0.0
+    for i in wg.prange(p.shape[0]):
+        for j in range(p.shape[0]):
+            total += np.sqrt((p[j, 2] - p[i, 2]) ** 2 + 0.1)
+    return total
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_checks_of_a_tape_that_is_computed_again_are_still_made(device):
+    gradient = wg.offload(wg.grad(third), device)
+    with pytest.raises(IndexFault) as fault:
+        gradient(points)
+    assert fault.value.line == third.__code__.co_firstlineno + 4
+    assert np.asarray(gradient(points[:0])).shape == (0, 2)
+    found = np.asarray(gradient(rng.normal(size=(300, 3))))
+    assert found.shape == (300, 3) and np.all(found[:, :2] == 0.0) and np.any(found[:, 2] != 0.0)
