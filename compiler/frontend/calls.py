@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend import attributes, written_grids
+from wengert.compiler.frontend import attributes, lists, written_grids
 from wengert.compiler.frontend.bound import body_of_call
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.creation import array_only
@@ -38,7 +38,7 @@ from wengert.compiler.frontend.objects import (
 from wengert.compiler.frontend.reads import CONTENTS, MISSING, now
 from wengert.compiler.frontend.signature import Leaf, Signature
 from wengert.compiler.frontend.source import Parsed, parameters, parse, unwrap
-from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, Frame, Tracer, handles, provides
+from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, SERVICES, Frame, Tracer, handles, provides
 from wengert.compiler.frontend.ufuncs import with_out
 from wengert.compiler.frontend.written import WRITTEN, Written
 from wengert.compiler.ir.core import Value
@@ -56,6 +56,10 @@ and where numbers among them are known at compile time, so that it may end; and 
 @handles(EXPRESSIONS, ast.Call)
 def call_expression(tracer: Tracer, node: ast.Call) -> Object:
     callee = tracer.evaluate(node.func)
+    if isinstance(callee, Static) and callee.value in (any, all) and len(node.args) == 1 and not node.keywords:
+        found: Object | None = SERVICES["decided"](tracer, node.args[0], callee.value is all)
+        if found is not None:
+            return found
     args: list[Object] = []
     for a in node.args:
         if isinstance(a, ast.Starred):
@@ -465,7 +469,9 @@ def wrapped(tracer: Tracer, value: Value, weak: bool) -> Object:
 def tree_of(tracer: Tracer, item: Object, leaves: list[Object]) -> Tree:
     """The tree of an object; its leaves are appended."""
     if is_list(item):
-        tracer.refuse("returned", what="a list of a length known only at run time")
+        found = lists.columns(tracer, item)
+        leaves += found
+        return Tree("items", lists.tree_of_items(item.kind.model), (LEAF,) * len(found))  # type: ignore[attr-defined]
     if isinstance(item, Tuple):
         children = tuple(tree_of(tracer, i, leaves) for i in item.items)
         if item.kind in (tuple, list):
@@ -499,6 +505,8 @@ def object_of(tracer: Tracer, tree: Tree, leaves: Any) -> Object:
         return NONE
     if tree.kind == "static":
         return tracer.lift(tree.meta)
+    if tree.kind == "items":
+        tracer.refuse("returned", what="a list of a length known only at run time, called as a transform,")
     items = tuple(object_of(tracer, child, leaves) for child in tree.children)
     if tree.kind in ("tuple", "list"):
         return Tuple(tuple if tree.kind == "tuple" else list, items)

@@ -12,14 +12,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend import lists, liveness
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import iterate
 from wengert.compiler.frontend.loops import Form, carried_flags, flag_value, run_loop
-from wengert.compiler.frontend.merge import branch
+from wengert.compiler.frontend.merge import branch, to_value
 from wengert.compiler.frontend.objects import (
     FALSE,
     TRUE,
@@ -435,9 +434,7 @@ def run_with_counter(
     tracer.bind(counter, first)
 
     def here() -> Value:
-        held: Any = tracer.names[counter]
-        value: Value = held.value
-        return value
+        return to_value(tracer, tracer.names[counter], I64)
 
     def body() -> None:
         start = here()

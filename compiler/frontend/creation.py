@@ -16,7 +16,7 @@ from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, S
 from wengert.compiler.frontend.tracer import SERVICES, WEAK_DTYPES, Tracer, provides
 from wengert.compiler.frontend.views import as_index
 from wengert.compiler.ir.core import Value
-from wengert.compiler.ir.types import F64, I64, DType, dtype_of
+from wengert.compiler.ir.types import BOOL, F32, F64, I64, DType, dtype_of
 
 # -- dtypes and shapes
 
@@ -265,6 +265,9 @@ def float_range(tracer: Tracer, ends: list[Object], dtype: Object) -> Object:
     return tracer.fresh(ArrayValue(arithmetic.cast(tracer, made, dtype_from(tracer, dtype)), (size,)))
 
 
+WEAK_REAL = ((F64, True), (I64, True), (BOOL, True))
+
+
 def linspace(
     tracer: Tracer,
     start: Object,
@@ -290,7 +293,10 @@ def linspace(
             last = builder.emit("equal", builder.emit("iota", index.value(size)), index.value(size - 1))
             many = builder.emit("greater", index.value(size), builder.integer(1))
             made = builder.emit("where", builder.emit("bitwise_and", last, many), high, made)
-    points = tracer.fresh(ArrayValue(arithmetic.cast(tracer, made, dtype_from(tracer, dtype)), (size,)))
+    kind = dtype_from(tracer, dtype)
+    if dtype == NONE and all(arithmetic.dtype_and_weakness(x) in ((F32, False), *WEAK_REAL) for x in (start, stop)):
+        kind = F64 if all(arithmetic.dtype_and_weakness(x) in WEAK_REAL for x in (start, stop)) else F32
+    points = tracer.fresh(ArrayValue(arithmetic.cast(tracer, made, kind), (size,)))
     return Tuple(tuple, (points, Scalar(step, False))) if retstep == Static(True) else points
 
 

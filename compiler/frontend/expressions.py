@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
-from wengert.compiler.frontend import arithmetic, lists
+import numpy as np
+
+from wengert.compiler.frontend import arithmetic, lists, written_numbers
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, negate
 from wengert.compiler.frontend.attributes import attribute
+from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate
 from wengert.compiler.frontend.merge import (
     Mismatch,
@@ -18,11 +22,23 @@ from wengert.compiler.frontend.merge import (
     scalar_type,
     to_value,
 )
-from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple, is_list, is_number, same_object
+from wengert.compiler.frontend.objects import (
+    Array,
+    ArrayValue,
+    Object,
+    Scalar,
+    Static,
+    Tuple,
+    is_list,
+    is_number,
+    same_object,
+)
 from wengert.compiler.frontend.products import matmul
+from wengert.compiler.frontend.reductions import REDUCTIONS
 from wengert.compiler.frontend.targets import assign, name_it
-from wengert.compiler.frontend.tracer import EXPRESSIONS, SERVICES, STATEMENTS, Tracer, closure_of, handles
+from wengert.compiler.frontend.tracer import EXPRESSIONS, SERVICES, STATEMENTS, Tracer, closure_of, handles, provides
 from wengert.compiler.frontend.truth import combine, condition_of, is_cheap, splice, truth
+from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import BOOL, I64
 
 
@@ -205,6 +221,11 @@ def identical(tracer: Tracer, a: Object, b: Object, node: ast.AST) -> bool:
 def contained(tracer: Tracer, item: Object, where: Object, node: ast.AST) -> Object:
     if isinstance(item, Static) and isinstance(where, Static) and isinstance(where.value, str):
         return Static(item.value in where.value)
+    if is_list(where):
+        return SERVICES["inline"](tracer, written_numbers.is_among, [where, item])  # type: ignore[no-any-return]
+    if isinstance(where, Array):
+        found = REDUCTIONS[np.any](tracer, binary(tracer, ast.Eq, where, item))
+        return Scalar(to_value(tracer, found, BOOL), True)
     if not isinstance(where, Tuple):
         tracer.refuse("in", node)
     if where.kind is dict:
@@ -304,16 +325,26 @@ def comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Obje
 
 def growing_comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Object:
     """A loop for each clause, and in the innermost one an item appended to a list of run-time length."""
-    key, names = tracer.place(node), dict(tracer.names)
+    key = tracer.place(node)
     held = f"$made{node.lineno}_{node.col_offset}"
     known = tracer.lists.get(key)
-    tracer.bind(held, Tuple(list, (), origin=key) if known is None else lists.empty(tracer, key, known))
+    listed = isinstance(node.elt, ast.ListComp | ast.List)
+
+    def append() -> None:
+        item = tracer.evaluate(node.elt)
+        lists.append(tracer, tracer.names[held], lists.as_row(tracer, item) if listed else item, listed)
+
+    return looped(tracer, node, held, Tuple(list, (), origin=key) if known is None else lists.empty(tracer, key, known), append)
+
+
+def looped(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp, held: str, made: Object, inside: Callable[[], None]) -> Object:
+    """The clauses of a comprehension as loops, with `inside` in the innermost; `made` is what that changes, bound to `held`."""
+    names = dict(tracer.names)
+    tracer.bind(held, made)
 
     def run(depth: int) -> None:
         if depth == len(node.generators):
-            item = tracer.evaluate(node.elt)
-            listed = isinstance(node.elt, ast.ListComp | ast.List)
-            lists.append(tracer, tracer.names[held], lists.as_row(tracer, item) if listed else item, listed)
+            inside()
             return
         clause = node.generators[depth]
         SERVICES["loop_over"](tracer, clause, tracer.evaluate(clause.iter), lambda: chosen(clause.ifs, depth))
@@ -333,6 +364,33 @@ def growing_comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp)
     tracer.names.clear()
     tracer.names.update(names)
     return made
+
+
+@provides("decided")
+def decided(tracer: Tracer, node: ast.expr, unit: bool) -> Object | None:
+    """any (unit: False) or all (True) of a generator over run-time items: none is looked at once it is decided.
+
+    None where the items are known one by one, or it is not yet known whether they are.
+    """
+    if not isinstance(node, ast.GeneratorExp) or tracer.place(node) not in tracer.lists:
+        return None
+    builder, held = tracer.builder, f"$decided{node.lineno}_{node.col_offset}"
+    flag = tracer.fresh(ArrayValue(builder.emit("pack", builder.boolean(unit), shape=(1,)), (number(1),)), held)
+
+    def current() -> Value:
+        return builder.emit("load", tracer.content(flag.cell).value, builder.integer(0))
+
+    def one() -> None:
+        known = condition_of(tracer, node.elt)
+        value = builder.boolean(known) if isinstance(known, bool) else known
+        tracer.put(flag.cell, ArrayValue(builder.emit("pack", value, shape=(1,)), (number(1),)))
+
+    def inside() -> None:
+        open_ = current() if unit else builder.emit("invert", current())
+        branch(tracer, open_, one, lambda: None, frozenset(tracer.names))
+
+    looped(tracer, node, held, flag, inside)
+    return Scalar(current(), True)
 
 
 @handles(EXPRESSIONS, ast.Attribute)

@@ -10,7 +10,7 @@ import ast
 import math
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,7 @@ from wengert.compiler.frontend.iteration import (
     enumerate_of,
     indexed_by_position,
     items_of,
+    iterate,
     range_of,
     reversed_of,
     zip_of,
@@ -68,10 +69,10 @@ from wengert.compiler.frontend.objects import (
     Slice,
     Static,
     Tuple,
+    Unset,
     is_list,
     is_number,
 )
-from wengert.compiler.frontend.targets import parts_of
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.truth import truth
 from wengert.compiler.ir.opdef import REGISTRY
@@ -225,20 +226,6 @@ def logical(row: str) -> Builder:
     return build
 
 
-def cross(tracer: Tracer, a: Object, b: Object) -> Object:
-    """np.cross of two vectors of three elements."""
-    x, y = array_only(tracer, a), array_only(tracer, b)
-    if x.rank != 1 or y.rank != 1:
-        tracer.refuse("call", name="np.cross of arrays of vectors", help="Write out the components.")
-    p, q = (parts_of(tracer, v, 3) for v in (x, y))
-
-    def component(i: int, j: int) -> Object:
-        first = binary(tracer, ast.Mult, p[i], q[j])
-        return binary(tracer, ast.Sub, first, binary(tracer, ast.Mult, p[j], q[i]))
-
-    return creation.from_list(tracer, Tuple(list, (component(1, 2), component(2, 0), component(0, 1))))
-
-
 def at(row: str) -> Builder:
     """np.add.at and its like: equal indices take effect one after the other."""
 
@@ -299,7 +286,7 @@ FUNCTIONS |= {
     np.degrees: scaled(180 / math.pi, "degrees"), np.heaviside: heaviside, np.float_power: float_power, np.round: rounded,
     np.around: rounded,
     np.logical_and: logical("bitwise_and"), np.logical_or: logical("bitwise_or"), np.logical_not: logical("invert"),
-    np.logical_xor: logical("bitwise_xor"), np.cross: cross, np.size: size_of, np.shape: shape_of,
+    np.logical_xor: logical("bitwise_xor"), np.size: size_of, np.shape: shape_of,
     np.ndim: rank_of,
 }  # fmt: skip
 FUNCTIONS |= {getattr(np, row).at: at(row) for row in ("add", "subtract", "multiply", "maximum", "minimum")}
@@ -389,10 +376,29 @@ FUNCTIONS |= {
 # -- Python's own
 
 
+NO_DEFAULT = Unset("")
+
+
+def _extreme_of(tracer: Tracer, args: Sequence[Object], larger: bool, key: Object, default: Object) -> Object:
+    """min and max with `key=` or `default=`."""
+    items = args[0] if len(args) == 1 else Tuple(tuple, tuple(args))
+    if isinstance(items, Iteration):
+        items = sequence(list)(tracer, items)
+    helper: Any = written_numbers.extreme
+    if default is not NO_DEFAULT:
+        if key != NONE:
+            tracer.refuse("call_argument", name="max/min", problem="`key` and `default` together")
+        helper, key = written_numbers.extreme_or, default
+    made: Object = SERVICES["inline"](tracer, helper, [items, key, Static(larger)])
+    return made
+
+
 def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
     """min and max of numbers: the first one unless a later one is strictly smaller (larger)."""
 
-    def build(tracer: Tracer, *args: Object) -> Object:
+    def build(tracer: Tracer, *args: Object, key: Object = NONE, default: Object = NO_DEFAULT) -> Object:
+        if key != NONE or default is not NO_DEFAULT:
+            return _extreme_of(tracer, args, kind is ast.Gt, key, default)
         if len(args) == 1 and is_list(args[0]):
             made = whole(tracer, lists.of_numbers(tracer, args[0]))
             return Scalar(made.value, lists.is_weak(args[0])) if isinstance(made, Scalar) else made
@@ -513,11 +519,20 @@ def queue(tracer: Tracer, iterable: Object = Tuple(tuple, ())) -> Object:
 
 
 def every(tracer: Tracer, iterable: Object) -> Object:
+    if _of_run_time(tracer, iterable):
+        return SERVICES["inline"](tracer, written_numbers.every, [iterable])  # type: ignore[no-any-return]
     return _fold_bools(tracer, iterable, "bitwise_and", True)
 
 
 def some(tracer: Tracer, iterable: Object) -> Object:
+    if _of_run_time(tracer, iterable):
+        return SERVICES["inline"](tracer, written_numbers.some, [iterable])  # type: ignore[no-any-return]
     return _fold_bools(tracer, iterable, "bitwise_or", False)
+
+
+def _of_run_time(tracer: Tracer, iterable: Object) -> bool:
+    known = indexed_by_position(tracer, iterate(tracer, iterable))
+    return known.items is None and (known.length is None or known.length.known is None)
 
 
 def _fold_bools(tracer: Tracer, iterable: Object, row: str, unit: bool) -> Object:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from wengert.compiler.frontend import creation
+from wengert.compiler.frontend import creation, written_numbers
 from wengert.compiler.frontend.arithmetic import ONE, require_same
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.merge import (
@@ -43,6 +43,7 @@ from wengert.compiler.frontend.objects import (
 from wengert.compiler.frontend.tracer import SERVICES, Tracer, provides
 from wengert.compiler.frontend.views import as_index, checked, slice_of
 from wengert.compiler.ir.core import Block, Value
+from wengert.compiler.ir.tree import LEAF, NUMBERS, Tree
 from wengert.compiler.ir.types import F64, DType, Type
 
 ROOM = 8
@@ -444,12 +445,46 @@ def copied(tracer: Tracer, owner: Object) -> Object:
     return Tuple(owner.kind, tuple(made))
 
 
+def _by_helper(helper: Any) -> Any:
+    def build(tracer: Tracer, owner: Object, item: Object) -> Object:
+        found: Object = SERVICES["inline"](tracer, helper, [owner, item])
+        return found
+
+    return build
+
+
 METHODS: dict[str, Any] = {
+    "index": _by_helper(written_numbers.index_of), "count": _by_helper(written_numbers.count_of),
     "append": append, "extend": extend, "pop": pop, "clear": clear, "popleft": lambda t, owner: pop(t, owner, Static(0)),
     "appendleft": appended_left, "copy": copied,
 }  # fmt: skip
 
 # -- as other things
+
+
+def columns(tracer: Tracer, owner: Tuple) -> list[Array]:
+    """The items, as an array for each number or array in one; for a result that Python has as a list."""
+    n = length(tracer, owner)
+    made = []
+    for array, leaf in _data(tracer, owner):
+        held = tracer.content(array.cell)
+        starts = [tracer.builder.integer(0)] * (1 + (leaf.rank or 0))
+        sizes = [tracer.index.value(e) for e in (n, *held.extents[1:])]
+        value = tracer.builder.emit("slice", held.value, *starts, *sizes, steps=(1,) * len(starts), drop=())
+        made.append(tracer.fresh(ArrayValue(value, (n, *held.extents[1:]))))
+    return made
+
+
+def tree_of_items(model: Model) -> Tree:
+    """The structure of one item; "numbers" where Python has numbers of its own, or lists of them."""
+    if isinstance(model, Leaf):
+        return NUMBERS if model.listed or (model.weak and model.rank is None) else LEAF
+    children = tuple(tree_of_items(part) for part in model.items)
+    if model.kind in (tuple, list):
+        return Tree(model.kind.__name__, None, children)
+    if model.kind is dict:
+        return Tree("dict", model.names, children)
+    return Tree("named" if issubclass(model.kind, tuple) else "dataclass", model.kind, children, model.names)
 
 
 @provides("list_array")
@@ -462,18 +497,12 @@ def as_array(tracer: Tracer, owner: Tuple, certain: bool = False) -> Array:
     if not certain and (leaves[0].dtype != F64 or leaves[0].rank is not None or isinstance(model, Branch)):
         some = tracer.builder.emit("greater", tracer.index.value(n), tracer.builder.integer(0))
         tracer.check(some, "value", "an empty list has no dtype and shape that are known beforehand: give np.array a dtype")
-    columns: list[Array] = []
-    for array, leaf in _data(tracer, owner):
-        held = tracer.content(array.cell)
-        starts = [tracer.builder.integer(0)] * (1 + (leaf.rank or 0))
-        sizes = [tracer.index.value(e) for e in (n, *held.extents[1:])]
-        value = tracer.builder.emit("slice", held.value, *starts, *sizes, steps=(1,) * len(starts), drop=())
-        columns.append(tracer.fresh(ArrayValue(value, (n, *held.extents[1:]))))
+    made = columns(tracer, owner)
     if isinstance(model, Leaf):
-        return columns[0]
-    made = creation.stack(tracer, Tuple(list, tuple(columns)), Static(1))
-    assert isinstance(made, Array)
-    return made
+        return made[0]
+    stacked = creation.stack(tracer, Tuple(list, tuple(made)), Static(1))
+    assert isinstance(stacked, Array)
+    return stacked
 
 
 def iteration(tracer: Tracer, owner: Tuple) -> Iteration:

@@ -54,7 +54,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "conditional_types": (_T, "this is {a} on one path and {b} on another", "Make both the same type."),
     "returned": (_U, "{what} cannot be returned from a compiled function", "Return numbers, arrays, or tuples and dataclasses of these."),
     "is": (_U, "`is` works only with None and with objects known at compile time", "Use `==`."),
-    "in": (_U, "`in` works only for tuples and lists of known length", "Use `np.any(a == x)`."),
+    "in": (_U, "`in` works only for tuples, lists and arrays", "Use `np.any(a == x)`."),
     "static_division": (_C, "division by zero", None),
     # calls
     "call": (_U, "`{name}` cannot be compiled", "{help}"),

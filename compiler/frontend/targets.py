@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, complexes, lists
+from wengert.compiler.frontend import arithmetic, complexes, lists, written_numbers
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, dtype_and_weakness
 from wengert.compiler.frontend.gather import (
     arrays_for_lists,
@@ -89,10 +89,12 @@ def name_it(tracer: Tracer, name: str, item: Object) -> None:
 def unpack(tracer: Tracer, target: ast.Tuple | ast.List, item: Object) -> None:
     wanted = target.elts
     starred = [k for k, e in enumerate(wanted) if isinstance(e, ast.Starred)]
+    if starred and (is_list(item) or isinstance(item, Array) and tracer.extents(item)[0].known is None):
+        unpack_starred(tracer, target, item, starred[0])
+        return
     if starred and isinstance(item, Array):
         known = tracer.extents(item)[0].known
-        if known is None:
-            tracer.refuse("static_needed", target, what="how many elements `*` stands for")
+        assert known is not None
         items = parts_of(tracer, item, known, target)
     else:
         items = parts_of(tracer, item, len(wanted), target)
@@ -109,8 +111,33 @@ def unpack(tracer: Tracer, target: ast.Tuple | ast.List, item: Object) -> None:
         assign(tracer, element_target, part)
 
 
+def unpack_starred(tracer: Tracer, target: ast.Tuple | ast.List, item: Array | Tuple, at: int) -> None:
+    """`a, *rest, z = x` of an array or list of run-time length: `rest` is a list of run-time length."""
+    wanted, builder = target.elts, tracer.builder
+    length = lists.length(tracer, item) if isinstance(item, Tuple) else tracer.extents(item)[0]
+    after = len(wanted) - at - 1
+    enough = builder.emit("greater_equal", tracer.index.value(length), builder.integer(len(wanted) - 1))
+    tracer.check(enough, "value", f"not enough values to unpack (expected at least {len(wanted) - 1})")
+
+    def one(k: int) -> Object:
+        return lists.item_at(tracer, item, Static(k)) if isinstance(item, Tuple) else item_at(tracer, item, Static(k))
+
+    ends = {k: one(k if k < at else k - len(wanted)) for k in range(len(wanted)) if k != at}
+    middle = Slice(Static(at), Static(-after) if after else None, None)
+    rest = (
+        lists.part(tracer, item, middle)
+        if isinstance(item, Tuple)
+        else SERVICES["inline"](tracer, written_numbers.listed, [indexed(tracer, item, [middle])])
+    )
+    for k, each in enumerate(wanted):
+        assign(tracer, each.value if isinstance(each, ast.Starred) else each, rest if k == at else ends[k])
+
+
 def parts_of(tracer: Tracer, item: Object, wanted: int, node: ast.AST | None = None) -> list[Object]:
-    """The items of a tuple, or the elements (rows) of an array that has `wanted` of them."""
+    """The items of a tuple, or the elements (rows) of an array or list of run-time length that has `wanted` of them."""
+    if is_list(item):
+        arithmetic.require_same(tracer, lists.length(tracer, item), number(wanted), "wrong number of values to unpack")
+        return [lists.item_at(tracer, item, Static(k)) for k in range(wanted)]
     if isinstance(item, Tuple):
         return list(item.items)
     if not isinstance(item, Array):

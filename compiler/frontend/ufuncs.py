@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, reductions
+from wengert.compiler.frontend import arithmetic, reductions, written_numbers
 from wengert.compiler.frontend.creation import array_only, as_array
 from wengert.compiler.frontend.merge import describe
 from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Slice, Static, Tuple
-from wengert.compiler.frontend.tracer import Tracer
+from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import indexed, store
 from wengert.compiler.ir.types import BOOL
 
@@ -83,7 +83,26 @@ REDUCE: dict[Any, Any] = {
 }  # fmt: skip
 
 
+def folded(ufunc: np.ufunc, every: bool) -> Builder:
+    """`reduce` (every: `accumulate`) of any binary ufunc: one element after the other along an axis."""
+    helper = written_numbers.accumulated if every else written_numbers.reduced_along
+
+    def build(tracer: Tracer, array: Object, axis: Object = Static(0)) -> Object:
+        item = array_only(tracer, array)
+        along = axis if axis != NONE or item.rank > 1 else Static(0)
+        if along == NONE:
+            tracer.refuse("static_needed", what=f"the axis of np.{ufunc.__name__} along which elements are taken")
+        start = NONE if every or ufunc.identity is None else Static(ufunc.identity)
+        if ufunc is np.bitwise_and and item.dtype.kind in "bu":
+            start = Static(True if item.dtype == BOOL else np.iinfo(item.dtype.numpy).max)
+        made: Object = SERVICES["inline"](tracer, helper, [Static(ufunc), item, along, start])
+        return made
+
+    return build
+
+
 def methods(functions: dict[Any, Builder]) -> dict[Any, Builder]:
     """`outer` of the binary ufuncs of the table, and the reductions there are."""
     binary = [f for f in functions if isinstance(f, np.ufunc) and f.nin == 2 and f.nout == 1]
-    return {f.outer: outer(functions[f]) for f in binary} | REDUCE
+    loops = {f.reduce: folded(f, False) for f in binary} | {f.accumulate: folded(f, True) for f in binary}
+    return loops | {f.outer: outer(functions[f]) for f in binary} | REDUCE

@@ -22,7 +22,7 @@ from wengert.compiler.frontend import (
     written_places,
     written_signals,
 )
-from wengert.compiler.frontend.intrinsics import in_order, order_of, stop_gradient, unset
+from wengert.compiler.frontend.intrinsics import in_order, is_sequence, order_of, stop_gradient, unset
 
 # ruff: noqa: A002, E501, SIM102, SIM108, SIM114  # the language has no short-circuit; parameters are named as NumPy's
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
@@ -185,34 +185,65 @@ def polyval(p, x):
     return y
 
 
-def gradient(f, spacing=1.0):
-    y = np.asarray(f)
-    if (y[:1] / 1).dtype != y.dtype:
-        y = y.astype(np.float64)
+def _slope(y, spacing, edge_order):
+    """The gradient along the first axis."""
     n = y.shape[0]
-    if n < 2:
+    if n < edge_order + 1:
         raise ValueError(
-            "Shape of array too small to calculate a numerical gradient, at least 2 elements are required."
+            "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required."
         )
     made = np.zeros_like(y / 1)
     if np.ndim(spacing) == 0:
         made[1:-1] = (y[2:] - y[:-2]) / (2.0 * spacing)
-        made[0] = (y[1] - y[0]) / spacing
-        made[n - 1] = (y[n - 1] - y[n - 2]) / spacing
+        if edge_order == 1:
+            made[0] = (y[1] - y[0]) / spacing
+            made[n - 1] = (y[n - 1] - y[n - 2]) / spacing
+        else:
+            made[0] = -1.5 / spacing * y[0] + 2.0 / spacing * y[1] - 0.5 / spacing * y[2]
+            made[n - 1] = 0.5 / spacing * y[n - 3] - 2.0 / spacing * y[n - 2] + 1.5 / spacing * y[n - 1]
     else:
         h = np.diff(spacing)
         if h.shape[0] != n - 1:
             raise ValueError("when 1d, distances must match the length of the corresponding dimension")
-        before = h[:-1]
-        after = h[1:]
+        wide = h.reshape((n - 1,) + (1,) * (np.ndim(y) - 1))
+        before = wide[:-1]
+        after = wide[1:]
         made[1:-1] = (
             -after / (before * (before + after)) * y[:-2]
             + (after - before) / (before * after) * y[1:-1]
             + before / (after * (before + after)) * y[2:]
         )
-        made[0] = (y[1] - y[0]) / h[0]
-        made[n - 1] = (y[n - 1] - y[n - 2]) / h[n - 2]
+        if edge_order == 1:
+            made[0] = (y[1] - y[0]) / h[0]
+            made[n - 1] = (y[n - 1] - y[n - 2]) / h[n - 2]
+        else:
+            p = h[0]
+            q = h[1]
+            made[0] = -(2.0 * p + q) / (p * (p + q)) * y[0] + (p + q) / (p * q) * y[1] - p / (q * (p + q)) * y[2]
+            p = h[n - 3]
+            q = h[n - 2]
+            made[n - 1] = q / (p * (p + q)) * y[n - 3] - (q + p) / (p * q) * y[n - 2] + (2.0 * q + p) / (q * (p + q)) * y[n - 1]
     return made
+
+
+def gradient(f, *varargs, axis=None, edge_order=1):
+    y = np.asarray(f)
+    if (y[:0] / 1).dtype != y.dtype:
+        y = y.astype(np.float64)
+    if edge_order != 1 and edge_order != 2:
+        raise ValueError("'edge_order' greater than 2 not supported")
+    axes = tuple(range(np.ndim(y))) if axis is None else (tuple(axis) if is_sequence(axis) else (axis,))
+    if len(varargs) > 1 and len(varargs) != len(axes):
+        raise TypeError("invalid number of arguments")
+    steps = (1.0,) * len(axes) if len(varargs) == 0 else (varargs * len(axes) if len(varargs) == 1 else varargs)
+    made = tuple([_along(y, h, k, edge_order) for h, k in zip(steps, axes, strict=True)])
+    return made[0] if len(made) == 1 else made
+
+
+def _along(y, spacing, axis, edge_order):
+    if axis == 0:
+        return _slope(y, spacing, edge_order)
+    return np.moveaxis(_slope(np.moveaxis(y, axis, 0), spacing, edge_order), 0, axis)
 
 
 # -- without NaN
@@ -303,7 +334,7 @@ def quantile(a, q, axis=None, method="linear", keepdims=False):
     if np.ndim(q) == 0:
         return _kept(_quantile_at(s, q), a, axis, keepdims)
     wanted = np.ravel(q)
-    made = np.zeros((wanted.shape[0], *s.shape[:-1]), dtype=(s[:1] / 1 * wanted[:1].sum()).dtype)
+    made = np.zeros((wanted.shape[0], *s.shape[:-1]), dtype=(s[:0] / 1 * wanted[:0].sum()).dtype)
     for k in range(wanted.shape[0]):
         made[k] = _quantile_at(s, wanted[k])
     if keepdims:
@@ -320,7 +351,7 @@ def median(a, axis=None, keepdims=False):
     n = s.shape[-1]
     if n == 0:
         raise ValueError("the median of no elements")
-    if (s[..., :1] / 1).dtype != s.dtype:
+    if (s[..., :0] / 1).dtype != s.dtype:
         s = s.astype(np.float64)
     made = (s[..., (n - 1) // 2] + s[..., n // 2]) / 2
     return _kept(np.where(s[..., n - 1] != s[..., n - 1], s[..., n - 1], made), a, axis, keepdims)
@@ -338,7 +369,7 @@ WRITTEN: dict[Any, Written] = {
     np.searchsorted: Written(searchsorted, ("a",)), np.digitize: Written(digitize, ("bins",)),
     np.interp: Written(interp, ("xp", "fp")), np.convolve: Written(convolve, ("a", "v"), True),
     np.correlate: Written(correlate, ("a", "v")), np.kron: Written(kron, (), True), np.polyval: Written(polyval, ("p",), True),
-    np.gradient: Written(gradient, ("f",), True), np.nansum: Written(nansum, (), True), np.nanprod: Written(nanprod, (), True),
+    np.gradient: Written(gradient, (), True), np.nansum: Written(nansum, (), True), np.nanprod: Written(nanprod, (), True),
     np.nanmean: Written(nanmean, (), True), np.nanvar: Written(nanvar), np.nanstd: Written(nanstd), np.argsort: Written(argsort),
     np.sort: Written(sort), np.quantile: Written(quantile), np.percentile: Written(percentile),
     np.median: Written(median), np.meshgrid: Written(written_grids.meshgrid), np.indices: Written(written_grids.indices),

@@ -181,7 +181,7 @@ def diag_indices(n, ndim=2):
 def vander(x, N=None, increasing=False):
     v = np.asarray(x)
     n = v.shape[0] if N is None else N
-    made = np.ones((v.shape[0], n), dtype=(v[:1] * np.int64(1)).dtype)
+    made = np.ones((v.shape[0], n), dtype=(v[:0] * np.int64(1)).dtype)
     for k in range(1, n):
         made[:, k] = made[:, k - 1] * v
     return made if increasing else made[:, ::-1]

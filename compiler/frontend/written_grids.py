@@ -164,7 +164,7 @@ def rolled(a, shift, axis=None):
 
 
 def matrix_power(a, n):
-    made = np.eye(a.shape[0]).astype((a[:1] / 1).dtype)
+    made = np.eye(a.shape[0]).astype((a[:0] / 1).dtype)
     square = np.linalg.inv(a) if n < 0 else a / 1
     rest = abs(n)
     while rest > 0:

@@ -57,6 +57,20 @@ def qr(a, mode="reduced"):
     return QRResult(q.astype(kind), upper)
 
 
+def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    x = np.asarray(a)
+    y = np.asarray(b)
+    if axis is not None or axisa != -1 or axisb != -1 or axisc != -1:
+        x = np.moveaxis(x, axisa if axis is None else axis, -1)
+        y = np.moveaxis(y, axisb if axis is None else axis, -1)
+    if np.ndim(x) == 0 or np.ndim(y) == 0:
+        raise ValueError("At least one array has zero dimension")
+    if x.shape[-1] != 3 or y.shape[-1] != 3:
+        raise ValueError("compiled np.cross takes vectors of three elements")
+    parts = [x[..., 1] * y[..., 2] - x[..., 2] * y[..., 1], x[..., 2] * y[..., 0] - x[..., 0] * y[..., 2], x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]]
+    return np.stack(parts, axis=-1 if np.ndim(parts[0]) == 0 else axisc if axis is None else axis)
+
+
 def insert(arr, obj, values, axis=None):
     if np.ndim(obj) != 0:
         raise ValueError("compiled np.insert takes one index")
@@ -121,4 +135,6 @@ def geomspace(start, stop, num=50):
 REAL: dict[Any, Any] = {
     np.linalg.qr: qr, np.nan_to_num: nan_to_num, np.geomspace: geomspace,
 }  # fmt: skip
-ANY: dict[Any, Any] = {np.insert: insert, np.delete: delete, np.array_equal: array_equal, np.dstack: dstack}
+ANY: dict[Any, Any] = {np.cross: cross, np.insert: insert, np.delete: delete, np.array_equal: array_equal, np.dstack: dstack}
+if hasattr(np.linalg, "cross"):
+    ANY[np.linalg.cross] = cross

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+# ruff: noqa: SIM110  # a comprehension would make a list
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
 
 LARGEST = 9.2e18
@@ -136,6 +137,86 @@ def reduced(function, items, initial):
     for item in items:
         made = function(made, item)
     return made
+
+
+def is_among(items, wanted):
+    for item in items:
+        if item == wanted:
+            return True
+    return False
+
+
+def index_of(items, wanted):
+    for k, item in enumerate(items):
+        if item == wanted:
+            return k
+    raise ValueError("the value is not in the list")
+
+
+def count_of(items, wanted):
+    made = 0
+    for item in items:
+        if item == wanted:
+            made += 1
+    return made
+
+
+def extreme(items, key, larger):
+    best = items[0]
+    mark = key(best)
+    for item in items:
+        here = key(item)
+        if here > mark if larger else here < mark:
+            best = item
+            mark = here
+    return best
+
+
+def extreme_or(items, default, larger):
+    found = default
+    first = True
+    for item in items:
+        if first or (item > found if larger else item < found):
+            found = item
+        first = False
+    return found
+
+
+def every(items):
+    for item in items:
+        if not item:
+            return False
+    return True
+
+
+def some(items):
+    for item in items:
+        if item:
+            return True
+    return False
+
+
+def reduced_along(function, a, axis, start):
+    x = np.moveaxis(a, axis, 0)
+    n = x.shape[0]
+    if n == 0:
+        if start is None:
+            raise ValueError("zero-size array to a reduction operation which has no identity")
+        return np.full(x.shape[1:], start, dtype=function(x[:0], x[:0]).dtype)
+    made = x[0].copy()
+    for k in range(1, n):
+        made = function(made, x[k])
+    return made
+
+
+def accumulated(function, a, axis, start):
+    x = np.moveaxis(a, axis, 0)
+    made = np.zeros(x.shape, dtype=function(x[:0], x[:0]).dtype)
+    if x.shape[0] > 0:
+        made[0] = x[0]
+    for k in range(1, x.shape[0]):
+        made[k] = function(made[k - 1], x[k])
+    return np.moveaxis(made, 0, axis)
 
 
 def listed(iterable):

@@ -57,7 +57,7 @@ def polyadd(a1, a2):
     p = _coefficients(a1)
     q = _coefficients(a2)
     n = max(p.shape[0], q.shape[0])
-    made = np.zeros(n, dtype=(p[:1] + q[:1]).dtype)
+    made = np.zeros(n, dtype=(p[:0] + q[:0]).dtype)
     made[n - p.shape[0] :] += p
     made[n - q.shape[0] :] += q
     return made
@@ -97,10 +97,10 @@ def nanquantile(a, q, axis=None):
     if not (q >= 0 and q <= 1):  # noqa: SIM300
         raise ValueError("Quantiles must be in the range [0, 1]")
     if s.ndim == 1:
-        return (s[:1] / 1).dtype.type(_among(s, count, q))
+        return (s[:0] / 1).dtype.type(_among(s, count, q))
     rows = s.reshape((-1, s.shape[-1]))
     counts = np.ravel(count)
-    made = np.zeros(rows.shape[0], dtype=(s[:1] / 1).dtype)
+    made = np.zeros(rows.shape[0], dtype=(s[:0] / 1).dtype)
     for k in range(rows.shape[0]):
         made[k] = _among(rows[k], counts[k], q)
     return made.reshape(s.shape[:-1])

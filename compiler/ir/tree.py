@@ -18,14 +18,15 @@ class Tree:
     """The shape of a structure without its leaves; hashable and comparable.
 
     kind: "leaf", "none", "static" (meta: the value), "tuple", "list", "named" (meta: the NamedTuple class),
-    "dataclass" (meta: the class), "dict" (meta: its keys).
+    "dataclass" (meta: the class), "dict" (meta: its keys); "items": a list whose length only its arrays tell, one for each leaf
+    of an item (meta: the tree of an item, with "numbers" where Python has numbers of its own or lists of them).
     """
 
     __slots__ = ("_hash", "children", "count", "kind", "meta", "names")
 
     def __init__(self, kind: str, meta: Any = None, children: tuple[Tree, ...] = (), names: tuple[str, ...] = ()):
         self.kind, self.meta, self.children, self.names = kind, meta, children, names
-        self.count: int = 1 if kind == "leaf" else sum(child.count for child in children)
+        self.count: int = 1 if kind in ("leaf", "numbers") else sum(child.count for child in children)
         self._hash = hash((kind, meta, children))
 
     def __hash__(self) -> int:
@@ -63,7 +64,7 @@ class Tree:
         return result
 
     def _build(self, leaves: Iterator[Any]) -> Any:
-        if self.kind == "leaf":
+        if self.kind in ("leaf", "numbers"):
             try:
                 return next(leaves)
             except StopIteration:
@@ -84,11 +85,21 @@ class Tree:
             return self.meta(*parts)
         if self.kind == "dict":
             return dict(zip(self.meta, parts, strict=True))
+        if self.kind == "items":
+            columns = zip(self.meta.leaves(), map(np.asarray, parts), strict=True)
+            listed = [c.tolist() if leaf.kind == "numbers" else list(c) for leaf, c in columns]
+            return [self.meta.unflatten(row) for row in zip(*listed, strict=True)]
         # Around __init__: a gradient need not satisfy what __post_init__ checks of a state.
         made = object.__new__(self.meta)
         for name, part in zip(self.names, parts, strict=True):
             object.__setattr__(made, name, part)
         return made
+
+    def leaves(self) -> list[Tree]:
+        """The trees of the leaves, in order."""
+        if self.kind in ("leaf", "numbers"):
+            return [self]
+        return [leaf for child in self.children for leaf in child.leaves()]
 
     def paths(self, root: str = "") -> list[str]:
         """A name for each leaf, for messages: "state.x[0]"."""
@@ -107,6 +118,7 @@ class Tree:
 
 
 LEAF = Tree("leaf")
+NUMBERS = Tree("numbers")
 NONE = Tree("none")
 _FLAT = [Tree("tuple", None, (LEAF,) * n) for n in range(17)]
 _PLAIN = {np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_}

@@ -7,15 +7,28 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wengert.compiler.diag.errors import CallError, OptionError, TypeMismatch
+from wengert.compiler.diag.errors import CallError, OptionError, TypeMismatch, UnsupportedError
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.tree import LEAF, NONE, Tree, tuple_of
 
 
 def full_out(traced: Traced) -> Tree:
-    """The structure of all results: the returned value, or (returned, *written arrays) where arrays are written."""
+    """The structure of all results: the returned value, or (returned, *written arrays) where arrays are written.
+
+    Raises UnsupportedError for a list of run-time length in it.
+    """
+    if has_items(traced.out):
+        raise UnsupportedError(
+            "a function that returns a list of a length known only at run time has no derivative and no batch",
+            help="Return an array: `np.array(xs)`.",
+        )
     written = sum(w is not None for w in traced.function.written)
     return tuple_of([traced.out, *[LEAF] * written]) if written else traced.out
+
+
+def has_items(tree: Tree) -> bool:
+    """Whether there is a list of run-time length in it."""
+    return tree.kind == "items" or any(map(has_items, tree.children))
 
 
 def leaf_ranges(tree: Tree) -> list[range]:
