@@ -93,9 +93,9 @@ def unchanged(reads: Reads) -> bool:
 
 
 def quick(reads: Reads) -> tuple[Any, ...] | None:
-    """(space, name, value) one after the other, where machine code can look them up (`wg_dispatch`): names of dicts, and
+    """(space, name, value) one after the other, where machine code can look them up (`wg_dispatch`): in dicts, lists and
     cells. None where there are others."""
     for (_, name), (space, _) in reads.items():
-        if name is LENGTH or type(space) is not (types.CellType if name is CONTENTS else dict):
+        if type(space) not in ((types.CellType,) if name is CONTENTS else (dict, list)):
             return None
     return tuple(part for (_, name), (space, value) in reads.items() for part in (space, name, value))

@@ -1,7 +1,7 @@
 """LLVM text of `wg_dispatch`: the call of a function object from Python.
 
-It is the tp_call of functions.py: it looks whether the module's names and the closure's cells that were read have the values
-they had, tells who watches the calls, and tries the ways to call that the object knows. What none of them takes goes to Python.
+It is the tp_call of functions.py: it looks whether what was read of Python (frontend/reads.py) has the values it had, tells who
+watches the calls, and tries the ways to call that the object knows. What none of them takes goes to Python.
 """
 
 DISPATCH = """
@@ -10,6 +10,11 @@ declare ptr @PyObject_CallMethod(ptr, ptr, ptr, ...)
 declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
 declare ptr @PyDict_GetItemWithError(ptr, ptr)
 declare ptr @PyDict_New()
+declare ptr @PyList_GetItem(ptr, i64)
+declare i64 @PyObject_Size(ptr)
+declare i64 @PyLong_AsSsize_t(ptr)
+@PyList_Type = external global i8
+@_Py_EllipsisObject = external global i8
 declare void @PyErr_Clear()
 declare ptr @llvm.stacksave()
 declare void @llvm.stackrestore(ptr)
@@ -20,9 +25,9 @@ declare void @llvm.stackrestore(ptr)
 @wg_two = constant [3 x i8] c"OO\\00"
 @wg_plain = constant [4 x i8] c"O{}\\00"
 
-; the call of a function object. At FAST it holds a tuple: who watches the calls (or None); a tuple of (namespace, name,
-; value), or (cell, None, value), one after the other; then for each way to call it a callable and a tuple of arguments that
-; come last
+; the call of a function object. At FAST it holds a tuple: who watches the calls (or None); a tuple of (dict, key, value),
+; (list, number, value), (cell, None, value) and (dict or list, Ellipsis, length), one after the other; then for each way to
+; call it a callable and a tuple of arguments that come last
 define ptr @wg_dispatch(ptr %self, ptr %args, ptr %keywords) {
 entry:
   %fast_at = getelementptr i8, ptr %self, i64 FAST
@@ -52,16 +57,34 @@ look:
   %value_at = getelementptr ptr, ptr %read, i64 2
   %value = load ptr, ptr %value_at
   %is_cell = icmp eq ptr %name, @_Py_NoneStruct
-  br i1 %is_cell, label %cell, label %dict
+  br i1 %is_cell, label %cell, label %no_cell
 cell:
   %content_at = getelementptr i8, ptr %space, i64 16
   %content = load ptr, ptr %content_at
   br label %compare
+no_cell:
+  %is_length = icmp eq ptr %name, @_Py_EllipsisObject
+  br i1 %is_length, label %length, label %by_name
+length:
+  %own_length = call i64 @PyObject_Size(ptr %space)
+  %known_length = call i64 @PyLong_AsSsize_t(ptr %value)
+  %as_long = icmp eq i64 %own_length, %known_length
+  %length_now = select i1 %as_long, ptr %value, ptr null
+  br label %compare
+by_name:
+  %type_at = getelementptr i8, ptr %space, i64 8
+  %type = load ptr, ptr %type_at
+  %is_list = icmp eq ptr %type, @PyList_Type
+  br i1 %is_list, label %list, label %dict
+list:
+  %place = call i64 @PyLong_AsSsize_t(ptr %name)
+  %list_item = call ptr @PyList_GetItem(ptr %space, i64 %place)
+  br label %compare
 dict:
-  %item = call ptr @PyDict_GetItemWithError(ptr %space, ptr %name)
+  %dict_item = call ptr @PyDict_GetItemWithError(ptr %space, ptr %name)
   br label %compare
 compare:
-  %now = phi ptr [%content, %cell], [%item, %dict]
+  %now = phi ptr [%content, %cell], [%length_now, %length], [%list_item, %list], [%dict_item, %dict]
   %same = icmp eq ptr %now, %value
   %k3 = add i64 %k, 3
   br i1 %same, label %reads, label %changed

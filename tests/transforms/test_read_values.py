@@ -77,11 +77,24 @@ def test_changed_values_are_seen(name, transform, monkeypatch):
     assert compiled(1.0) == pytest.approx(3.0 * before)
 
 
-def test_closures_take_the_short_way():
-    """The machine code looks at cells itself, so that calls with nothing changed do not pass through Python."""
-    function, _ = by_cell()
+def test_the_short_way():
+    """Machine code compares what was read itself: calls with nothing changed do not pass through Python."""
+    items, table, settings, k = [1.0], {"k": 1.0}, Settings(), 1.0
+
+    def function(x):
+        return k * items[0] * table["k"] * settings.k * x
+
     compiled = wg.jit(function)
     assert compiled(1.0) == 1.0 and hasattr(compiled, "_fast")
+    compiled._called = None  # whoever comes here fails
+    assert compiled(2.0) == 2.0
+    del compiled._called
+    items[0], table["k"], settings.k, k = 2.0, 3.0, 5.0, 7.0
+    assert compiled(1.0) == 210.0
+    items.append(1.0)
+    del table["k"]
+    with pytest.raises(wg.errors.WengertError):
+        compiled(1.0)
 
 
 def test_what_is_read_is_kept_on_disk(tmp_path, monkeypatch):
