@@ -65,12 +65,15 @@ def _threads() -> ThreadPoolExecutor:
 @cache
 def _compiled() -> Callable[[int, int], int]:
     """uint64 hash(address, size); releases the GIL."""
-    code = target.link(machine_code(f'target triple = "{target.triple()}"\n{_text()}'), ["wg_hash"], {})
+    code = target.link(machine_code(f'target triple = "{target.triple()}"\n{FSHL}{text("wg_hash")}'), ["wg_hash"], {})
     _KEEP.append(code)
     return ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(code["wg_hash"])
 
 
 _KEEP: list[object] = []  # the code lives as long as these
+
+
+FSHL = "declare i64 @llvm.fshl.i64(i64, i64, i64)\n"
 
 
 def _step(lane: str, word: str, out: str) -> str:
@@ -81,20 +84,29 @@ def _step(lane: str, word: str, out: str) -> str:
     )
 
 
-def _text() -> str:
-    """Blocks of eight words, then single bytes into lane 0, then the lanes and the size folded into one."""
+def text(name: str, copies: bool = False) -> str:
+    """LLVM text of `i64 name(ptr data, i64 size)`: blocks of eight words, then single bytes into lane 0, then the lanes and the
+    size folded into one. copies: of `i64 name(ptr data, i64 size, ptr to)`, which copies what it reads, past the caches."""
     lanes = range(_LANES)
     seeds = "".join(f"  %h{k} = phi i64 [ {_SEEDS[k] - 2**64}, %entry ], [ %n{k}, %blocks ]\n" for k in lanes)
+
+    def store(k: int) -> str:
+        if not copies:
+            return ""
+        return f"  %o{k} = getelementptr i64, ptr %out, i64 {k}\n  store i64 %w{k}, ptr %o{k}, align 8, !nontemporal !0\n"
+
     loads = "".join(
         f"  %p{k} = getelementptr i64, ptr %block, i64 {k}\n  %w{k} = load i64, ptr %p{k}, align 1\n"
         + _step(f"%h{k}", f"%w{k}", f"n{k}")
+        + store(k)
         for k in lanes
     )
+    out = "  %out = getelementptr i8, ptr %to, i64 %at\n" if copies else ""
+    byte = "  %r = getelementptr i8, ptr %to, i64 %b\n  store i8 %v, ptr %r\n" if copies else ""
     ends = "".join(f"  %e{k} = phi i64 [ {_SEEDS[k] - 2**64}, %entry ], [ %n{k}, %blocks ]\n" for k in lanes)
     fold = _step("%t", "%size", "f0") + "".join(_step(f"%f{k - 1}", f"%e{k}", f"f{k}") for k in range(1, _LANES))
     return f"""
-declare i64 @llvm.fshl.i64(i64, i64, i64)
-define i64 @wg_hash(ptr %data, i64 %size) {{
+define i64 @{name}(ptr %data, i64 %size{", ptr %to" if copies else ""}) {{
 entry:
   %whole = and i64 %size, -{8 * _LANES}
   %none = icmp eq i64 %whole, 0
@@ -102,7 +114,7 @@ entry:
 blocks:
   %at = phi i64 [ 0, %entry ], [ %next, %blocks ]
 {seeds}  %block = getelementptr i8, ptr %data, i64 %at
-{loads}  %next = add i64 %at, {8 * _LANES}
+{out}{loads}  %next = add i64 %at, {8 * _LANES}
   %more = icmp ult i64 %next, %whole
   br i1 %more, label %blocks, label %tail
 tail:
@@ -115,7 +127,7 @@ bytes:
 byte:
   %q = getelementptr i8, ptr %data, i64 %b
   %v = load i8, ptr %q
-  %w = zext i8 %v to i64
+{byte}  %w = zext i8 %v to i64
 {_step("%t", "%w", "t.next")}  %b.next = add i64 %b, 1
   br label %bytes
 done:

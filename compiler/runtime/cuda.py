@@ -23,15 +23,15 @@ from wengert.compiler.backend.nvptx import code_key, compile_ptx
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
 from wengert.compiler.runtime import store
 from wengert.compiler.runtime.accelerator import DriverCalls, Gemm, GraphCalls
-from wengert.compiler.runtime.checksum import CHUNK, digest_chunk
+from wengert.compiler.runtime.checksum import CHUNK
 from wengert.compiler.runtime.context import make_is_current, make_wait
 from wengert.compiler.runtime.cuda_driver import Driver, DriverError
+from wengert.compiler.runtime.staging import CopyCalls, Job
 
-_CHUNK = CHUNK  # bytes of each pinned buffer
 _LANES = 12  # pinned buffers, and threads that copy through them, where there are as many cores
 _THREAD_HEAP = 2 << 30  # bytes
 _MALLOC_HEAP_SIZE = 2  # cudaLimit
-_TO_DEVICE, _TO_HOST, _WITHIN = 1, 2, 3  # cudaMemcpyKind
+_TO_HOST, _WITHIN = 2, 3  # cudaMemcpyKind
 
 
 _HERE = nullcontext()
@@ -56,7 +56,7 @@ class CudaKernels:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A pinned buffer of `_CHUNK` bytes, and the event that says that a copy through it is done."""
+    """A pinned buffer of `CHUNK` bytes, and the event that says that a copy through it is done."""
 
     pointer: int
     event: Any
@@ -64,7 +64,7 @@ class Lane:
 
     @staticmethod
     def make(cupy: Any) -> Lane:
-        memory = cupy.cuda.alloc_pinned_memory(_CHUNK)
+        memory = cupy.cuda.alloc_pinned_memory(CHUNK)
         return Lane(int(memory.ptr), cupy.cuda.Event(disable_timing=True), memory)
 
 
@@ -77,18 +77,21 @@ class CudaAccelerator:
         self._cupy, self._device = cupy, cupy.cuda.Device(ordinal)
         self.id, self.sm = f"cuda:{ordinal}", int(self._device.compute_capability)
         self._alloc, self._stream = cupy.cuda.alloc, cupy.cuda.get_current_stream  # looked up once: every call needs them
-        self._driver = Driver.load()
+        driver = Driver.load()
+        assert driver is not None  # CuPy has found the GPU by it
+        self._driver = driver
         self._context: int | None = None
         self.is_current: Callable[[], bool] = lambda: False
-        self._wait: Callable[[int], None] = lambda _: self._stream().synchronize()  # type: ignore[no-any-return]
+        self._wait = make_wait(driver.address("cuStreamQuery"), self.id)
+        names = ("cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuEventRecord", "cuEventSynchronize")
+        self._copies = CopyCalls(*map(driver.address, names))
         self._capture: Any = None
         self._staging = threading.Lock()  # of the pinned buffers
         with self.current():
             self._lanes = [Lane.make(cupy) for _ in range(_lanes())]
-            self._context = self._driver.context() if self._driver else None
-        self.is_current = self._is_current()
-        if self._driver is not None:
-            self._wait = make_wait(self._driver.address("cuStreamQuery"), self.id)
+            self._context = driver.context()
+        if self._context is not None:
+            self.is_current = make_is_current(driver.address("cuCtxGetCurrent"), self._context)
         self._copiers = ThreadPoolExecutor(len(self._lanes), "wengert-staging")
 
     @property
@@ -103,11 +106,6 @@ class CudaAccelerator:
             memory = self._cupy.cuda.UnownedMemory(pointer, size, None, self._device.id)
             return self._cupy.ndarray(shape, dtype, self._cupy.cuda.MemoryPointer(memory, 0))
 
-    def _is_current(self) -> Callable[[], bool]:
-        if self._driver is None or self._context is None:
-            return lambda: False
-        return make_is_current(self._driver.address("cuCtxGetCurrent"), self._context)
-
     def current(self) -> AbstractContextManager[object]:
         """Within it, this is the current device of the thread."""
         return _HERE if self.is_current() else self._entered()
@@ -118,7 +116,7 @@ class CudaAccelerator:
         is the thread's already; compiled code would launch into no context (CUDA error 201)."""
         runtime = self._cupy.cuda.runtime
         with self._cupy.cuda.Device(self._device.id):  # a new one: each keeps one device to go back to
-            if self._driver is not None and (self._context is None or self._driver.context() != self._context):
+            if self._context is None or self._driver.context() != self._context:
                 runtime.setDevice(self._device.id)
                 runtime.free(0)  # what makes the context, before CUDA 12
             yield
@@ -141,11 +139,9 @@ class CudaAccelerator:
 
     @property
     def calls(self) -> DriverCalls:
-        driver = Driver.load()
-        assert driver is not None
         names = ("cuLaunchKernel", "cuMemcpyDtoHAsync_v2", "cuMemcpyDtoDAsync_v2", "cuStreamQuery", "cuEventRecord",
                  "cuEventQuery")  # fmt: skip
-        return DriverCalls(*map(driver.address, names))
+        return DriverCalls(*map(self._driver.address, names))
 
     def gemm(self, gemm: Gemm, out: int, a: int, b: int) -> bool:
         """By cuBLAS, whose matrices are column-major: outᵀ = bᵀ aᵀ, and a row-major matrix is its transpose there."""
@@ -187,7 +183,7 @@ class CudaAccelerator:
     def graphs(self) -> GraphCalls | None:
         names = ("cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuGraphLaunch",
                  "cuGraphExecDestroy", "cuGraphDestroy")  # fmt: skip
-        if self._driver is None or not all(hasattr(self._driver.library, name) for name in names):
+        if not all(hasattr(self._driver.library, name) for name in names):
             return None  # CUDA before 11.4
         with self.current():
             if self._capture is None:  # the default stream cannot be captured
@@ -221,7 +217,7 @@ class CudaAccelerator:
     def _load_code(self, module: Any, image: str, kernels: Sequence[str], times: dict[str, float]) -> None:
         refused = self._cupy.cuda.driver.CUDADriverError
         driver = self._driver
-        key = code_key(image, kernels, self.sm, f"cubin {driver.cuda_version if driver else 0}")
+        key = code_key(image, kernels, self.sm, f"cubin {driver.cuda_version}")
         kept = store.load(key)
         if isinstance(kept, bytes):
             with suppress(refused), _timed(times, "load"):
@@ -231,7 +227,7 @@ class CudaAccelerator:
             ptx = compile_ptx(image, kernels, self.sm).encode()
         try:
             with _timed(times, "assembly"):
-                code = driver.machine_code(ptx) if driver else ptx
+                code = driver.machine_code(ptx)
         except DriverError:  # then as PTX, with the driver's own words if that fails, too
             code = ptx
         try:
@@ -262,55 +258,42 @@ class CudaAccelerator:
 
     def upload(self, source: np.ndarray, target: int, digests: np.ndarray | None = None) -> float:
         with self._staging, self.current():
-            stream = self._cupy.cuda.get_current_stream()
-            self._wait(stream.ptr)  # the time is that of the copy
-            start, address = time.perf_counter(), source.ctypes.data
-
-            def send(lane: Lane, at: int, size: int) -> None:
-                lane.event.synchronize()  # what this buffer held before has left it
-                ctypes.memmove(lane.pointer, address + at, size)
-                self._cupy.cuda.runtime.memcpyAsync(target + at, lane.pointer, size, _TO_DEVICE, stream.ptr)
-                lane.event.record(stream)
-                if digests is not None:  # of what was sent, while it is on its way
-                    digest_chunk(digests, at, lane.pointer, size)
-
-            self._in_chunks(source.nbytes, send)
-            stream.synchronize()
+            stream = self.stream_here
+            self._wait(stream)  # the time is that of the copy
+            start = time.perf_counter()
+            job = Job(self._copies, target, source, stream, digests)
+            self._in_chunks(source.nbytes, job.send)
+            self._wait(stream)
         return (time.perf_counter() - start) * 1e3
 
     def download(self, source: int, target: np.ndarray) -> float:
         with self._staging, self.current():
-            stream = self._cupy.cuda.get_current_stream()
-            self._wait(stream.ptr)  # the wait for kernels is not the copy's time
-            start, address = time.perf_counter(), target.ctypes.data
-
-            def fetch(lane: Lane, at: int, size: int) -> None:
-                self._cupy.cuda.runtime.memcpyAsync(lane.pointer, source + at, size, _TO_HOST, stream.ptr)
-                lane.event.record(stream)
-                lane.event.synchronize()
-                ctypes.memmove(address + at, lane.pointer, size)  # lets go of the GIL, as the driver's calls do
-
-            self._in_chunks(target.nbytes, fetch)
+            stream = self.stream_here
+            self._wait(stream)  # the wait for kernels is not the copy's time
+            start = time.perf_counter()
+            self._in_chunks(target.nbytes, Job(self._copies, source, target, stream).fetch)
         return (time.perf_counter() - start) * 1e3
 
-    def _in_chunks(self, size: int, copy: Callable[[Lane, int, int], None]) -> None:
-        """`copy(lane, offset, size)` for every chunk: by this thread where they are few, else by one thread for each lane."""
-        chunks = iter(range(0, size, _CHUNK))
+    def _in_chunks(self, size: int, copy: Callable[[int, int], int]) -> None:
+        """`copy(pinned buffer, event)` by this thread where there are few chunks, else by one thread for each lane."""
 
-        def work(lane: Lane) -> None:
+        def work(lane: Lane) -> int:
             with self.current():
-                for at in chunks:  # one `next` at a time: the iterator of a range is safe under the GIL
-                    copy(lane, at, min(_CHUNK, size - at))
+                return copy(lane.pointer, int(lane.event.ptr))
 
-        if size <= 2 * _CHUNK:
-            work(self._lanes[0])
+        if size <= 2 * CHUNK:
+            self._succeed(work(self._lanes[0]))
             return
         working = [self._copiers.submit(work, lane) for lane in self._lanes]
         try:
             for one in working:
-                one.result()
+                self._succeed(one.result())
         finally:
             wait(working)  # also where a signal's handler has raised: they copy into an array that may go now
+
+    def _succeed(self, status: int) -> None:
+        if status:
+            raise DeviceError(f"{self.id} failed to copy (CUDA error {status})")
 
     def read(self, source: int, address: int, size: int) -> float:
         runtime = self._cupy.cuda.runtime

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from wengert.compiler.frontend.signature import array_kind
+from wengert.compiler.runtime import pages
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
 from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
 
@@ -81,7 +82,7 @@ class DeviceArray(NDArrayOperatorsMixin):
     def home(self, why: str) -> np.ndarray:
         """A read-only NumPy array with its elements, fetched at most once; `why` goes into the ledger."""
         if self._home is None:
-            home = np.empty(self.shape, self.dtype)
+            home = pages.empty(self.shape, self.dtype)
             milliseconds = self._accelerator.download(self.pointer, home) if home.nbytes else 0.0
             LEDGER.record(self.name, home.nbytes, TO_HOST, milliseconds, why, self.device)
             home.flags.writeable = False

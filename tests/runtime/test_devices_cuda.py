@@ -16,7 +16,8 @@ import pytest
 
 from wengert.compiler.backend import target
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
-from wengert.compiler.runtime import cuda
+from wengert.compiler.runtime import cuda, pages
+from wengert.compiler.runtime.checksum import CHUNK, checksum, combined, digests_of
 from wengert.compiler.runtime.context import make_is_current, make_wait
 
 
@@ -47,6 +48,8 @@ class Stream:
 
 
 class Event:
+    ptr = 0
+
     def __init__(self, disable_timing=False):
         self.recorded = 0
 
@@ -74,6 +77,27 @@ def gpu(monkeypatch):
             raise OutOfMemoryError
         return Buffer(size)
 
+    def up(target, source, size, stream):
+        memcpy(target, source, size, 1, stream)
+        return failing.get("status", 0)
+
+    def down(target, source, size, stream):
+        memcpy(target, source, size, 2, stream)
+        return failing.get("status", 0)
+
+    word, failing = ctypes.c_int64, {}
+    copy = ctypes.CFUNCTYPE(ctypes.c_int, word, word, word, word)
+    functions = {"cuMemcpyHtoDAsync_v2": copy(up), "cuMemcpyDtoHAsync_v2": copy(down)}
+    nothing = ctypes.CFUNCTYPE(ctypes.c_int, word)(lambda _: 0)
+
+    class FakeDriver:
+        def address(self, name):
+            return ctypes.cast(functions.get(name, nothing), ctypes.c_void_p).value
+
+        def context(self):
+            return None
+
+    monkeypatch.setattr(cuda.Driver, "load", FakeDriver)
     fake = types.ModuleType("cupy")
     fake.cuda = types.SimpleNamespace(  # type: ignore[attr-defined]
         Device=Device, Event=Event, alloc=alloc, alloc_pinned_memory=Buffer, get_current_stream=Stream,
@@ -84,7 +108,7 @@ def gpu(monkeypatch):
     fake.get_default_memory_pool = lambda: types.SimpleNamespace(free_all_blocks=lambda: None)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "cupy", fake)
     made = cuda.CudaAccelerator(0)
-    made.copies = copies  # type: ignore[attr-defined]
+    made.copies, made.failing = copies, failing  # type: ignore[attr-defined]
     return made
 
 
@@ -92,16 +116,21 @@ def test_it_says_what_it_is(gpu):
     assert (gpu.id, gpu.kind, gpu.sm, gpu.stream) == ("cuda:0", "cuda", 90, 0)
 
 
-@pytest.mark.parametrize("size", [8, 1000, cuda._CHUNK, cuda._CHUNK + 8, 3 * cuda._CHUNK + 1000])
+@pytest.mark.parametrize("size", [8, 1000, CHUNK, CHUNK + 8, 3 * CHUNK + 1000])
 def test_copies_in_chunks_are_whole(gpu, size):
     array = np.random.default_rng(0).integers(0, 256, size, np.uint8)
     memory = gpu.allocate(size)
-    assert gpu.upload(array, memory.pointer) > 0.0
+    digests = digests_of(size)
+    assert gpu.upload(array, memory.pointer, digests) > 0.0
+    assert digests is None or combined(digests) == checksum(array)
     back = np.zeros_like(array)
     gpu.download(memory.pointer, back)
     assert np.array_equal(array, back)
-    assert max(n for n, _ in gpu.copies) <= cuda._CHUNK
+    assert max(n for n, _ in gpu.copies) <= CHUNK
     assert {kind for _, kind in gpu.copies} == {1, 2}
+    gpu.failing["status"] = 700
+    with pytest.raises(DeviceError, match=r"cuda:0 failed to copy \(CUDA error 700\)"):
+        gpu.download(memory.pointer, back)
 
 
 def test_reading_and_copying_within(gpu):
@@ -213,3 +242,16 @@ def test_a_wait_ends_with_the_work_the_device_or_a_signal():
         make_wait(code["endless"], "cuda:0")(0)
     timer.join()
     assert other == ["ran"]
+
+
+def test_memory_of_arrays_that_came_home_is_used_again():
+    first = pages.empty((1 << 18,), np.dtype(np.float64))
+    first[:] = 1.0
+    address, part = first.ctypes.data, first[1000:]
+    del first
+    assert pages.empty((1 << 18,), np.dtype(np.float64)).ctypes.data != address  # a view is still there
+    assert np.all(part == 1.0)
+    del part
+    again = pages.empty((1 << 9, 1 << 9), np.dtype(np.float64))
+    assert again.ctypes.data == address and again.flags.c_contiguous and again.flags.writeable
+    assert pages.empty((3,), np.dtype(np.int8)).flags.owndata
