@@ -26,8 +26,8 @@ from wengert.compiler.ops.reductions import kept_axes
 if TYPE_CHECKING:
     from wengert.compiler.backend.device_outline import Outliner
 
-ElementOf = Callable[[KernelBuilder, Value, Value], Value]
-"""(kernel, number of the outer element, number of the inner one) -> what is to be combined."""
+ElementOf = Callable[[KernelBuilder, Value, Sequence[Value]], Value]
+"""(kernel, number of the outer element, index of the inner one) -> what is to be combined."""
 
 THREADS = 1 << 17
 """Threads of a first step: enough to keep the memory of today's GPUs busy with several loads each, and few enough that all run
@@ -58,13 +58,13 @@ def reduce(outliner: Outliner, op: Op) -> Value:
     kept = kept_axes(array.type.rank, axes)
     outer, inner = [outliner.extent(array, k) for k in kept], [outliner.extent(array, k) for k in axes]
 
-    def element(kernel: KernelBuilder, column: Value, flat: Value) -> Value:
+    def element(kernel: KernelBuilder, column: Value, place: Sequence[Value]) -> Value:
         out = kernel.unflatten(column, outer) if outer else []
-        return kernel.element(array, _placed(array.type.rank, (kept, out), (axes, kernel.unflatten(flat, inner))))
+        return kernel.element(array, _placed(array.type.rank, (kept, out), (axes, place)))
 
     fast = not axes or axes[-1] == array.type.rank - 1  # neighbours then share a result, else have neighbouring ones
     stages = _Stages(outliner, op.name, combine, op.result.type.dtype, op.result.hint)
-    total = stages.run(element, outer, outliner.product(inner), fast)
+    total = stages.run(element, outer, inner, fast)
     if not outer:
         return outliner.host.emit("load", total, outliner.host.integer(0), hint=op.result.hint)
     return outliner.host.emit("reshape", total, *outer, hint=op.result.hint)
@@ -73,11 +73,11 @@ def reduce(outliner: Outliner, op: Op) -> Value:
 def sum_all(outliner: Outliner, partial: Value, combine: str, dtype: DType) -> Value:
     """All elements of a stored array of rank 1 combined, as a scalar on the host."""
 
-    def element(kernel: KernelBuilder, _: Value, flat: Value) -> Value:
-        return kernel.builder.emit("load", kernel.capture(partial), flat)
+    def element(kernel: KernelBuilder, _: Value, place: Sequence[Value]) -> Value:
+        return kernel.builder.emit("load", kernel.capture(partial), *place)
 
     stages = _Stages(outliner, "combine", combine, dtype, "")
-    total = stages.run(element, [], outliner.host.extent(partial, 0), True)
+    total = stages.run(element, [], [outliner.host.extent(partial, 0)], True)
     return outliner.host.emit("load", total, outliner.host.integer(0))
 
 
@@ -87,23 +87,24 @@ class _Stages:
     def __init__(self, outliner: Outliner, name: str, combine: str, dtype: DType, hint: str):
         self.outliner, self.name, self.combine, self.dtype, self.hint = outliner, name, combine, dtype, hint
 
-    def run(self, element: ElementOf, outer: list[Value], length: Value, fast: bool) -> Value:
-        """`length` elements of each outer element combined, as a flat array of the outer elements."""
+    def run(self, element: ElementOf, outer: list[Value], inner: list[Value], fast: bool) -> Value:
+        """The inner elements of each outer one combined, as a flat array of the outer elements."""
         host = self.outliner.host
+        length = self.outliner.product(inner)
         width = self.outliner.product(outer) if outer else host.integer(1)
         parts = self._parts(width, length, fast)
         if fast:
-            partial = self._shared(element, width, length, parts)
+            partial = self._shared(element, width, inner, length, parts)
         else:
-            partial = self._apart(element, width, length, parts)
+            partial = self._apart(element, width, inner, length, parts)
         then, orelse = Block(), Block(results=[partial])
         with host.inside(then):
 
-            def part(kernel: KernelBuilder, column: Value, number: Value) -> Value:
-                flat = kernel.builder.emit("add", kernel.builder.emit("multiply", number, kernel.capture(width)), column)
+            def part(kernel: KernelBuilder, column: Value, place: Sequence[Value]) -> Value:
+                flat = kernel.builder.emit("add", kernel.builder.emit("multiply", place[0], kernel.capture(width)), column)
                 return kernel.builder.emit("load", kernel.capture(partial), flat)
 
-            then.results = [self._shared(part, width, parts, host.integer(1))]
+            then.results = [self._shared(part, width, [parts], parts, host.integer(1))]
         return host.if_(host.emit("greater", parts, host.integer(1)), then, orelse, [partial.type]).result
 
     def _parts(self, width: Value, length: Value, fast: bool) -> Value:
@@ -115,12 +116,13 @@ class _Stages:
         useful = host.emit("truncated_divide", length, least)
         return self._at_least(self._at_most(room, useful), host.integer(1))
 
-    def _shared(self, element: ElementOf, width: Value, length: Value, parts: Value) -> Value:
+    def _shared(self, element: ElementOf, width: Value, inner: list[Value], length: Value, parts: Value) -> Value:
         """Each part of each outer element by a group of threads beside each other, whose values are combined."""
         outliner, host = self.outliner, self.outliner.host
         group = self._group(width, length, parts)
         outputs = host.emit("multiply", parts, width)
         stride = host.emit("multiply", parts, group)
+        step = self._digits(stride, inner)
 
         def write(kernel: KernelBuilder) -> list[Value]:
             builder = kernel.builder
@@ -129,7 +131,7 @@ class _Stages:
             part = builder.emit("truncated_divide", out, kernel.capture(width))
             column = builder.emit("subtract", out, builder.emit("multiply", part, kernel.capture(width)))
             first = builder.emit("add", builder.emit("multiply", part, kernel.capture(group)), lane)
-            return [self._combined(kernel, lambda flat: element(kernel, column, flat), first, length, stride)]
+            return [self._combined(kernel, lambda place: element(kernel, column, place), first, length, stride, inner, step)]
 
         space = outliner.empty([outputs], self.dtype, self.hint)
         count = host.emit("multiply", outputs, group)
@@ -150,30 +152,54 @@ class _Stages:
             size *= 2
         return group
 
-    def _apart(self, element: ElementOf, width: Value, length: Value, parts: Value) -> Value:
+    def _apart(self, element: ElementOf, width: Value, inner: list[Value], length: Value, parts: Value) -> Value:
         """Each part of each outer element by one thread; neighbours have neighbouring outer elements."""
-        outliner, host = self.outliner, self.outliner.host
+        outliner, host, step = self.outliner, self.outliner.host, self._digits(parts, inner)
 
         def write(kernel: KernelBuilder) -> list[Value]:
             builder = kernel.builder
             part = builder.emit("truncated_divide", kernel.iteration, kernel.capture(width))
             column = builder.emit("subtract", kernel.iteration, builder.emit("multiply", part, kernel.capture(width)))
-            value = self._combined(kernel, lambda flat: element(kernel, column, flat), part, length, parts)
+            value = self._combined(kernel, lambda place: element(kernel, column, place), part, length, parts, inner, step)
             return [builder.emit("update", kernel.outputs[0], value, kernel.iteration)]
 
         total = host.emit("multiply", parts, width)
         return outliner.launch(self.name, total, [outliner.empty([total], self.dtype, self.hint)], write)[0]
 
+    def _digits(self, step: Value, inner: list[Value]) -> list[Value]:
+        """A number of elements as an index: of each axis but the first, less than its extent."""
+        host, found = self.outliner.host, list[Value]()
+        for extent in reversed(inner[1:]):
+            some = self._at_least(extent, host.integer(1))
+            above = host.emit("truncated_divide", step, some)
+            found.insert(0, host.emit("subtract", step, host.emit("multiply", above, some)))
+            step = above
+        return [step, *found]
+
     def _combined(
-        self, kernel: KernelBuilder, element: Callable[[Value], Value], first: Value, length: Value, step: Value
-    ) -> Value:
-        """element(first), element(first + step), ... below length, combined in that order."""
-        body = Block(params=[Value(Type(I64), "k"), Value(Type(self.dtype), "total")])
-        stride, end = kernel.capture(step), kernel.capture(length)
+        self, kernel: KernelBuilder, element: Callable[[Sequence[Value]], Value], first: Value, length: Value, stride: Value,
+        inner: list[Value], step: list[Value],
+    ) -> Value:  # fmt: skip
+        """The elements first, first + stride, ... below length, combined in that order. step: the stride as an index, which is
+        added to that of an element, for to divide would take longer than all else."""
+        indices = [Value(Type(I64), "k"), *(Value(Type(I64), "index") for _ in inner[1:] and inner)]
+        body = Block(params=[*indices, Value(Type(self.dtype), "total")])
+        by, end = kernel.capture(stride), kernel.capture(length)
+        begin = kernel.unflatten(first, inner) if indices[1:] else []
         start = kernel.constant(identity(self.combine, self.dtype), self.dtype)
         with kernel.inside(body):
-            body.results = [kernel.builder.emit(self.combine, body.params[1], element(body.params[0]))]
-        return kernel.builder.for_(first, end, stride, [start], body).result
+            emit, place, carry, following = kernel.builder.emit, indices[1:] or indices, None, list[Value]()
+            total = emit(self.combine, body.params[-1], element(place))
+            for index, digit, extent in reversed(list(zip(indices[1:], step, inner, strict=False))):
+                after = emit("add", index, kernel.capture(digit))
+                after = after if carry is None else emit("add", after, carry)
+                if len(following) + 1 < len(inner):
+                    beyond = emit("greater_equal", after, kernel.capture(extent))
+                    carry = emit("where", beyond, kernel.integer(1), kernel.zero())
+                    after = emit("where", beyond, emit("subtract", after, kernel.capture(extent)), after)
+                following.insert(0, after)
+            body.results = [*following, total]
+        return kernel.builder.for_(first, end, by, [*begin, start], body).results[-1]
 
     def _at_most(self, a: Value, b: Value) -> Value:
         host = self.outliner.host
@@ -242,12 +268,11 @@ def _dot_to_scalar(outliner: Outliner, op: Op, ca: Sequence[int], cb: Sequence[i
     a, b = op.operands
     stages = _Stages(outliner, "dot", "add", op.result.type.dtype, op.result.hint)
 
-    def element(kernel: KernelBuilder, column: Value, flat: Value) -> Value:
-        index = kernel.unflatten(flat, inner)
+    def element(kernel: KernelBuilder, column: Value, index: Sequence[Value]) -> Value:
         x = kernel.element(a, _placed(a.type.rank, (ca, index)))
         return kernel.builder.emit("multiply", x, kernel.element(b, _placed(b.type.rank, (cb, index))))
 
-    total = stages.run(element, [], outliner.product(inner), True)
+    total = stages.run(element, [], inner, True)
     return outliner.host.emit("load", total, outliner.host.integer(0), hint=op.result.hint)
 
 
