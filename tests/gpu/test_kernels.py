@@ -139,7 +139,9 @@ CASES = {
     "whole": (whole, np.abs(x), rng.normal(size=(6, 4))),
     "not whole": (not_whole, x),
     "softmax": (wg.grad(softmax_loss), x),
-    "sums over two axes": (lambda t: (np.sum(t * t), np.max(t, axis=(1, 2)), np.sum(t, axis=(0, 2))), rng.normal(size=(3, 900, 7))),
+    "sums over two axes": (
+        lambda t: (np.sum(t * t), np.max(t, axis=(1, 2)), np.sum(t, axis=(0, 2))), rng.normal(size=(3, 900, 7)),
+    ),
     "sums over no places": (lambda t: (np.sum(t * t), np.sum(t * t, axis=1)), np.zeros((5, 0))),
     "tall": (lambda t: t * 2.0 + 1.0, rng.normal(size=(1001, 3))),
 }  # fmt: skip
