@@ -32,6 +32,13 @@ from cpu_kernels import KERNELS, C, Kernel
 from machine import processor, versions
 
 import wengert as wg
+from wengert.compiler.frontend.signature import signature_of
+from wengert.compiler.ir.builder import Builder
+from wengert.compiler.ir.core import Function, Op, Value
+from wengert.compiler.ir.rewrite import rewrite
+from wengert.compiler.passes.pipeline import Recorder, optimise
+from wengert.compiler.runtime import cpu
+from wengert.compiler.transforms.compiled import trace_for
 
 HERE = Path(__file__).resolve().parent
 TOOLS = ("wengert", "numpy", "numba", "c")
@@ -137,6 +144,36 @@ def measure(kernel: Kernel, found: dict[str, Callable[..., Any]], seconds: float
 def spread(times: list[float]) -> dict[str, float]:
     low, middle, high = quantiles(times, n=4)
     return {"median": middle, "low": low, "high": high, "best": min(times)}
+
+
+# -- checks
+
+CHECKED = ("stencil 512²", "reaction-diffusion", "Seidel", "LU", "Floyd-Warshall", "Nussinov")
+"""The stencils and the matrix kernels."""
+
+
+def without_checks(function: Function) -> Function:
+    """Indices as they stand, not looked at (none of these counts from the end), extents taken for equal."""
+
+    def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
+        return {"index": operands[:1], "same_extent": operands[:1], "check": []}.get(op.name)
+
+    return optimise(rewrite(function, replace))
+
+
+def checks(seconds: float) -> dict[str, dict[str, float]]:
+    """How many times as long a kernel takes with its checks; both in turn."""
+    found = {}
+    for kernel in (k for k in KERNELS if k.name.startswith(CHECKED)):
+        function = trace_for(kernel.function, signature_of(kernel.make()), Recorder()).function
+        both = [cpu.load(f).call for f in (function, without_checks(function))]
+        args, ratios, start = kernel.make(), list[float](), perf_counter()
+        while len(ratios) < 15 or perf_counter() - start < seconds:
+            order = (0, 1) if len(ratios) % 2 else (1, 0)
+            times = {k: timed(kernel, both[k], args) for k in order}
+            ratios.append(times[0] / times[1])
+        found[kernel.name] = spread(ratios)
+    return found
 
 
 # -- calls and compiling
@@ -251,7 +288,13 @@ def render(report: dict[str, Any]) -> str:
             misses.append(f"array kernels: geometric mean {geometric_mean(ratios['numpy']):.2f}x NumPy, goal 4x")
         if group == "array" and "numba" in ratios and geometric_mean(ratios["numba"]) < 1:
             misses.append(f"array kernels: geometric mean {geometric_mean(ratios['numba']):.2f}x Numba, goal 1.0x")
-    lines += ["## calls and compiling", "", "| what | median | quartiles | goal |", "|---|---|---|---|"]
+    lines += ["## bounds and shapes checked, and not: at most 1.05 times as long", ""]
+    lines += ["| kernel | times | quartiles |", "|---|---|---|"]
+    for name, s in report["checks"].items():
+        lines.append(f"| {name} | {s['median']:.3f} | {s['low']:.3f}..{s['high']:.3f} |")
+        if s["median"] > 1.05:
+            misses.append(f"{name}: {s['median']:.3f} times as long with checks, goal 1.05")
+    lines += ["", "## calls and compiling", "", "| what | median | quartiles | goal |", "|---|---|---|---|"]
     goals = {
         "call, 3 arrays and a float": ("µs", "0.5 and below Numba's"),
         "primal": ("ms", "100"),
@@ -301,6 +344,7 @@ def main() -> None:
         "machine": processor(),
         "versions": compared(),
         "kernels": kernels,
+        "checks": checks(0.5 if options.quick else 3.0),
         "calls": call_overhead(njit),
         "compiling": compiling(5 if options.quick else 15),
     }

@@ -61,17 +61,22 @@ class Recorder:
 
     snapshots: list[Snapshot] = field(default_factory=list)
     plan: Plan | None = None
+    _verified: Function | None = None
+    """What a pass within a stage left, verified there."""
 
     def stage(self, name: str, make: Callable[[], Function]) -> Function:
         """Run `make`, verify what it returns, keep it under `name`."""
         start = perf_counter()
-        function = verify(make(), name)
+        function = make()
+        if function is not self._verified:
+            verify(function, name)
         self.snapshots.append(Snapshot(name, function, (perf_counter() - start) * 1e3))
         return function
 
 
 def optimise(function: Function, recorder: Recorder | None = None, name: str = "optimised") -> Function:
     """The function after every pass of OPTIMISE; recorded as one stage."""
+    recorder = recorder or Recorder()
 
     def run() -> Function:
         result = function
@@ -83,6 +88,8 @@ def optimise(function: Function, recorder: Recorder | None = None, name: str = "
             if made is not result:
                 result = verify(made, label)
             last_output[label] = result
+        if result is not function:
+            recorder._verified = result
         return result
 
-    return (recorder or Recorder()).stage(name, run)
+    return recorder.stage(name, run)

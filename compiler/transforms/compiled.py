@@ -25,6 +25,7 @@ from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.runtime import cpu
 from wengert.compiler.runtime.arguments import overlap
 from wengert.compiler.runtime.functions import FunctionObject
+from wengert.compiler.transforms.collector import collector_waits
 from wengert.compiler.transforms.entries import Way, make_way
 from wengert.compiler.transforms.kept import place_of
 from wengert.compiler.transforms.lowered import Lowered
@@ -209,7 +210,8 @@ class Compiled(FunctionObject):
         key = signature.key
         program = self.programs.get(key)
         if program is None:
-            program = self.programs[key] = self._make(signature)
+            with collector_waits():
+                program = self.programs[key] = self._make(signature)
             program.way = self._way(program, signature)
         self.last = program
         if self._ways[:1] != [program]:

@@ -171,3 +171,14 @@ def test_a_fault_names_the_line() -> None:
         assert g(X, 1) == 1.0
         with pytest.raises(IndexError, match=r"return x\[k\]"):
             g(X, 3)
+
+
+def test_the_collector_waits_only_while_compiling() -> None:
+    seen: list[bool] = []
+    f = wg.jit(lambda x: x + 1.0)
+    make, f._make = f._make, lambda signature: (seen.append(gc.isenabled()), make(signature))[1]  # type: ignore[method-assign]
+    f(X)
+    assert seen == [False] and gc.isenabled()
+    with pytest.raises(wg.errors.UnsupportedError):
+        wg.jit(lambda x: np.poly(x))(X)
+    assert gc.isenabled()
