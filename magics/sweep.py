@@ -13,6 +13,7 @@ import numpy as np
 
 from wengert.compiler.api import Compiled, batch, benchmark, flatten, on_threads, threads_at_most
 from wengert.compiler.diag.errors import WengertError
+from wengert.magics.inputs import unwatched
 from wengert.magics.roofline import roofline
 from wengert.widgets.models import Sweep, TimingModel, TimingRow, Unavailable
 
@@ -49,9 +50,11 @@ class Sweeper:
             kept = tuple(row for row in self.model.curves if not row.run)
             self.model = replace(self.model, curves=(*kept, *recorded(asked["text"]).curves))
         elif asked["what"] == "measure":
-            self.measure(asked["vary"], int(asked["point"]))
+            with unwatched(self.functions):
+                self.measure(asked["vary"], int(asked["point"]))
         elif asked["what"] == "roofline":
-            self.model = replace(self.model, roofline=roofline(self.functions, self.arguments))
+            with unwatched(self.functions):
+                self.model = replace(self.model, roofline=roofline(self.functions, self.arguments))
         return self.model
 
     def _options(self) -> tuple[str, ...]:

@@ -1,29 +1,39 @@
-"""The derivative rule of an element-wise op in words, from its row: "∂sin(x)/∂x = cos(x)"."""
+"""The derivative rule of an op in words, from its row: "∂sin(x)/∂x = cos(x)"."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from wengert.compiler.ir.builder import Builder, Sym
 from wengert.compiler.ir.core import Block, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import Type
+from wengert.compiler.ops.custom import CALLS
 from wengert.compiler.passes.autodiff.rules import partials_of
-
-INFIX = {
-    "add": ("+", 1), "subtract": ("−", 1), "multiply": ("·", 2), "divide": ("/", 2), "less": ("<", 0), "greater": (">", 0),
-    "less_equal": ("≤", 0), "greater_equal": ("≥", 0), "equal": ("=", 0), "not_equal": ("≠", 0),
-}  # fmt: skip
-"""op -> (sign, how strongly it binds)."""
-CALL = 3
+from wengert.compiler.transforms.rule_words import in_words, written
 
 
 def rule_text(op: Op) -> str:
-    """One line for each operand with a derivative; "" for an op whose row has no partial derivatives."""
-    arithmetic = all(v.type.dtype.is_differentiable for v in op.operands)
-    if REGISTRY[op.name].partials is None or len(op.results) != 1 or op.attrs or not arithmetic:
+    """One line for each operand with a derivative; "" for an op without a derivative."""
+    row = REGISTRY[op.name]
+    if not all(any(v.type.dtype.is_differentiable for v in values) for values in (op.operands, op.results)):
         return ""
-    return _rule(op.name, tuple(v.type.with_shape(()) for v in op.operands), op.results[0].type.with_shape(()))
+    if op.name in CALLS:
+        return f"the rule that was given for {op.attrs['callee'].function.name}"
+    if row.partials is not None:
+        if not all(v.type.dtype.is_differentiable for v in op.operands) or len(op.results) != 1 or op.attrs:
+            return ""
+        return _rule(op.name, tuple(v.type.with_shape(()) for v in op.operands), op.results[0].type.with_shape(()))
+    if row.pullback is None and row.pushforward is None:
+        return ""
+    key = (op.name, tuple(v.type for v in op.operands), tuple(r.type for r in op.results), str(op.attrs))
+    if key not in _known:
+        _known[key] = in_words(op)
+    return _known[key]
+
+
+_known: dict[tuple[Any, ...], str] = {}
 
 
 @cache
@@ -33,24 +43,8 @@ def _rule(name: str, types: tuple[Type, ...], made: Type) -> str:
     op = Op(name, tuple(operands), {})
     result = Value(made, "", op)
     op.results = (result,)
-    written = _text(result, 0)
+    whole = written(result, 0, {})
     found = partials_of(Builder(Block()), op, result, operands)
     parts = [(x, p) for x, p in zip(letters, found, strict=True) if p is not None]
-    whole = written if "(" in written and written.split("(")[0].isidentifier() else f"({written})"
-    return "\n".join(f"∂{whole}/∂{x} = " + (_text(p.value, 0) if isinstance(p, Sym) else f"{p:g}") for x, p in parts)
-
-
-def _text(value: Value, outer: int) -> str:
-    op = value.owner
-    if op is None:
-        return value.hint
-    if op.name == "constant":
-        return f"{op.attrs['value']:g}" if isinstance(op.attrs["value"], (int, float)) else str(op.attrs["value"])
-    if op.name in INFIX:
-        sign, binds = INFIX[op.name]
-        left, right = (_text(v, binds + k * (sign in "−/")) for k, v in enumerate(op.operands))
-        text = f"{left} {sign} {right}"
-        return f"({text})" if binds < outer else text
-    if op.name == "negative":
-        return f"−{_text(op.operands[0], CALL)}"
-    return f"{op.name}({', '.join(_text(v, 0) for v in op.operands)})"
+    whole = whole if "(" in whole and whole.split("(")[0].isidentifier() else f"({whole})"
+    return "\n".join(f"∂{whole}/∂{x} = " + (written(p.value, 0, {}) if isinstance(p, Sym) else f"{p:g}") for x, p in parts)

@@ -39,6 +39,9 @@ def graph(lab, page):
 def test_paths_colours_and_values(graph, page, picture):
     picture(page.locator(".jp-CodeCell").nth(1), "cell")
     graph.locator(".wgt-region").first.click()
+    graph.locator('.wgt-node:has-text("np.exp(")').first.hover()  # not clicked
+    expect(graph.locator('.wgt-line[data-line="3"]')).to_have_attribute("aria-current", "true")
+    expect(graph.get_by_test_id("detail")).to_contain_text("stored: ")
     graph.get_by_label("from argument").select_option("k")
     graph.get_by_role("button", name="Show", exact=True).click()
     expect(graph.get_by_test_id("path")).to_contain_text("a shortest way: k→", timeout=PATIENCE)

@@ -24,13 +24,29 @@ def test_a_deleted_function_and_a_dead_kernel(lab, page):
     open_cells(lab, page, CELL, "del square\ngrad_square = 0")
     panel = page.locator(".wgt-panel")
     expect(panel.locator(".wgt-status")).to_contain_text("square was deleted since; grad_square is another object now")
-    panel.get_by_role("tab", name="Explore").click()  # the panel itself has them still
-    expect(panel.locator('[data-view="explore"]')).to_be_visible(timeout=PATIENCE)
+    for title, view in (("Timings", "timing"), ("Memory", "memory"), ("Explore", "explore")):
+        panel.get_by_role("tab", name=title).click()  # the panel itself has them still
+        expect(panel.locator(f'[data-view="{view}"]')).to_be_visible(timeout=PATIENCE)
+    value = panel.get_by_test_id("value")
+    before = value.inner_text()
+    panel.get_by_label("x", exact=True).fill("600")
+    expect(value).not_to_have_text(before, timeout=PATIENCE)
+    panel.get_by_role("tab", name="Memory").click()
+    panel.get_by_role("button", name="Measure one call").click()
+    expect(panel.get_by_test_id("cost")).to_contain_text("a call, measured", timeout=PATIENCE)
 
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    said = panel.locator(".wgt-hearing").locator("visible=true")
+    panel.get_by_role("button", name="Measure one call").click()
+    expect(said).to_contain_text("No kernel answers", timeout=PATIENCE)
+    panel.get_by_role("tab", name="Timings").click()
+    panel.get_by_role("button", name="Measure", exact=True).click()
+    expect(said).to_contain_text("No kernel answers", timeout=PATIENCE)
+    expect(panel.get_by_role("button", name="Measure", exact=True)).to_be_visible()  # not for ever at work
+    panel.get_by_role("tab", name="Explore").click()
     panel.get_by_label("x", exact=True).fill("700")
-    expect(panel.locator(".wgt-hearing").locator("visible=true")).to_contain_text("No kernel answers", timeout=PATIENCE)
-    panel.get_by_role("tab", name="Memory").click()
+    expect(said).to_contain_text("No kernel answers", timeout=PATIENCE)
+    panel.get_by_role("tab", name="Placement").click()
     expect(panel.locator(".wgt-working").locator("visible=true")).to_contain_text("run the cell again", timeout=PATIENCE)
     # JupyterLab's own debugger may be asking the kernel that was just shut down.
     page.console_errors[:] = [error for error in page.console_errors if "debugger state" not in error]

@@ -61,6 +61,7 @@ def test_stages_and_findings(panel, page, picture):
     findings.get_by_role("button", name="Check again").click()
     expect(findings.locator(".wgt-hearing")).to_have_text("", timeout=PATIENCE)
     expect(findings.locator(".wgt-summary")).to_contain_text("checked in")
+    expect(panel.locator(".wgt-status")).to_contain_text("1 finding")
 
 
 OFFLOADED = """import os

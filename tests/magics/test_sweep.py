@@ -61,7 +61,7 @@ def test_one_size_after_another() -> None:
     beside = made.answer({"what": "load", "text": kept})
     assert {bool(row.run) for row in beside.curves} == {False, True}
     said = beside.to_dict()["sentences"]
-    assert len(said) == 5 and said[-1].startswith("grad_f · cpu: on ") and said[-1].endswith(" same at 16.")
+    assert len(said) == 5 and said[-1].startswith("grad_f · cpu: as fast on ") and said[-1].endswith(" at 16.")
     again = made.answer({"what": "measure", "vary": "n", "point": 0})
     assert [row.size for row in again.curves if not row.run] == [4, 4, 4] and any(row.run for row in again.curves)
 

@@ -113,11 +113,14 @@ class GraphModel:
         self._check()
 
     def to_dict(self) -> dict[str, Any]:
-        """The model as JSON-able dictionaries and lists, the form the browser reads; rules are in the words of `detail`."""
+        """The model as JSON-able dictionaries and lists, the form the browser reads; nodes hold the number of their rule
+        among `rules`, -1 without one."""
         data = asdict(self)
+        rules: dict[str, int] = {}
         for node in data["nodes"]:
-            del node["rule"]
-        return data
+            rule = node["rule"]
+            node["rule"] = rules.setdefault(rule, len(rules)) if rule else -1
+        return {**data, "rules": list(rules)}
 
     @cached_property
     def node_by_id(self) -> dict[str, Node]:

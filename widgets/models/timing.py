@@ -132,7 +132,8 @@ def gains(curves: Sequence[TimingRow], varied: str) -> list[str]:
         points = sorted((row for row in curves if row.series == name and row.size), key=lambda row: row.size or 0)
         if len(points) > 1 and points[-1].median > 0:
             ratio = format_ratio(points[0].median / points[-1].median)
-            said.append(f"{name}: {ratio} with {points[-1].size} {varied} than with {points[0].size}.")
+            quick, join = ("as fast", "as") if ratio == "same" else (ratio, "than")
+            said.append(f"{name}: {quick} with {points[-1].size} {varied} {join} with {points[0].size}.")
     return said
 
 
@@ -156,7 +157,7 @@ def break_evens(curves: Sequence[TimingRow]) -> list[str]:
         if run and here in series:
             if common := sorted(points.keys() & series[here].keys()):
                 ratio = format_ratio(series[here][common[-1]].median / points[common[-1]].median)
-                said.append(f"{here}: on {run} {ratio} at {common[-1]:,}.")
+                said.append(f"{here}: {'as fast' if ratio == 'same' else ratio} on {run} at {common[-1]:,}.")
             continue
         sizes = sorted(points.keys() & base.keys())
         if base_name == name or len(sizes) < 2:
@@ -167,8 +168,14 @@ def break_evens(curves: Sequence[TimingRow]) -> list[str]:
         if crossing is not None:
             said.append(f"{name} overtakes {base_name} near {crossing:,.0f}; at {sizes[-1]:,} it is {last}.")
         else:
-            said.append(f"{name}: {last} than {base_name} at {sizes[-1]:,}, {format_ratio(math.exp(gains[0]))} at {sizes[0]:,}.")
+            first = format_ratio(math.exp(gains[0])).replace("same", "as fast")
+            said.append(f"{name}: {_than(last)} {base_name} at {sizes[-1]:,}, {first} at {sizes[0]:,}.")
     return said
+
+
+def _than(ratio: str) -> str:
+    """"2.0× faster than", or "as fast as"."""
+    return "as fast as" if ratio == "same" else f"{ratio} than"
 
 
 def _crossing(sizes: Sequence[int], gains: Sequence[float]) -> float | None:

@@ -12,10 +12,12 @@ import { legendOf, modesOf, painter, type Mode } from "./graph_modes";
 import { pathBar } from "./graph_paths";
 import { openRegion, slotPath } from "./graph_tree";
 import { sourcePane, type SourcePane } from "./source_pane";
-import type { Cleanup, GraphData, GraphPathData, GraphValuesData, RenderContext } from "./types";
+import type { Cleanup, GraphData, GraphNode, GraphPathData, GraphValuesData, RenderContext } from "./types";
 
 const LIMIT = 200; // nodes and regions drawn at most
 const SMALLEST_FIT = 0.93; // below this a 13 px label would fall under 12 px
+const MARGINS = 24; // left and right of the drawing
+const RELAYOUT = 24; // pixels by which the width changes until the layout is made anew
 const MAXIMUM_HEIGHT = 560;
 const MINIMUM_HEIGHT = 260;
 
@@ -56,6 +58,7 @@ class GraphView {
   private readonly zoom = zoom<SVGSVGElement, unknown>();
   private readonly observer = new ResizeObserver(() => this.resized());
   private touched = false;
+  private laidOut = 0;
   private matches: string[] = [];
   private match = -1;
   private readonly listeners: [string, (content?: unknown) => void][];
@@ -136,10 +139,12 @@ class GraphView {
 
   private draw(): void {
     const opened = new Set(this.model.get<string[]>("opened"));
-    this.layout = layoutGraph(this.data, opened, LIMIT);
+    [this.laidOut] = this.size();
+    this.layout = layoutGraph(this.data, opened, LIMIT, (this.laidOut - MARGINS) / SMALLEST_FIT);
     this.drawing = drawGraph(this.stage, this.data, this.layout, {
       choose: (id) => this.choose(id),
       toggle: (id) => this.toggle(id),
+      hover: (id) => this.hover(id),
     });
     this.canvas.setAttribute("role", "group");
     this.canvas.setAttribute("aria-label", `${this.data.title}: derivative graph; arrow keys move, Enter opens, plus, minus and 0 zoom, Shift and arrows pan`);
@@ -230,9 +235,22 @@ class GraphView {
 
   private showSelection(): void {
     const node = this.layout.tree.nodes.get(this.model.get<string>("selected"));
-    const detail = this.model.get<Detail>("detail");
     this.drawing?.select(node?.id ?? null);
     this.source.light(node?.line ?? null);
+    this.describe(node);
+  }
+
+  /** The line and what is known here of an operation under the pointer; the selected one again when it leaves. */
+  private hover(id: string | null): void {
+    const node = id === null ? undefined : this.layout.tree.nodes.get(id);
+    const line = node?.line ?? (id === null ? null : (this.layout.tree.regions.get(id)?.line ?? null));
+    if (id === null || (!node && line === null)) return this.showSelection();
+    this.source.light(line);
+    if (node) this.describe(node);
+  }
+
+  private describe(node: GraphNode | undefined): void {
+    const detail = this.model.get<Detail>("detail");
     this.detail.show(node, this.data, node && detail.node === node.id ? (detail.text ?? "") : "", (node && this.values().texts?.[node.id]) || "");
   }
 
@@ -294,13 +312,15 @@ class GraphView {
   }
 
   private resized(): void {
-    if (!this.touched) this.fit();
+    if (this.touched) return;
+    if (Math.abs(this.size()[0] - this.laidOut) > RELAYOUT) this.draw();
+    else this.fit();
   }
 
   /** Fit the graph; unless `whole`, never smaller than its labels can be read. */
   private fit(whole = false): void {
     const [width] = this.size();
-    const wanted = width / (this.layout.width + 24);
+    const wanted = (width - MARGINS) / this.layout.width;
     const scale = Math.min(1, whole ? Math.min(wanted, MAXIMUM_HEIGHT / this.layout.height) : Math.max(SMALLEST_FIT, wanted));
     const height = Math.min(MAXIMUM_HEIGHT, Math.max(MINIMUM_HEIGHT, this.layout.height * scale + 16));
     this.canvas.style.height = `${Math.round(height)}px`;

@@ -38,8 +38,15 @@ export function detailPane(choose: (id: string) => void): DetailPane {
         ...(value ? [html("div", { class: "wgt-type", "data-testid": "value" }, html("span", { class: "wgt-muted" }, "value "), html("code", {}, value))] : []),
         ...(node.note ? [html("p", { class: "wgt-note" }, node.note)] : []),
         ...(links.length > 0 ? [html("div", { class: "wgt-links" }, html("span", { class: "wgt-muted" }, node.mirror === null ? "adjoint " : "derived from "), ...links)] : []),
+        ...(text ? [] : facts(node, data).map((fact) => html("p", { class: "wgt-note" }, fact))),
         ...(text ? [html("pre", { class: "wgt-kernel", "data-testid": "kernel-detail" }, text)] : []),
       );
     },
   };
+}
+
+/** What the kernel's words say of a node, as far as it is known without asking. */
+function facts(node: GraphNode, data: GraphData): string[] {
+  const rule = data.rules[node.rule] ?? "";
+  return [...rule.split("\n").filter(Boolean).map((line) => `rule: ${line}`), node.sweep ? `${node.sweep}: ${node.reason}` : "", node.device ? `runs on ${node.device}` : ""].filter(Boolean);
 }

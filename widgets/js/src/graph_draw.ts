@@ -17,6 +17,8 @@ export interface GraphDrawing {
 interface Actions {
   choose(id: string): void;
   toggle(id: string): void;
+  /** The pointer or the focus is on an operation or a region, or on none any more. */
+  hover(id: string | null): void;
 }
 
 const vertical = lineOf<[number, number]>().curve(curveMonotoneY);
@@ -32,6 +34,8 @@ export function drawGraph(stage: SVGGElement, data: GraphData, layout: Layout, a
   const items = [...layout.items.values()].sort((a, b) => b.width * b.height - a.width * a.height);
   for (const item of items) {
     const element = item.region ? drawRegion(item, data, layout, actions) : drawNode(item, layout, actions);
+    for (const event of ["pointerenter", "focus"]) element.addEventListener(event, () => actions.hover(item.id));
+    for (const event of ["pointerleave", "blur"]) element.addEventListener(event, () => actions.hover(null));
     elements.set(item.id, element);
     layers.nodes.append(element);
     // The frame of an open region lies below the edges, its header above them.

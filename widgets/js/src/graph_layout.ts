@@ -1,7 +1,8 @@
 // Layered layout, region by region, innermost first; no DOM, so that it is tested in Node.
 import dagre from "@dagrejs/dagre";
 import { shorten } from "./dom";
-import { orderLayers } from "./graph_order";
+import { orderLayers, rankWithin } from "./graph_order";
+import { squeeze } from "./graph_squeeze";
 import { buildSlots, ROOT, shownPath, type SlotTree } from "./graph_tree";
 import type { GraphData, GraphNode, GraphRegion, Half } from "./types";
 
@@ -63,7 +64,8 @@ export function regionTitle(region: GraphRegion): string {
 
 const closedWidth = (region: GraphRegion): number => Math.max(132, Math.round(regionTitle(region).length * CHARACTER) + 38);
 
-export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit = 200): Layout {
+/** The layout of a graph, at most `limit` of its nodes and regions, no wider than `room` pixels as far as labels let it. */
+export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit = 200, room = Infinity): Layout {
   const tree = buildSlots(graph);
   const arrangements = new Map<string, Arrangement>();
   const lifted = liftEdges(graph, tree, opened);
@@ -85,7 +87,8 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
     };
   };
 
-  function arrange(container: string): Arrangement {
+  function arrange(container: string, within: number): Arrangement {
+    const side = container === ROOT ? 4 : PADDING;
     const layered = new dagre.graphlib.Graph();
     layered.setGraph({ rankdir: "TB", nodesep: 16, ranksep: 30, edgesep: 10 });
     layered.setDefaultEdgeLabel(() => ({}));
@@ -100,7 +103,7 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
       drawn += count;
       kept.add(id);
       if (slot.region && opened.has(id)) {
-        const inner = arrange(id);
+        const inner = arrange(id, within - 2 * side);
         layered.setNode(id, { width: inner.width, height: inner.height });
       } else {
         const cells = [slot.primal === null ? [] : [slot.primal], slot.adjoint].map(cellSize);
@@ -112,9 +115,9 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
       if (kept.has(from) && kept.has(to)) layered.setEdge(from, to);
     }
     if (kept.size > 0) dagre.layout(layered, { customOrder: orderLayers });
+    if (kept.size > 0 && within < Infinity) narrow(layered, within - 2 * side);
     const size = layered.graph() as { width?: number; height?: number };
     const top = container === ROOT ? HEADER + 6 : HEADER + 8;
-    const side = container === ROOT ? 4 : PADDING;
     const title = tree.regions.get(container);
     const inner = Math.max(Number.isFinite(size.width) ? size.width! : 0, title ? closedWidth(title) - 2 * PADDING : 120);
     const shift = side + (inner - (Number.isFinite(size.width) ? size.width! : 0)) / 2;
@@ -136,7 +139,7 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
     return result;
   }
 
-  const root = arrange(ROOT);
+  const root = arrange(ROOT, graph.has_adjoint ? (room - AXIS_GAP) / 2 : room);
   const width = graph.has_adjoint ? 2 * root.width + AXIS_GAP : root.width;
   const flip = (x: number): number => 2 * root.width + AXIS_GAP - x;
   const items = new Map<string, PlacedItem>();
@@ -192,6 +195,16 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
     omitted,
     tree,
   };
+}
+
+/** Make a layered graph as narrow as `room`: by moving its nodes, then by moving some into layers of their own. */
+function narrow(layered: InstanceType<typeof dagre.graphlib.Graph>, room: number): void {
+  const tooWide = (): boolean => (layered.graph() as { width: number }).width > room;
+  if (tooWide()) squeeze(layered, room);
+  if (!tooWide()) return;
+  layered.setGraph({ ...(layered.graph() as object), ranker: rankWithin(room) as never });
+  dagre.layout(layered, { customOrder: orderLayers });
+  if (tooWide()) squeeze(layered, room);
 }
 
 /** container -> edges between its direct children, adjoint ones turned round to point the primal way. */

@@ -77,3 +77,39 @@ export function crossings(layers: number[][], below: number[][], place: Float64A
   }
   return count;
 }
+
+const [SEPARATION, EDGE_ROOM] = [16, 6]; // of nodes beside each other, and of an edge that passes between them
+
+/** Gives each node a `rank` so that a layer is no wider than `room` pixels, as far as single nodes and passing edges let it: each
+ * as near to those that read it as there is room. dagre's ranks count half layers. */
+export function rankWithin(room: number): (graph: graphlib.Graph) => void {
+  return (graph) => {
+    const root = (graph.graph() as { nestingRoot?: string }).nestingRoot;
+    const names = graph.nodes().filter((name) => name !== root);
+    const after = new Map(names.map((name) => [name, [...new Set(graph.successors(name) ?? [])]]));
+    const left = new Map(names.map((name) => [name, after.get(name)!.length]));
+    const level = new Map<string, number>();
+    const used: number[] = [];
+    const take = (at: number, width: number): void => void (used[at] = (used[at] ?? 0) + width);
+    const lowest = (name: string): number => Math.max(-1, ...after.get(name)!.map((next) => level.get(next)!)) + 1;
+    let ready = names.filter((name) => left.get(name) === 0);
+    while (ready.length > 0) {
+      const name = ready.reduce((best, other) => (lowest(other) < lowest(best) ? other : best));
+      ready = ready.filter((other) => other !== name);
+      const width = (graph.node(name) as { width: number }).width + SEPARATION;
+      let at = lowest(name);
+      while ((used[at] ?? 0) > 0 && used[at]! + width > room) at += 1;
+      level.set(name, at);
+      take(at, width);
+      for (const next of after.get(name)!) for (let between = level.get(next)! + 1; between < at; between += 1) take(between, EDGE_ROOM);
+      for (const before of new Set(graph.predecessors(name) ?? [])) {
+        if (before === root) continue;
+        left.set(before, left.get(before)! - 1);
+        if (left.get(before) === 0) ready.push(before);
+      }
+    }
+    const top = Math.max(0, ...level.values());
+    for (const name of names) (graph.node(name) as { rank: number }).rank = 2 * (top - level.get(name)!);
+    if (root !== undefined) (graph.node(root) as { rank: number }).rank = 0;
+  };
+}

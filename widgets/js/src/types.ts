@@ -34,6 +34,8 @@ export interface GraphNode {
   sweep: string;
   reason: string;
   device: string;
+  /** index into the graph's `rules`, -1 without one */
+  rule: number;
 }
 export interface GraphRegion {
   id: string;
@@ -57,6 +59,7 @@ export interface GraphData {
   has_adjoint: boolean;
   starts: string[];
   ends: string[];
+  rules: string[];
 }
 export interface GraphValuesData {
   texts?: Record<string, string>;

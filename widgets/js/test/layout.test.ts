@@ -7,7 +7,7 @@ import { formatBytes, formatSeconds } from "../src/format";
 import type { GraphData, GraphNode, GraphRegion, Half } from "../src/types";
 
 const node = (id: string, half: Half, parent: string | null, mirror: string | null = null): GraphNode => ({
-  id, label: id, half, parent, mirror, line: null, column: null, ir: "", type: "", active: true, stored: false, note: "", sweep: "", reason: "", device: "",
+  id, label: id, half, parent, mirror, line: null, column: null, ir: "", type: "", active: true, stored: false, note: "", sweep: "", reason: "", device: "", rule: -1,
 });
 const region = (id: string, half: Half, parent: string | null = null): GraphRegion => ({ id, kind: "for", label: id, parent, half, line: null });
 
@@ -18,6 +18,7 @@ const graph: GraphData = {
   has_adjoint: true,
   starts: [],
   ends: [],
+  rules: [],
   nodes: [
     node("x", "primal", null), node("a", "primal", "loop"), node("b", "primal", "loop"), node("y", "primal", null),
     node("seed", "adjoint", null), node("dy", "adjoint", null, "y"), node("db", "adjoint", "back", "b"),
@@ -93,4 +94,26 @@ test("a column turns round, and a number starts with the largest", () => {
 test("units", () => {
   assert.deepEqual([8, 1500, 134217728, 999_999].map(formatBytes), ["8 B", "1.5 kB", "134 MB", "1 MB"]);
   assert.deepEqual([1.5, 0.0123, 9.3e-4, 2e-8].map(formatSeconds), ["1.5 s", "12.3 ms", "930 µs", "20 ns"]);
+});
+
+test("a wide graph is laid out in the width there is, without overlaps", () => {
+  const names = Array.from({ length: 30 }, (_, k) => `value number ${k}`);
+  const wide: GraphData = {
+    ...graph,
+    nodes: [...names.map((name) => node(name, "primal", null)), ...names.map((name) => node(`d ${name}`, "adjoint", null, name))],
+    regions: [],
+    edges: names.slice(1).flatMap((name, k) => [k, Math.floor(k / 4)].map((from) => ({ source: names[from]!, target: name }))),
+  };
+  const free = layoutGraph(wide, new Set());
+  assert.ok(free.width > 900);
+  for (const room of [900, 620]) {
+    const { width, items, edges, omitted } = layoutGraph(wide, new Set(), 200, room);
+    assert.ok(width <= room + 1 && omitted === 0, `${width}`);
+    const all = [...items.values()];
+    for (const a of all) {
+      assert.ok(a.x >= -1 && a.x + a.width <= width + 1);
+      for (const b of all) assert.ok(a === b || a.x + a.width <= b.x + 1 || b.x + b.width <= a.x + 1 || a.y + a.height <= b.y || b.y + b.height <= a.y, `${a.id} on ${b.id}`);
+    }
+    for (const { points } of edges) for (const [x] of points) assert.ok(x >= -1 && x <= width + 1);
+  }
 });
