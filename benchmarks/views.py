@@ -8,6 +8,8 @@
   back and forth, beside the frames that the browser could draw meanwhile; the time of one answer in the kernel, and that of a
   request through Jupyter that does nothing (60)
 - frames: zooming 200 drawn operations, frames a second (at least 30)
+- stages: texts of 2,000 lines and more, aligned with their neighbours: milliseconds from the choice of a stage until its text
+  stands there, the kernel's part included, and frames a second while a text is scrolled through
 - saved: by how much five panels let a notebook file grow (under 1 MB)
 
 Needs what the browser tests need; Chromium draws in software.
@@ -51,6 +53,12 @@ COMPILED = """async () => {
     return 1000 * Number(reply.content.user_expressions.at.data['text/plain']);
 }"""
 LARGE = "w.view(samples.long_graph(250, 20))"
+LONG_STAGES = """from wengert.widgets import Stage, StagesModel, StagesView, StageText
+def text(stage):
+    rows = range(2000 + 100 * stage)
+    lines = "\\n".join(f"    %{k} = multiply %{k + (k % 13 == stage)}, %{k % 7} : f64" for k in rows)
+    return StageText(lines, tuple(k // 6 + 1 for k in rows))
+StagesView(StagesModel("f", [f"x = x * {k}" for k in range(400)], 1, [Stage(f"s{k}", 1.0, 2000) for k in range(7)]), text)"""
 REPEATS = 7
 WATCH = """() => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -107,6 +115,27 @@ SLIDE = """name => new Promise(resolve => {
         input.value = String(500 + 400 * Math.sin(spent / 300));
         input.dispatchEvent(new Event('input', {bubbles: true}));
         if (spent < 4000) requestAnimationFrame(step); else resolve([1000 * updates / spent, 1000 * frames / spent]);
+    };
+    requestAnimationFrame(step);
+})"""
+SWITCH = """async stage => {
+    const start = performance.now();
+    document.querySelectorAll('.wgt-stages [role=radio]')[stage].click();
+    const shown = () => [...document.querySelectorAll('.wgt-stages .wgt-muted')].map(e => e.textContent.replace(/[^0-9]/g, ''));
+    const there = () => shown().includes(String(2000 + 100 * stage));
+    while (!there()) await new Promise(requestAnimationFrame);
+    await new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)));
+    return performance.now() - start;
+}"""
+SCROLL = """() => new Promise(resolve => {
+    const lines = [...document.querySelectorAll('.wgt-stages .wgt-lines')].at(-1);
+    const start = performance.now();
+    let frames = 0;
+    const step = () => {
+        frames += 1;
+        lines.scrollTop = (frames * 160) % 30000;
+        const spent = performance.now() - start;
+        if (spent < 3000) requestAnimationFrame(step); else resolve(1000 * frames / spent);
     };
     requestAnimationFrame(step);
 })"""
@@ -189,6 +218,14 @@ def spread(found: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     }
 
 
+def stages(page: Page) -> dict[str, float]:
+    page.evaluate(RUN, 1)
+    page.wait_for_selector(".wgt-stages .wgt-lines")
+    page.wait_for_timeout(1000)
+    times = [page.evaluate(SWITCH, stage) for stage in (1, 2, 3, 4, 5)]
+    return {"a stage of 2,000 lines, ms": median(times), "frames a second": page.evaluate(SCROLL)}
+
+
 def measure(lab: browser.Lab, page: Page) -> dict[str, object]:
     start = lambda *cells: (lab.open(page, lab.notebook(SETUP, *cells)), page.evaluate(RUN, 0), page.wait_for_timeout(4000))  # noqa: E731
     thirty = CELL_OF_THIRTY_LINES.strip()
@@ -197,6 +234,8 @@ def measure(lab: browser.Lab, page: Page) -> dict[str, object]:
     start(LARGE)
     large = paints(page, 1)
     sliding = explore(lab, page)
+    start(LONG_STAGES)
+    long = stages(page)
     start("w.view(samples.long_graph(40, 20))")
     paints(page, 1)
     drawn, rate = frames(page)
@@ -212,6 +251,7 @@ def measure(lab: browser.Lab, page: Page) -> dict[str, object]:
         "first paint, ms": spread(first),
         "5000 operations, ms": spread(large),
         "explore": sliding,
+        "stages": long,
         "frames a second": {"drawn": drawn, "rate": rate},
         "five panels, bytes": grown,
     }

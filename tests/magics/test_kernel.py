@@ -203,3 +203,13 @@ def test_a_cell_of_thirty_lines_binds_its_gradient(kernel):
     assert answer.status == "ok", answer.error
     differences = "(misfit(1.0 + 1e-6, 0.3, 0.2, 9) - misfit(1.0 - 1e-6, 0.3, 0.2, 9)) / 2e-6"
     assert float(kernel.run(f"print(abs(grad_misfit(1.0, 0.3, 0.2, 9) - {differences}))").printed) < 1e-6
+    # Five such panels, and the scripts once, add less than 1 MB to a saved notebook.
+    code = """
+    import json
+    from ipywidgets.widgets.widget import _instances
+    sizes = {type(w).__name__: len(json.dumps(w.get_state(), default=str)) for w in _instances.values()}
+    print(sizes["Library"], sizes["Panel"] + sizes["GraphView"])
+    """
+    scripts, views = map(int, kernel.run(code).printed.split())
+    shown = len(json.dumps(answer.displays[-1]))
+    assert scripts + 5 * (views + shown) < 1_000_000, (scripts, views, shown)
