@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
 WIDTH = 880  # in CSS pixels
-SHADES = 6  # between paper and ink, at the edges of letters
+SHADES = 4  # between paper and ink, at the edges of letters
 SCALE = 2  # picture pixels for each of them, so that the text is sharp on dense screens
 MARGIN = 20
 
@@ -151,7 +151,7 @@ class Painter:
     def png(self) -> bytes:
         stream = BytesIO()
         self.image.putpalette([part for colour in self._colours() for part in colour])
-        self.image.save(stream, "PNG", compress_level=3)
+        self.image.save(stream, "PNG")
         return stream.getvalue()
 
     def _colours(self) -> list[tuple[int, int, int]]:
