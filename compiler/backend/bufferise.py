@@ -40,7 +40,8 @@ SMALL = 64
 
 @dataclass(eq=False, slots=True)
 class Storage:
-    """A buffer as the plan sees it. kind: "heap", "stack", "parameter" (the caller's) or "slot" (still undecided).
+    """A buffer as the plan sees it. kind: "heap", "stack", "parameter" (the caller's), "within" (part of another) or "slot"
+    (still undecided).
 
     same: another storage that it turned out to be. hoisted: the loop before which it is allocated, once.
     """
@@ -104,6 +105,8 @@ class Plan:
     """Loops that run on threads; see threads.py."""
     joined: dict[Op, Group] = field(default_factory=dict)
     """What is written by one nest; see joined.py."""
+    within: dict[Value, Op] = field(default_factory=dict)
+    """Arrays whose memory is the region that this update puts them in; see within.py."""
 
     def kind(self, value: Value) -> str:
         return self.storage[value].find().kind

@@ -103,7 +103,7 @@ class _Joiner:
     def _element(self, op: Op) -> Value | None:
         """The value whose elements a nest for this op computes and stores; None where it is written otherwise."""
         if op.name in _REGIONS:
-            straight = all(s == 1 for s in op.attrs["steps"]) and op.operands[1].type.is_array
+            straight = all(s == 1 for s in op.attrs["steps"]) and self.plan.within.get(op.operands[1]) is not op
             return op.operands[1] if straight and (op, 0) in self.plan.taken and op not in self.plan.through_temporary else None
         if is_virtual_kind(op) and op.result in self.plan.stored and not is_undefined(op.result):
             return op.result

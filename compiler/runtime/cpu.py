@@ -22,9 +22,11 @@ from wengert.compiler.backend.joined import join_nests
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.backend.memory import plan_memory
 from wengert.compiler.backend.prints import refuse_prints
+from wengert.compiler.backend.reread import reread
 from wengert.compiler.backend.selects import select_stores
 from wengert.compiler.backend.sites import Site
 from wengert.compiler.backend.threads import find_threaded
+from wengert.compiler.backend.within import keep_within
 from wengert.compiler.diag.errors import TypeMismatch, ValueFault
 from wengert.compiler.diag.span import Source
 from wengert.compiler.ir.core import Function, Value
@@ -129,7 +131,7 @@ class Executable:
             whole = self.function if self.kept is None else self.kept.function()
             refuse_prints(whole)
             start = perf_counter()
-            self._lowered = verify(assign_in_place(select_stores(lower(whole))), "lower")
+            self._lowered = verify(assign_in_place(reread(select_stores(lower(whole)))), "lower")
             self._lap("lower", start)
         return self._lowered
 
@@ -149,6 +151,7 @@ class Executable:
         lowered = self.lowered
         start = perf_counter()
         plan: Plan = bufferise(lowered)
+        keep_within(plan)
         join_nests(plan)
         plan.threaded = find_threaded(plan)
         plan_memory(plan)

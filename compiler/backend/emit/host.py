@@ -368,7 +368,13 @@ class HostEmitter:
         """The buffer that the plan gives a newly stored value, its elements undefined."""
         storage = self.plan.storage[value].find()
         extents = tuple(self.scope.extents(value))
-        return self.allocate_for(storage, value, extents)
+        return self._within(value, extents) if value in self.plan.within else self.allocate_for(storage, value, extents)
+
+    def _within(self, value: Value, extents: tuple[str, ...]) -> Buffer:
+        base, _, *starts = self.plan.within[value].operands
+        tape = self.scope.buffer(base)
+        where = address(self.scope, tape, [self.scope.scalar(v) for v in starts])
+        return Buffer(tape.dtype, where, extents, None, tape.alias)
 
     def allocate_for(self, storage: Storage, value: Value, extents: tuple[str, ...]) -> Buffer:
         dtype = value.type.dtype

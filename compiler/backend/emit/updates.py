@@ -64,6 +64,9 @@ def _put(scope: Scope, buffer: Buffer, where: str, element: str, accumulate: boo
 def _slice(host: HostEmitter, op: Op) -> None:
     """Writes a region; where the value reads other elements of the same buffer, it is computed to a temporary first."""
     value = op.operands[1]
+    if host.plan.within.get(value) is op:
+        host.scope.buffers[op.result] = host.scope.buffer(op.operands[0])
+        return
     buffer = _target_buffer(host, op, op.name != "accumulate_slice" and _covers(host, op))
     extents = host.scope.extents(value)
     source = _temporary(host, value, extents) if op in host.plan.through_temporary else None
