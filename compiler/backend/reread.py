@@ -4,7 +4,7 @@
     %a = slice %u, ...          neighbours             =>    %v = slice %t2, %k, ...              equal to %u
     %w = update_slice %u, %e, ...   of %a                    %a = slice %v, ...
 
-The update then reads nothing that it writes, and its values need not be put in a temporary first.
+The update then reads nothing that it writes, and its values need not be put in a temporary first. The tape is only handed on.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def _find(block: Block, copies: set[Op], reads: dict[Op, Op]) -> None:
     """The copies, and the slices to be taken of them instead, with the copy each."""
     kept: dict[Value, Op] = {}
     slices: dict[Value, list[Op]] = {}
+    used: set[Value] | None = None
     for op in block.ops:
         for region in op.regions:
             _find(region, copies, reads)
@@ -55,8 +56,10 @@ def _find(block: Block, copies: set[Op], reads: dict[Op, Op]) -> None:
                 copies.add(kept[base])
                 reads.update((s, kept[base]) for s in slices[base])
             stored = value.owner is None or not is_virtual_kind(value.owner)
-            if value.type.is_array and stored and all(s == 1 for s in op.attrs["steps"]):
-                kept[value] = op
+            if value.type.is_array and stored and op.result in block.results and all(s == 1 for s in op.attrs["steps"]):
+                used = {v for o in block.walk() for v in o.operands} if used is None else used
+                if op.result not in used:
+                    kept[value] = op
 
 
 def _same(a: list[Value], b: list[Value]) -> bool:

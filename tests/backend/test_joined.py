@@ -8,6 +8,7 @@ import pytest
 import wengert as wg
 from wengert.compiler.backend.bufferise import bufferise
 from wengert.compiler.backend.joined import join_nests
+from wengert.compiler.backend.within import keep_within
 
 
 def shared(x, y):  # type: ignore[no-untyped-def]
@@ -91,3 +92,69 @@ def test_a_fault_comes_after_what_the_caller_sees() -> None:
     with pytest.raises(IndexError):
         wg.jit(faulty)(a, np.ones(3), 7)
     assert a.tolist() == [0.0, 1.0, 1.0]
+
+
+def history(u, n):  # type: ignore[no-untyped-def]
+    h = np.zeros((n, u.shape[0]))
+    for k in range(n):
+        h[k] = u
+        u[1:-1] = u[:-2] + u[2:] - u[1:-1]
+    return h
+
+
+def erased(u, n):  # type: ignore[no-untyped-def]
+    h = np.zeros((n, u.shape[0]))
+    for k in range(n):
+        h[k] = u
+        h[k, 2:] = 0.0
+        u[1:-1] = u[:-2] + u[2:]
+        u[1:] += h[k, :-1]
+    return h
+
+
+def products(u, n):  # type: ignore[no-untyped-def]
+    h = np.zeros((n, 3, u.shape[0]))
+    sums = np.zeros((n, 3))
+    a = np.outer(np.arange(1.0, 4.0), u)
+    w = np.outer(u, u) / 20.0
+    for k in range(n):
+        y = a @ w
+        h[k] = y
+        sums[k] = np.sum(a, axis=1)
+        a = y / (1.0 + np.sum(y * y))
+    return np.sum(h, axis=1) + np.sum(sums)
+
+
+def overwritten(u, n):  # type: ignore[no-untyped-def]
+    h = np.zeros((n, 3, u.shape[0]))
+    a = np.outer(np.arange(1.0, 4.0), u)
+    w = np.outer(u, u) / 20.0
+    for k in range(n):
+        y = a @ w
+        h[k] = y
+        h[k, 1] = 7.0
+        a = y + h[k] / 7.0
+    return np.sum(h, axis=1) + np.sum(a)
+
+
+@pytest.mark.parametrize("function, within, aside", [(history, 0, 0), (erased, 0, 1), (products, 2, 0), (overwritten, 0, 0)])
+def test_what_is_kept_is_written_or_read_there(function, within, aside):  # type: ignore[no-untyped-def]
+    """within: products in the tape's memory; aside: right-hand sides of the stencil in memory of their own."""
+    start = np.linspace(0.2, 1.0, 6)
+    compiled = wg.jit(function)
+    mine, own = start.copy(), start.copy()
+    np.testing.assert_allclose(compiled(mine, 4), function(own, 4), rtol=1e-13)
+    np.testing.assert_allclose(mine, own, rtol=1e-13)
+    executable = compiled.lower(start, 4).program.executable
+    plan = bufferise(executable.lowered)
+    keep_within(plan)
+    stencil = [op.operands[1] for op in plan.structure.ops if op.name == "update_slice" and op.operands[1].type.rank == 1]
+    assert len(plan.within) == within and sum(v in plan.stored and v not in plan.within for v in stencil if v.owner) == aside
+    assert executable.statistics["copies_in_loops"] == 0
+
+    def loss(u):  # type: ignore[no-untyped-def]
+        return np.sum(function(u.copy(), 4) ** 2)
+
+    direction = np.cos(np.arange(6.0))
+    difference = (loss(start + 1e-6 * direction) - loss(start - 1e-6 * direction)) / 2e-6
+    np.testing.assert_allclose(wg.grad(loss)(start) @ direction, difference, rtol=1e-6)
