@@ -57,6 +57,21 @@ SIMPLIFY = {
     "times one": ("%a = multiply %one, %x : f64[?] %b2 = divide %a, %one : f64[?] return %b2", "return %x"),
     "plus zero stays for floats": ("%a = add %y, %zero : f64 return %a", "%a = add %y, %zero : f64 return %a"),
     "times zero stays": ("%a = multiply %y, %zero : f64 return %a", "%a = multiply %y, %zero : f64 return %a"),
+    "numbers meet in adjoints": (
+        "%c = constant {value = 0.1, dtype = 'f64'} : f64 %a = multiply %x, %c : f64[?] %d = negative %a : f64[?] #adjoint "
+        "%e = add %d, %d : f64[?] #adjoint %g = multiply %e, %two : f64[?] #adjoint return %g",
+        "%c = constant {value = -0.4, dtype = 'f64'} : f64 #adjoint %a = multiply %x, %c : f64[?] #adjoint return %a",
+    ),
+    "twice a product": (
+        "%c = constant {value = 0.1, dtype = 'f64'} : f64 %a = multiply %x, %c : f64[?] %d = multiply %a, %x : f64[?] "
+        "%e = add %d, %d : f64[?] #adjoint return %e",
+        "%c = constant {value = 0.2, dtype = 'f64'} : f64 #adjoint %a = multiply %x, %c : f64[?] #adjoint "
+        "%d = multiply %a, %x : f64[?] #adjoint return %d",
+    ),
+    "numbers that round stay": (
+        "%c = constant {value = 0.1, dtype = 'f64'} : f64 %a = multiply %x, %c : f64[?] %d = multiply %a, %c : f64[?] #adjoint return %d",
+        "%c = constant {value = 0.1, dtype = 'f64'} : f64 %a = multiply %x, %c : f64[?] %d = multiply %a, %c : f64[?] #adjoint return %d",
+    ),
     "zeros go in adjoints": ("%a = multiply %y, %zero : f64 #adjoint %c = add %a, %y : f64 #adjoint return %c", "return %y"),
     "plus zero goes for integers": ("%a = add %n, %0 : i64 return %a", "return %n"),
     "regroup": ("%a = add %n, %1 : i64 %c = add %a, %2 : i64 return %c", "%c = add %n, %3 : i64 return %c"),

@@ -177,6 +177,7 @@ def _pull_by_partials(op: Op, ctx: Cotangents, cotangent: Value, under_root: boo
         return
     everywhere = tuple(range(cotangent.type.rank))
     total: Value | None = None
+    terms: dict[Value, Value] = {}  # those of an operand that comes twice are added first: twice a product is one product
     for v, partial in zip(op.operands, partials_of(builder, op, op.result, op.operands), strict=True):
         if partial is None or v not in wanted:
             continue
@@ -189,4 +190,6 @@ def _pull_by_partials(op: Op, ctx: Cotangents, cotangent: Value, under_root: boo
         if under_root:
             zero = builder.constant(0, term.type.dtype)
             term = builder.emit("where", partial.equals(0.0).value, zero, term)
+        terms[v] = builder.emit("add", terms[v], term) if v in terms else term
+    for v, term in terms.items():
         ctx.add(v, term)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import copysign
+from math import copysign, frexp
 from typing import Any
 
 import numpy as np
@@ -143,7 +143,9 @@ def _add(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
     adjoint = op.role == "adjoint"  # where nothing hangs on the sign of a zero
     if _is(x, -0.0) or (adjoint and constant_of(x) == 0):
         return _shaped(y, op)
-    return _shaped(x, op) if _is(y, -0.0) or (adjoint and constant_of(y) == 0) else None
+    if _is(y, -0.0) or (adjoint and constant_of(y) == 0):
+        return _shaped(x, op)
+    return _rescaled(builder, 2.0, x) if adjoint and x is y else None
 
 
 def _subtract(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
@@ -204,7 +206,49 @@ def _multiply(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
             return builder.emit("negative", y) if _shaped(y, op) else None
         if _is(y, -1):
             return builder.emit("negative", x) if _shaped(x, op) else None
+        for factor, rest in ((x, y), (y, x)):
+            if op.role == "adjoint" and constant_of(factor) is not None and _shaped(rest, op) is not None:
+                return _rescaled(builder, constant_of(factor), rest)  # type: ignore[arg-type]
     return None
+
+
+def _scale(value: Value) -> tuple[float, Value] | None:
+    """A value of floats that is a number times another one."""
+    made = value.owner
+    if made is None or value.type.dtype.kind != "f":
+        return None
+    if made.name == "negative":
+        return -1.0, made.operands[0]
+    if made.name == "multiply":
+        for factor, rest in (made.operands, made.operands[::-1]):
+            known = constant_of(_repeated(factor))
+            if known is not None and rest.type.rank == value.type.rank:
+                return known, rest
+    return None
+
+
+def _rescaled(builder: Builder, factor: float, value: Value) -> Value | None:
+    """In derivatives: `factor` times a value that is already a number times something, where one of the numbers is a power
+    of two (or its negative), so that their product is exact; None where it is none. Twice p * q is (twice p) * q."""
+    inner = _scale(value)
+    if inner is None:
+        made = value.owner
+        if factor != 2.0 or made is None or made.name != "multiply" or value.type.dtype.kind != "f":
+            return None
+        for p, q in (made.operands, made.operands[::-1]):
+            doubled = _rescaled(builder, 2.0, p) if p.type.rank == value.type.rank and _scale(p) is not None else None
+            if doubled is not None:
+                return builder.emit("multiply", doubled, q)
+        return None
+    number, rest = inner
+    product = factor * number
+    if 0.5 not in (abs(frexp(factor)[0]), abs(frexp(number)[0])) or not 1e-30 < abs(product) < 1e30:
+        return None
+    if product == 1.0:
+        return rest
+    return builder.emit("negative", rest) if product == -1.0 else builder.emit(
+        "multiply", rest, builder.constant(product, value.type.dtype)
+    )
 
 
 def _divide(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
@@ -213,7 +257,9 @@ def _divide(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
 
 def _negative(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
     inner = operands[0].owner
-    return inner.operands[0] if inner is not None and inner.name == "negative" else None
+    if inner is not None and inner.name == "negative":
+        return inner.operands[0]
+    return _rescaled(builder, -1.0, operands[0]) if op.role == "adjoint" else None
 
 
 def _power(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
