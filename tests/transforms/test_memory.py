@@ -185,12 +185,20 @@ def lanes(x, n):  # type: ignore[no-untyped-def]
     return np.sum(out)
 
 
+def cell(w, n):  # type: ignore[no-untyped-def]
+    h = np.zeros(3)
+    for _ in range(n):
+        h = np.tanh(w @ h + 0.3)  # three elements again, if w is square
+    return np.sum(h)
+
+
 @pytest.mark.parametrize(
     ("function", "x", "memory", "around"),
     [
         (branch, 0.6, 0, [None]),
         (nest, np.array([0.05, 0.7, 0.4]), 400, [None, 0, 1]),
         (lanes, np.linspace(0.1, 1.0, 5), 60, [None]),
+        (cell, np.linspace(-0.5, 1.0, 9).reshape(3, 3), 100, [None]),
     ],
 )
 def test_loops_in_loops_and_branches_are_bounded(function, x, memory, around) -> None:  # type: ignore[no-untyped-def]
@@ -222,8 +230,17 @@ def grows(x, n):  # type: ignore[no-untyped-def]
     return xs[-1] * x
 
 
+def shrinks(x, n):  # type: ignore[no-untyped-def]
+    y = x * 2.0
+    for _ in range(n):
+        y = np.sin(y[1:] * y[:-1])
+    return np.sum(y)
+
+
 def test_what_cannot_be_bounded_is_refused() -> None:
     with pytest.raises(wg.errors.WengertError, match="cannot be bounded"):
         wg.grad(grows, memory=100)(0.5, 5)
+    with pytest.raises(ValueError, match="changes its shape in a loop"):
+        wg.grad(shrinks, memory=100)(np.arange(6.0), 3)
     with pytest.raises(wg.errors.WengertError, match="not an amount of memory"):
         wg.grad(grows, memory="much")

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wengert.compiler.diag.errors import DifferentiationError
+from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op
-from wengert.compiler.passes.autodiff.checkpoints import can_checkpoint
 from wengert.compiler.passes.autodiff.store import Store, only_writes
-from wengert.compiler.passes.autodiff.structure import LOOPS, body_of
-from wengert.compiler.passes.autodiff.tape import Saved
+from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_params
+from wengert.compiler.passes.autodiff.tape import Outside, Saved
 
 
 @dataclass(slots=True)
@@ -56,12 +56,28 @@ def _run_again(state: Any, op: Op, saved: list[Saved]) -> None:
         state.again.blocks.update((s.path[0][1], None) for s in saved)
     elif op.attrs.get("parallel") and only_writes(op):
         state.again.blocks[body_of(op)] = None
-    elif can_checkpoint(state, op):
-        state.again.loops[op] = None
     else:
-        raise DifferentiationError(
-            "what this keeps for the reverse sweep cannot be bounded by `memory`",
-            op.span,
-            "only loops with arrays that keep their shape run again from snapshots; leave `memory` out, or allocate what "
-            "grows before the loop",
-        )
+        _check_extents(state, op)
+        state.again.loops[op] = None
+
+
+def _check_extents(state: Any, loop: Op) -> None:
+    """Where it is not proved that the arrays a loop carries keep their extents, as snapshots need, let every trip check
+    it. (`Finder` takes for equal what every trip checks to be.) Raises DifferentiationError for what grows anyway."""
+    outside = Outside(state.structure, state.extents, loop)
+    builder = Builder(body_of(loop), loop.span)
+    for p, end in zip(carried_params(loop), body_of(loop).results, strict=True):
+        for k in range(p.type.rank):
+            if outside.has_extent(p, k):
+                continue
+            root = state.extents.root(end, k)
+            if isinstance(root, tuple) and root[0].owner is not None and root[0].owner.name == "grow":
+                raise DifferentiationError(
+                    "what this keeps for the reverse sweep cannot be bounded by `memory`",
+                    loop.span,
+                    "only loops with arrays that keep their shape run again from snapshots; leave `memory` out, or allocate "
+                    "what grows before the loop",
+                )
+            extents = [builder.op("dim", (v,), axis=k).result for v in (p, end)]
+            message = f"`{p.hint or 'an array'}` changes its shape in a loop, whose trips `memory` makes run again from snapshots"
+            builder.op("same_extent", extents, message=message)

@@ -28,14 +28,6 @@ from wengert.compiler.ir.core import Block, Op, Value
 from wengert.compiler.passes.autodiff.plan import Checkpointed, Size, checkpointed, with_runs
 from wengert.compiler.passes.autodiff.reverse_loops import trip_count
 from wengert.compiler.passes.autodiff.structure import carried_params
-from wengert.compiler.passes.autodiff.tape import Outside
-
-
-def can_checkpoint(state: Any, loop: Op) -> bool:
-    """Whether the loop carries arrays that keep their extents."""
-    outside = Outside(state.structure, state.extents, loop)
-    params = carried_params(loop)
-    return all(outside.has_extent(p, k) for p in params for k in range(p.type.rank))
 
 
 def describe(state: Any, again: Mapping[Block, Op]) -> tuple[Checkpointed, ...]:

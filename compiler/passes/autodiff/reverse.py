@@ -27,6 +27,7 @@ from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder, Sym
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.rewrite import copy_block
 from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
 from wengert.compiler.passes.autodiff.bounded import Again, run_more_again
 from wengert.compiler.passes.autodiff.cotangents import Cotangents
@@ -59,6 +60,8 @@ def reverse_with_plan(function: Function, active: Sequence[bool], memory: int | 
     DifferentiationError for a loop that cannot be run again so.
     """
     again = Again()
+    if memory is not None:  # bounded.py may add checks to its loops
+        function = Function(function.name, copy_block(function.body, {}, None), function.written)
     while True:
         state = _Reverse(function, active, memory, again)
         seeds = state.build()

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
-from wengert.compiler.ir.opdef import extent_of
+from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
 
 LOOPS = ("for", "while")
 
@@ -90,59 +90,29 @@ class Structure:
 
 
 class Extents:
-    """Follows the extents of arrays to where they come from, through loops and branches that keep them.
-
-    """
+    """Follows the extents of arrays to where they come from, through loops and branches that keep them."""
 
     def __init__(self, structure: Structure):
-        self.structure = structure
+        self.finder = Finder(carried_by_loops(structure.function))
         self.known: dict[tuple[Value, int], Root] = {}
 
     def root(self, array: Value, axis: int) -> Root:
         place = (array, axis)
         if place not in self.known:
-            self.known[place] = self._follow(array, axis, frozenset())
+            self.known[place] = self._follow(array, axis)
         return self.known[place]
 
-    def _follow(
-        self, array: Value, axis: int, assumed: frozenset[tuple[Value, int]]
-    ) -> Root:
-        """`assumed` are parameters being followed: to arrive at one again shows that a trip keeps its extent."""
+    def _follow(self, array: Value, axis: int) -> Root:
         while True:
             static = array.type.shape[axis]
             if static is not None:
                 return static
-            if (array, axis) in assumed:
-                return array, axis
-            if not assumed and (array, axis) in self.known:
-                return self.known[array, axis]
-            if array in self.structure.carrier:
-                return self._carried(array, axis, assumed)
-            op = array.owner
-            if op is None:
-                return array, axis
-            if op.name in LOOPS:
-                param = carried_params(op)[op.results.index(array)]
-                found = self._carried(param, axis, assumed)
-                return (array, axis) if found == (param, axis) or self._within(found, op) else found
-            if op.name == "if":
-                ends = [self._follow(r.results[op.results.index(array)], axis, assumed) for r in op.regions]
-                return ends[0] if ends[0] == ends[1] and not self._within(ends[0], op) else (array, axis)
-            source = extent_of(array, axis)
-            if source is None:
-                return array, axis
-            if isinstance(source, Value):
-                scalar = self._scalar(source)
-                if not isinstance(scalar, tuple):
-                    return scalar
-                array, axis = scalar
-            else:
-                array, axis = source
-
-    def _within(self, found: Root, op: Op) -> bool:
-        if isinstance(found, int):
-            return False
-        return self.structure.is_inside(found if isinstance(found, Value) else found[0], op)
+            found = self.finder.outermost((array, axis))
+            if isinstance(found, Value):
+                found = self._scalar(found)
+            if not isinstance(found, tuple) or found == (array, axis):
+                return found
+            array, axis = found
 
     def _scalar(self, value: Value) -> Root:
         """An i64 value as a constant, as the extent it was read from, or as itself."""
@@ -154,16 +124,3 @@ class Extents:
             value = op.operands[0]
         known = constant_of(value)
         return value if known is None else int(known)
-
-    def _carried(self, param: Value, axis: int, assumed: frozenset[tuple[Value, int]]) -> Root:
-        op, k = self.structure.carrier[param]
-        if param.type.shape[axis] is not None:
-            return param.type.shape[axis]  # type: ignore[return-value]
-        start = carried_inits(op)[k]
-        if param is body_of(op).results[k]:
-            return self._follow(start, axis, assumed)
-        end = self._follow(body_of(op).results[k], axis, assumed | {(param, axis)})
-        if end == (param, axis):
-            return self._follow(start, axis, assumed)
-        begin = self._follow(start, axis, assumed)
-        return begin if begin == end else (param, axis)

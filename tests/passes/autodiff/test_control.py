@@ -221,6 +221,18 @@ program("while in for", [X, 0.4], """func @f(%x: f64[?], %s: f64) {
     } : f64
     return %r
 }""")
+program("arrays that change places", [X], """func @f(%x: f64[?]) {
+    %n = dim %x {axis = 0} : i64
+    %half = constant {value = 0.5, dtype = "f64"} : f64
+    %w0 = broadcast %half, %n {axes = ()} : f64[?]
+    %u, %w = for #0, #3, #1, %x, %w0 (%l: i64, %a: f64[?], %b: f64[?]) {
+        %p = multiply %a, %b : f64[?]
+        %q = sin %p : f64[?]
+        yield %q, %a
+    } : f64[?], f64[?]
+    %r = multiply %u, %w : f64[?]
+    return %r
+}""")
 program("if on a value", [0.9, 0.4], """func @f(%x: f64, %s: f64) {
     %c = less %x, %s : bool
     %r = if %c () {

@@ -69,6 +69,7 @@ ELIMINATION = """func @f(%x: f64[?,?]) {
         (PROGRAMS["parallel gather"][0], []),
         (PROGRAMS["while"][0], ["b: growing", "e: growing"]),
         (PROGRAMS["triangle"][0], ["a: array", "b: stack", "q: array"]),
+        (PROGRAMS["arrays that change places"][0], ["a: array", "b: array"]),
         (PROGRAMS["if with arrays"][0], ["b: result"]),
         (ELIMINATION, []),
     ],
