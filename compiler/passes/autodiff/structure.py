@@ -107,7 +107,7 @@ class Extents:
             static = array.type.shape[axis]
             if static is not None:
                 return static
-            found = self.finder.outermost((array, axis))
+            found: Root = self.finder.outermost((array, axis))
             if isinstance(found, Value):
                 found = self._scalar(found)
             if not isinstance(found, tuple) or found == (array, axis):
