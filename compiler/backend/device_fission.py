@@ -6,8 +6,9 @@
         %o2 = update_slice %o, %y, %i                     %yi = slice %y, %i
                                                           %o2 = update_slice %o, %yi, %i
 
-What is computed before the row is computed again after it where it is needed there. Rows within loops or branches of an
-iteration, and rows that read what the loop writes, cannot be divided off; they are refused, as no kernel calls a library.
+What is computed before the row is computed again after it where it is needed there; it finds arrays that the loop writes as they
+were before the loop, since no iteration reads what another writes. Rows within loops or branches of an iteration, and rows of
+what their own iteration has written, cannot be divided off; they are refused, as no kernel calls a library.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def _divide(builder: Builder, op: Op, operands: list[Value], outer: Mapping) -> 
     low, high = operands[:2]
     zero, one = builder.integer(0), builder.integer(1)
     count = builder.emit("maximum", builder.emit("subtract", high, low), zero)
-    front = _Front(builder, op, outer, (low, high, one), count)
+    carried = dict(zip(body.params[1:], operands[3:], strict=True))
+    front = _Front(builder, op, outer | carried, (low, high, one), count)
     stacked = [front.stacked(v, before) if v.type.is_array else front.number(v) for v in row.operands]
     made = builder.op(row.name, stacked, hint=[v.hint for v in row.results], **row.attrs)
     made.span = row.span
@@ -88,19 +90,25 @@ def _refusal(row: Op, where: str) -> UnsupportedError:
 
 def _needed(row: Op, body: Block, place: int) -> list[Op]:
     """The ops of the body that the row's operands are made by."""
-    wanted, found, carried = set(row.operands), list[Op](), set(body.params[1:])
+    wanted, found, carried, inside = set(row.operands), list[Op](), set(body.params[1:]), set[Value]()
     for op in reversed(body.ops[:place]):
         if wanted.isdisjoint(op.results):
             continue
         found.insert(0, op)
+        if op.name not in _READS and not carried.isdisjoint(op.operands):
+            raise _refusal(row, "of what its loop writes")
         wanted.update(op.operands)
         for region in op.regions:
             for inner in region.walk():
-                wanted.update(inner.operands)
-            wanted.update(region.results)
-    if wanted & carried:
+                inside.update(inner.operands)
+            inside.update(region.results)
+        wanted |= inside
+    if carried & (set(row.operands) | {v for v in wanted if v.type.is_scalar} | inside):
         raise _refusal(row, "of what its loop writes")
     return found
+
+
+_READS = frozenset({"load", "slice", "dim"})
 
 
 def _element(builder: Builder, stack: Value, lane: Value, old: Value) -> Value:
@@ -143,7 +151,7 @@ class _Front:
             return self.extent(*found)
         if found is not None:
             return self.number(found)
-        if v in self.body.params or v.owner in self.body.ops:
+        if v is self.body.params[0] or v.owner in self.body.ops:
             raise _refusal(v.owner or self.loop, "of arrays whose extents are known only in the loop")
         return self.builder.extent(self.outer.get(v, v), axis)
 

@@ -87,6 +87,19 @@ def test_members(function, args, expected):  # type: ignore[no-untyped-def]
     assert [len(g.members) for g in dict.fromkeys(plan.joined.values())] == expected
 
 
+def either(x, a):  # type: ignore[no-untyped-def]
+    if a > 2.0:
+        return np.sum(x) * a
+    return np.sum(x * x)
+
+
+def test_a_region_of_an_array_that_the_same_nest_fills() -> None:
+    batch = wg.batch(either, in_axes=(0, None))
+    x = np.arange(12.0).reshape(3, 4)
+    for a, expected in ((3.0, np.full((3, 4), 3.0)), (1.0, 2.0 * x)):
+        assert np.array_equal(wg.grad(lambda x, a: np.sum(batch(x, a)))(x, a), expected)
+
+
 def test_a_fault_comes_after_what_the_caller_sees() -> None:
     a = np.zeros(3)
     with pytest.raises(IndexError):

@@ -93,6 +93,11 @@ def test_short_and_long_way_agree(device):
         f(X.astype(np.float32))
 
 
+def test_a_batch_stacks_lists_of_arguments_on_a_device_too(device):
+    f, xs = wg.batch(lambda p: p[0] * p[1]), [(X, 2.0), (X + 1.0, 3.0)]
+    np.testing.assert_array_equal(np.asarray(wg.offload(f, device)(xs)), np.stack([X * 2.0, (X + 1.0) * 3.0]))
+
+
 def turns(u: Vector, v: Vector, count: int, a: float):
     w, total = np.sin(u), u.copy()
     for _ in range(count):

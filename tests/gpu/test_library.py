@@ -76,6 +76,7 @@ def until(a):
     return np.sum(a)
 
 
+SOLVES = wg.batch(solve)
 A, STACK, B, MANY, X = positive(4), positive(3, 4), RNG.random(4), RNG.random((3, 4, 2)), RNG.random((3, 15))
 CASES = {
     "solve": (solve, A, B),
@@ -94,6 +95,7 @@ CASES = {
     "batch that shares": (wg.batch(solve, in_axes=(None, 0)), A, RNG.random((5, 4))),
     "batch of gradients": (wg.batch(wg.grad(solve)), STACK, MANY[..., 0]),
     "batch of waves": (wg.batch(power), X),
+    "gradient of a batch": (wg.grad(lambda a, b: np.sum(SOLVES(a, b)), wrt=(0, 1)), STACK, MANY[..., 0]),
     "prange": (some_matrices, STACK),
     "no matrices": (wg.batch(lambda a: np.linalg.inv(a)), STACK[:0]),
 }

@@ -109,7 +109,9 @@ def _joined(host: HostEmitter, op: Op) -> None:
     for member in group.members:
         host.op = member
         if member.name in ("update_slice", "accumulate_slice"):
-            buffer = host.scope.buffers[member.result] = host.scope.buffer(member.operands[0])
+            base = member.operands[0]  # maybe one that this nest fills
+            buffer = made[base] if base in made else host.scope.buffer(base)
+            host.scope.buffers[member.result] = buffer
             parts.append(region_part(member, buffer))
             flat = False
         elif member.result in host.plan.stored:
