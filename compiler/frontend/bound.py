@@ -33,7 +33,7 @@ class Bound:
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function itself, or what is compiled in its place. Raises TypeMismatch where its source is out of reach."""
-    if isinstance(function, types.FunctionType) or hasattr(function, "__wrapped__") or not callable(function):
+    if isinstance(function, types.FunctionType) or any(hasattr(function, n) for n in ("__wrapped__", "__wengert_trace__")):
         return function
     given: dict[str, Any] = {}
     inner: Any = function

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.util
 import pathlib
 import sys
@@ -16,6 +17,7 @@ import pytest
 from jaxtyping import Float32, Float64, Int64
 
 from wengert.compiler.diag.errors import CompileError, ShapeFault, TypeMismatch, WengertError
+from wengert.compiler.frontend.bound import plain
 from wengert.compiler.frontend.signature import (
     Leaf,
     Signature,
@@ -165,13 +167,13 @@ def test_accepts():
     assert not vector.accepts(signature_of((1.0,))) and not vector.accepts(signature_of((np.zeros(3, int),)))
 
 
-def test_static_parameters_and_defaults():
+def test_given_parameters_and_defaults():
     def f(x, g=None, n=3, *rest, k=2.0):
         return (x if g is None else g(x)) * n * k + sum(rest)
 
     sign = signature_of((1.5,))
     assert interpret(trace(f, sign).function, [1.5]) == (9.0,)
-    assert interpret(trace(f, sign, static={"g": np.sin, "n": 2}).function, [1.5]) == (np.sin(1.5) * 4.0,)
+    assert interpret(trace(plain(functools.partial(f, g=np.sin, n=2)), sign).function, [1.5]) == (np.sin(1.5) * 4.0,)
     assert interpret(trace(f, signature_of((1.5, None, 2, 1.0, 1.0))).function, [1.5, 2, 1.0, 1.0]) == (8.0,)
     with pytest.raises(CompileError):
         trace(lambda x, y: x, sign)
