@@ -219,7 +219,7 @@ def _decide(op: Op, block: Block, uses: list[_Use], fusion: Fusion, nearly_all: 
             must = True
     fusion.readers[value] = readers
     if row_of(op).kind == "elementwise":
-        must |= escapes or repeated or (views > 1 and not _is_light(value, views))
+        must |= escapes or (repeated and not _is_thin(value)) or (views > 1 and not _is_light(value, views))
         if not must and len(readers) > 1:
             must = not _is_cheap(value, len(readers))
             if must:
@@ -261,6 +261,12 @@ def _is_light(value: Value, times: int) -> bool:
     """Whether a kernel had better compute each element so often than have it stored by another."""
     cost, arrays = _effort(value)
     return times <= MOST_TIMES and cost * times <= AGAIN and len(arrays) <= 1
+
+
+def _is_thin(value: Value) -> bool:
+    """Whether there are fewer numbers that the array is made of than elements, which are quickly computed."""
+    cost, arrays = _effort(value)
+    return value.type.rank > 1 and not arrays and cost <= AGAIN // 2
 
 
 def _is_cheap(value: Value, readers: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wengert.compiler.backend.device_again import compute_again
+from wengert.compiler.backend.device_columns import sum_columns
 from wengert.compiler.backend.device_fission import divide_at_libraries
 from wengert.compiler.backend.device_margins import leave_margins
 from wengert.compiler.backend.device_turned import turn_additions
@@ -19,6 +20,7 @@ def prepare(function: Function, deterministic: bool = False) -> Function:
         ("lower", lower),
         ("again", compute_again),
         ("turned", lambda f: turn_additions(f, deterministic)),
+        ("columns", sum_columns),
         ("margins", leave_margins),
         ("whole", leave_unfilled),
     ):

@@ -65,6 +65,16 @@ def coarse(u: Vector, v: Vector) -> float:
     return total
 
 
+def layer(w: Matrix, t: Vector) -> float:
+    total = 0.0
+    for i in range(w.shape[0]):
+        s = 0.0
+        for j in range(w.shape[1]):
+            s += w[i, j] * t[j]
+        total += np.tanh(s)
+    return total
+
+
 def steps(u: Matrix, count: int) -> Matrix:
     u = u.copy()
     for _ in range(count):
@@ -112,6 +122,32 @@ def not_whole(x: Vector):
     return a, b, c
 
 
+def mixture(alpha: Vector, mu: Matrix, p: Matrix) -> float:
+    likelihood = 0.0
+    for i in wg.prange(p.shape[0]):
+        logs = np.zeros(mu.shape[0])
+        for k in range(mu.shape[0]):
+            s = 0.0
+            for j in range(p.shape[1]):
+                s += (p[i, j] - mu[k, j]) ** 2
+            logs[k] = alpha[k] - 0.5 * s
+        top = np.max(logs)
+        likelihood += top + np.log(np.sum(np.exp(logs - top)))
+    return likelihood
+
+
+def polynomial(c: Vector, p: Matrix) -> float:
+    """c[0] is read in all iterations, c[k] with a number that depends on k."""
+    total = 0.0
+    for i in wg.prange(p.shape[0]):
+        for _ in range(c.shape[0]):
+            total += c[0] * p[i, 0]
+        for k in range(c.shape[0]):
+            for j in range(p.shape[1]):
+                total += k * c[k] ** 2 * p[i, j]
+    return total
+
+
 def softmax_loss(x: Vector) -> float:
     e = np.exp(x - np.max(x))
     return np.sum((e / np.sum(e)) ** 2)
@@ -131,6 +167,11 @@ CASES = {
     "no coordinates": (nearest, np.zeros((9, 0)), np.zeros((5, 0))),
     "few pairs": (wg.grad(potential, wrt=(0, 1)), points[:20], weights[:20]),
     "a long and a short axis": (wg.grad(coarse, wrt=(0, 1)), x[:5], rng.normal(size=700)),
+    "gradient of a mixture": (wg.grad(mixture, wrt=(0, 1)), rng.random(5), c[:5], p),
+    "gradient of a mixture of one": (wg.grad(mixture, wrt=(0, 1)), rng.random(1), c[:1], p[:7]),
+    "gradient of a mixture at no places": (wg.grad(mixture, wrt=(0, 1)), rng.random(5), c[:5], p[:0]),
+    "gradient of a polynomial": (wg.grad(polynomial), rng.random(4), p),
+    "gradient of shared weights": (wg.grad(lambda w, t: np.sum(wg.batch(layer, (None, 0))(w, t))), c[:4], p),
     "steps": (steps, rng.normal(size=(70, 45)), 3),
     "gradient of steps": (wg.grad(lambda u, n: np.sum(steps(u, n) ** 2)), rng.normal(size=(70, 45)), 3),
     "gradient of small steps": (wg.grad(lambda u, n: np.sum(steps(u, n) ** 2)), rng.normal(size=(2, 3)), 3),
@@ -191,6 +232,13 @@ def test_gradients_of_all_pairs(device):
     for wanted, a, b, c in zip(slopes(points, weights), first, again, wg.offload(slopes, device)(points, weights), strict=True):
         np.testing.assert_allclose(np.asarray(a), wanted, rtol=1e-10, atol=1e-10)
         assert np.array_equal(a, b) and np.array_equal(a, c)
+
+
+@pytest.mark.parametrize("name", ["gradient of a mixture", "gradient of a polynomial"])
+def test_additions_that_all_iterations_share_are_sums(name):
+    """In an order that does not change: allowed where the same bits are asked for."""
+    made = outlined(*CASES[name], deterministic=True)
+    assert not any(kernel.shared for kernel in made.kernels)
 
 
 def test_trips_that_load_the_same_are_done_together():
