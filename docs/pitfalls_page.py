@@ -24,11 +24,11 @@ Differentiation Pitfalls* (arXiv 2305.07546), and the sources named with each ki
 ## How it looks
 
 `wg.check` runs the function in several ways and compares: forward against reverse mode; AD against one-sided differences
-at four steps, from both sides; AD against slopes over steps of 1 % to 40 % of the argument; an interpreted run of at most
-60 000 operations, with tangents, that watches ties, edges of domains, absorbed addends and differences that cancel; the same
-in 80-bit numbers; and compiled variants of the program: ties decided the other way, loops run for more laps, steps held
-fixed, what a loop carries recorded from trip to trip, single precision widened. A rule warns only when such a run
-confirms it.
+at two to four steps, from both sides; AD against slopes over steps of 1 % to 40 % of the argument; an interpreted run of
+at most 60 000 operations (an array counts as four), with tangents, that watches ties, edges of domains, absorbed addends
+and differences that cancel; the same in 80-bit numbers; and compiled variants of the program: ties and comparisons
+decided the other way, loops run for more laps, steps held fixed, what a loop carries recorded from trip to trip, single
+precision widened. A rule warns only when such a run confirms it.
 
 ## What cannot be known automatically
 
@@ -38,12 +38,16 @@ confirms it.
   nothing of another.
 - **Small contributions.** Arrays are moved along one pseudo-random direction each, at most six arguments: an error in
   one element among thousands may be below the thresholds (0.1 % of the slope for equalities, 0.01 % for kinks).
-- **Linear systems in disguise.** An iteration is taken for a solver by its form (a matrix product with a quotient of scalar
-  products, or a division by the diagonal). Others count as fixed points, or as what they look like.
-- **Long runs.** The interpreted run stops after 60 000 operations: ties and cancellations that first appear later are not
-  seen, and the report says so.
-- **Names.** Whether numbers are random draws is guessed: an unsorted sample of [0, 1], or a name such as `u`, `draws`,
-  `noise`; a threshold on what is computed from a sample of the normal distribution counts as a draw, too.
+- **Linear systems in disguise.** An iteration is taken for a solver by its form: a matrix product with a quotient of scalar
+  products, a division by the diagonal, or a lap that is affine in the array it carries and an exit test on what the lap
+  changed. Others, among them fixed numbers of sweeps, count as fixed points, or as what they look like.
+- **Long runs.** The interpreted run stops after 60 000 operations, and the report says so: cancellations and overflows
+  that first appear later are not seen. Ties are then looked for by deciding comparisons the other way, twelve at most.
+- **Where a kink comes from.** Where both sides have another slope and no comparison is found that makes it, `kink` names
+  the likeliest line.
+- **Names.** Whether numbers are random draws is guessed: an unsorted sample with the mean and variance of [0, 1], or a
+  name such as `u`, `draws`, `noise`; a threshold on what is computed from a sample of the normal distribution counts as a
+  draw, too.
 - **Random-looking jumps.** Where the number of adaptive steps changes with the argument, the value itself jumps, and slopes
   over wide steps need not agree: `adaptive_step` may stay a note.
 

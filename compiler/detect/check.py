@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from wengert.compiler.detect import loops, rules
+from wengert.compiler.detect import digits, leftover, loops, rules
 from wengert.compiler.detect.catalogue import KINDS
 from wengert.compiler.detect.facts import Facts, shown
 from wengert.compiler.detect.findings import Finding, Report
@@ -19,10 +19,13 @@ from wengert.compiler.diag.errors import CompileError, OptionError
 from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.frontend.source import unwrap
 from wengert.compiler.frontend.trace import Traced, trace
+from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.tree import flatten
+from wengert.compiler.passes.autodiff.structure import carried_params
+from wengert.compiler.transforms.activities import Const, activities, constant_leaves
 from wengert.compiler.transforms.compiled import Compiled
 from wengert.compiler.transforms.custom import CustomDerivative
-from wengert.compiler.transforms.structure import leaf_ranges, positions
+from wengert.compiler.transforms.structure import leaf_ranges, parameter_names, positions
 
 Rule = Callable[[Facts], Iterator[Finding]]
 
@@ -33,15 +36,16 @@ STAGES: tuple[tuple[Rule, frozenset[str]], ...] = (
     (rules.cut, frozenset()),
     (rules.not_finite, frozenset()),
     (rules.at_the_point, frozenset({"domain_edge", "masked_nan", "overflow", "degenerate_eig"})),
-    (rules.own_rules, frozenset({"domain_edge", "masked_nan", "overflow", "degenerate_eig", "kink", "equality_branch", "pruned_zero"})),
+    (leftover.own_rules, frozenset({"domain_edge", "masked_nan", "overflow", "degenerate_eig", "kink", "equality_branch", "pruned_zero"})),
     (loops.adaptive, frozenset({"overflow"})),
     (loops.convergence, frozenset({"adaptive_step", "overflow"})),
     (loops.growth, frozenset({"adaptive_step", "fixed_point_lag", "linear_solver", "overflow"})),
     (loops.averages, frozenset({"adaptive_step", "fixed_point_lag", "chaos", "overflow"})),
     (rules.detached, frozenset({"adaptive_step", "chaos", "fixed_point_lag", "linear_solver", "fixed_point_zero_iter", "overflow", "domain_edge"})),
-    (rules.lost_digits, frozenset({"chaos", "overflow", "domain_edge", "degenerate_eig", "adaptive_step"})),
-    (rules.narrow, frozenset({"chaos", "overflow"})),
-    (rules.unexplained, ANY),
+    (digits.lost_digits, frozenset({"chaos", "overflow", "domain_edge", "degenerate_eig", "adaptive_step"})),
+    (digits.narrow, frozenset({"chaos", "overflow"})),
+    (leftover.kinks_left, ANY),
+    (leftover.unexplained, ANY),
 )  # fmt: skip
 BUDGET = 60_000
 """Ops of the interpreted run: about half a second. Not seconds, so that findings do not depend on the machine's load."""
@@ -67,7 +71,7 @@ def check(f: Callable[..., Any], *args: Any) -> Report:
     """The derivative check and pitfall report of a function at these arguments.
 
     f: a Python function or a compiled one; of a gradient, the function it is the gradient of is checked, by its `wrt`.
-    Every floating argument is moved, except tolerances (only compared in a loop's exit test). Returns a Report, iterable
+    Every floating argument is moved, except those annotated `Const` and tolerances (only compared in a loop's exit test). Returns a Report, iterable
     over its findings. Raises CompileError where f does not compile for a reason that is not a pitfall itself.
     """
     start = perf_counter()
@@ -87,6 +91,11 @@ def check(f: Callable[..., Any], *args: Any) -> Report:
         ranges = leaf_ranges(tree)
         chosen = {k for p in positions(function, wrt, len(tree.children)) for k in ranges[p]}
         marked = [m and k in chosen for k, m in enumerate(marked)]
+    said = activities(function)
+    constant = constant_leaves(tree)
+    for parameter, leaves_of in zip(parameter_names(function), leaf_ranges(tree), strict=False):
+        for k in leaves_of:
+            marked[k] &= not constant[k] and said.get(parameter) is not Const
     if not any(marked):
         return _report(name, function, [], {"derivative": "no floating-point argument to differentiate by"}, start, ())
     facts = Facts(traced, function, leaves, marked, BUDGET, _ruled(f))
@@ -135,14 +144,23 @@ def _is_tolerance(flow: Flow, param: Any) -> bool:
     users = flow.users.get(param, [])
     if param in flow.active or not users or any(u.name not in COMPARISONS for u in users):
         return False
-    return all("exit" in flow.sinks(u.result) and flow.loops(u) for u in users)
+    return all("exit" in flow.sinks(u.result) and flow.loops(u) and _ends_search(flow, u, param) for u in users)
+
+
+def _ends_search(flow: Flow, test: Op, param: Value) -> bool:
+    """The test compares with a number that the loop makes from numbers it carries: not with a clock, nor with the entries of
+    a table."""
+    loop = flow.loops(test)[-1]
+    carried = {p for p in (*carried_params(loop), *loop.regions[0].params) if p.type.dtype.is_float}
+    other = set().union(*(flow.parameters(v) for v in test.operands if v is not param))
+    return bool(carried & other) and not loops.clock_of(loop, test)
 
 
 def _checks(facts: Facts) -> dict[str, Any]:
     checks: dict[str, Any] = {}
     gap = facts.probe.reverse_gap(np.random.default_rng(0))
     if gap is not None:
-        checks["forward against reverse"] = f"differ by {gap:.1e} of their size" if np.isfinite(gap) else "one of them is not finite"
+        checks["forward against reverse"] = f"differ by {gap:.1e} of their size" if np.isfinite(gap) else _not_finite(facts)
     for one in facts.locals[:4]:
         unit, name = one.direction.scale, one.direction.name
         along = "" if np.ndim(one.direction.vector) == 0 else " (along one direction)"
@@ -150,6 +168,11 @@ def _checks(facts: Facts) -> dict[str, Any]:
             f"AD {shown(one.ad, unit)}, differences {shown(one.left, unit)} from the left, {shown(one.right, unit)} from the right"
         )
     return checks
+
+
+def _not_finite(facts: Facts) -> str:
+    forward = all(np.all(np.isfinite(facts.probe.derivative(d))) for d in facts.directions)
+    return "reverse mode gives NaN or infinity, forward mode does not" if forward else "NaN or infinity"
 
 
 def _report(name: str, function: Any, found: list[Finding], checks: dict[str, Any], start: float, unseen: Any) -> Report:

@@ -15,7 +15,7 @@ from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import Flow
 from wengert.compiler.detect.observe import Observation
 from wengert.compiler.detect.probe import MIDDLE, Direction, Probe, directions, probe_of, size
-from wengert.compiler.detect.variants import Variant, limited, path_of, samples
+from wengert.compiler.detect.variants import Variant, limited, path_of, same, samples
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend.source import parse
 from wengert.compiler.frontend.trace import Traced
@@ -87,16 +87,24 @@ class Facts:
 
     @cached_property
     def probe(self) -> Probe:
-        bounded = None
-        if self.ruled is None and any(op.name == "while" for op in self.traced.function.walk()):
-            most = max((t.most for t in self.run.trips.values()), default=0)
-            bounded = Variant(self.function, limited(20 * most + (10_000 if self.run.complete else 2_000_000)))
-        tree, function = self.traced.signature.tree, self.ruled or self.function
+        bounded = Variant(self.function, self.ending, self.traced) if self.ruled is None and self._may_not_end else None
+        tree, function = self.traced.signature.tree, self.ruled or Variant(self.function, same, self.traced)
         return probe_of(function, tree, self.leaves, self.marked, bounded, self.run.complete)
+
+    @cached_property
+    def _may_not_end(self) -> bool:
+        return any(op.name == "while" for op in self.traced.function.walk())
+
+    @cached_property
+    def ending(self) -> Callable[[Function], Function]:
+        """Gives every `while` an end far beyond the trips that were seen."""
+        most = max((t.most for t in self.run.trips.values()), default=0)
+        return limited(20 * most + (10_000 if self.run.complete else 2_000_000))
 
     def changed(self, change: Callable[[Function], Function], out: Tree | None = None) -> Probe:
         """The function changed, at the same arguments."""
-        variant = Variant(self.function, change, out)
+        ends = change if not self._may_not_end else lambda function: self.ending(change(function))
+        variant = Variant(self.function, ends, self.traced, out)
         return Probe(variant, self.traced.signature.tree, self.leaves, self.marked, quick=self.run.complete)
 
     @cached_property
@@ -193,9 +201,9 @@ class Facts:
         return self.calls.get(op.span.line, set()) if op.span is not None else set()
 
     @cached_property
-    def paths(self) -> dict[Op, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def paths(self) -> dict[Op, tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
         """What the loops at function level carry from trip to trip, and its tangents along all directions at once and along
-        the smooth ones: compiled runs. Rows are trips, the first column counts them."""
+        each of the smooth ones: compiled runs. Rows are trips, the first column counts them."""
         found = {}
         tree = flatten(np.zeros((1, 1)))[1]
         for place, op in enumerate(self.traced.function.walk()):
@@ -204,13 +212,13 @@ class Facts:
             probe = self.changed(path_of(place), tree)
             try:
                 values, dots = probe.along_all(self.directions)
-                calm = dots if len(self.smooth) == len(self.directions) else probe.along_all(self.smooth)[1]
+                calm = [dots] if len(self.directions) == 1 else [probe.along_all([d])[1] for d in self.smooth[:SMOOTH]]
             except (WengertError, ArithmeticError, ValueError):
                 continue
             columns = len(samples([v.type for v in op.results])) + 1
-            values, dots, calm = (a.reshape(-1, columns) for a in (values, dots, calm))
+            values, dots, *calm = (a.reshape(-1, columns) for a in (values, dots, *calm))
             done = values[:, 0] > 0
-            found[op] = values[done], dots[done], calm[done]
+            found[op] = values[done], dots[done], [a[done] for a in calm]
         return found
 
     def depends(self, value: Value) -> set[int]:
@@ -241,6 +249,10 @@ class Facts:
             name,
             f"pitfalls.md#{kind.replace('_', '-')}",
         )
+
+
+SMOOTH = 3
+"""Smooth directions along which a loop is followed."""
 
 
 def long_enough(facts: Facts, op: Op) -> bool:

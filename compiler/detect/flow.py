@@ -87,15 +87,20 @@ class Flow:
             elif op.name == "stop_gradient":
                 yield op, "stop"
 
+    def _stores(self, index: Op) -> bool:
+        users = self.users.get(index.result, ())
+        return bool(users) and all(u.name in ("update", "accumulate") for u in users)
+
     def sinks(self, value: Value) -> dict[str, Op]:
-        """Through what a value without a derivative acts: "index", "bound" (of a loop), "exit" (of a `while`), "branch",
-        "select", "arithmetic" (it gets to a floating value of the result); each with the first op there."""
+        """Through what a value without a derivative acts: "index", "store" (an index where something is stored), "bound" (of
+        a loop), "exit" (of a `while`), "branch", "select", "arithmetic" (it gets to a floating value of the result); each
+        with the first op there, in the order of their distance, "exit" last."""
         found: dict[str, Op] = {}
-        for v in self.forward([value]):
+        for v in _in_order(value, self.edges):
             for op in self.users.get(v, ()):
                 k = op.operands.index(v)
                 if op.name in ("index", "wrap_index"):
-                    found.setdefault("index", op)
+                    found.setdefault("store" if self._stores(op) else "index", op)
                 elif op.name == "for" and k < 3:
                     found.setdefault("bound", op)
                 elif op.name == "if" and k == 0:
@@ -108,6 +113,16 @@ class Flow:
             if op.name == "while" and any(r in self.forward([value]) for r in op.regions[0].results):
                 found.setdefault("exit", op)
         return found
+
+
+def _in_order(start: Value, edges: dict[Value, list[Value]]) -> list[Value]:
+    """All that `start` reaches, the nearest first."""
+    found = {start: None}
+    for v in (queue := [start]):
+        new = [t for t in edges.get(v, ()) if t not in found]
+        found.update(dict.fromkeys(new))
+        queue += new
+    return list(found)
 
 
 def reach(start: Iterable[Value], edges: dict[Value, list[Value]]) -> set[Value]:

@@ -10,6 +10,7 @@ from wengert.compiler.detect.facts import Facts, shown
 from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import COMPARISONS
 from wengert.compiler.detect.probe import Probe, size
+from wengert.compiler.detect.stationary import is_affine
 from wengert.compiler.detect.variants import frozen, more_laps, place_of, samples
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
@@ -28,8 +29,9 @@ def convergence(facts: Facts) -> Iterator[Finding]:
     for loop in facts.traced.function.walk():
         if facts.calls_of(loop) & LIBRARY:
             continue
-        solver = solves(facts, loop)
-        if not solver and not (loop.name == "while" and is_search(facts, loop)):
+        search = loop.name == "while" and is_search(facts, loop)
+        solver = solves(facts, loop) or (search and is_affine(loop))
+        if not solver and not search:
             continue
         longer = _longer(facts, loop)
         if longer is None:
@@ -37,7 +39,7 @@ def convergence(facts: Facts) -> Iterator[Finding]:
         value, after = facts.probe.value, longer.value
         scale = max(size(after), 1e-300)
         stays = size(after - value) / scale
-        if (stays > 0.5 and not solver) or (stays < 1e-10 and solver):
+        if (stays > 0.5 and not (solver and _settles(facts, loop, after))) or (stays < 1e-10 and solver):
             continue
         trips = facts.run.trips[loop].count if loop in facts.run.trips else 0
         for d in facts.directions:
@@ -67,12 +69,18 @@ def convergence(facts: Facts) -> Iterator[Finding]:
                 break
 
 
-def _longer(facts: Facts, loop: Op) -> Probe | None:
+def _settles(facts: Facts, loop: Op, after: np.ndarray) -> bool:
+    """Twice the laps do not change much any more."""
+    twice = _longer(facts, loop, (2 * LAPS, 40, 10))
+    return twice is not None and size(twice.value - after) < 0.3 * size(after - facts.probe.value)
+
+
+def _longer(facts: Facts, loop: Op, tries: tuple[int, ...] = (LAPS, 20, 5)) -> Probe | None:
     """The function with more laps of the loop; as many as leave its value finite (0 / 0 follows where nothing is left to do)."""
     place = place_of(facts.traced.function, loop)
     seen = facts.run.trips.get(loop)
     done = seen.count if seen is not None and len(seen.starts) == 1 and facts.run.complete else None
-    for laps in (LAPS, 20, 5):
+    for laps in tries:
         longer = facts.changed(more_laps(laps, place, done))
         try:
             after = longer.value
@@ -168,7 +176,7 @@ def is_search(facts: Facts, loop: Op) -> bool:
             if op.name in COMPARISONS and op.operands[0].type.dtype.is_float and any(v in inside for v in op.operands):
                 reached = facts.flow.forward([op.result])
                 decides = flags & reached or _sets_flag(region, op)
-                if decides and not _clock(facts, loop, op):
+                if decides and not clock_of(loop, op):
                     return True
     return False
 
@@ -183,7 +191,7 @@ def _sets_flag(region: object, op: Op) -> bool:
     return False
 
 
-def _clock(facts: Facts, loop: Op, op: Op) -> bool:
+def clock_of(loop: Op, op: Op) -> bool:
     """One side is carried and only grows by additions of what is not computed from itself: t = t + h."""
     return any(_advance(loop, v) is not None for v in op.operands)
 
@@ -347,7 +355,8 @@ def averages(facts: Facts) -> Iterator[Finding]:
         for k, (position, _) in enumerate(samples([v.type for v in loop.results]), 1):
             if not _sums(facts, loop, position):
                 continue
-            if (found := _unsettled(np.diff(values[:, k]), np.diff(dots[:, k]))) is not None:
+            found = next((f for d in dots if (f := _unsettled(np.diff(values[:, k]), np.diff(d[:, k]))) is not None), None)
+            if found is not None:
                 yield _average(facts, loop, found)
                 break
     for op in facts.traced.function.walk():
@@ -358,10 +367,12 @@ def averages(facts: Facts) -> Iterator[Finding]:
 
 
 def _sums(facts: Facts, loop: Op, position: int) -> bool:
-    """The carried number is only added to: s = s + term."""
+    """The carried number is only added to, and not read besides: s = s + term."""
     p, end = carried_params(loop)[position], loop.regions[-1].results[position]
     add = _addition(end, p, set())
-    return add is not None and p.type.is_scalar and set(facts.flow.users.get(p, [])) <= {add}
+    if add is None or not p.type.is_scalar or not set(facts.flow.users.get(p, [])) <= {add}:
+        return False
+    return not facts.flow.users.get(add.result) or not set(facts.flow.users[add.result]) & set(loop.regions[-1].walk())
 
 
 def _average(facts: Facts, op: Op, found: tuple[float, float, float]) -> Finding:
@@ -392,7 +403,7 @@ def _unsettled(terms: np.ndarray, dots: np.ndarray) -> tuple[float, float, float
         return None
     running = (np.cumsum(dots) / np.arange(1, n + 1))[7 * n // 10 :]
     swing = float(np.ptp(running))
-    if swing > 0.1 * spread and swing > 5 * abs(dsmooth):
+    if swing > 0.1 * spread and swing > 0.5 * abs(dsmooth):
         return float(flat), float(dflat), float(dsmooth)
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
@@ -21,10 +22,12 @@ class Seen:
     """What was seen of one op: runs; ties (a == b, with tangents that differ); born: the value was not finite though
     its operands were; broke: the tangent was not; ratio: the smallest |a + b| / max(|a|, |b|); masked: an infinite or NaN
     element in the arm a `where` did not take; edges: an operand at the edge of the domain, or an eigenvalue that repeats;
+    near: a and b are the same or nearly so, whatever their tangents;
     absorbed: an addend that was lost altogether; steep: the largest tangent beside a value of at most that size."""
 
     runs: int = 0
     ties: int = 0
+    near: int = 0
     born: int = 0
     broke: int = 0
     ratio: float = 1.0
@@ -52,9 +55,14 @@ class Trips:
         return max((b - a for a, b in zip(self.starts, [*self.starts[1:], self.count], strict=True)), default=0)
 
 
+NEAR = 1e-9
+"""Of numbers that are compared: much less than any step of a difference."""
+STEEP = 40
+"""Runs of an array op in which its tangent's size is looked at."""
 OFTEN = 300
-ELEMENTS = 9
-"""2**9 elements of an array count as one op of the budget of work."""
+ARRAY, ELEMENTS = 3, 9
+"""An array counts as so many more ops of the budget of work, and as one more for 2**9 elements."""
+Step = tuple[Op, Any, Any, Sequence[Value], Any, list[tuple[Value, Any]]]
 DECISIONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "absolute", "maximum", "minimum", "where", "add")
 
 
@@ -78,6 +86,7 @@ class Observation:
         self.old: dict[Op, Op] = {}
         self.arrays: dict[Op, tuple[Any, Any]] = {}
         self.runs: dict[Block, int] = {}
+        self.steps: dict[Block, list[Step]] = {}
         self.decisions: dict[Block, list[Op]] = {}
 
     def run(self, arguments: Sequence[Any]) -> Observation:
@@ -89,7 +98,7 @@ class Observation:
                 warnings.simplefilter("ignore")
                 self.results = self._block(self.jvp.body)
             self.complete = True
-        except (OutOfWork, Trap, ArithmeticError, ValueError, IndexError):
+        except (OutOfWork, Trap, ArithmeticError, ValueError, IndexError, TypeError):  # TypeError: no LAPACK in 80 bits
             pass
         return self
 
@@ -105,25 +114,38 @@ class Observation:
         self.work += len(block.ops)
         env = self.env
         made: Any
-        for op in block.ops:
-            if op.name == "for":
-                made = self._for(op)
-            elif op.name == "while":
-                made = self._while(op)
-            elif op.name == "if":
-                made = self._block(op.regions[0] if env[op.operands[0]] else op.regions[1])
+        for op, control, evaluate, operands, attrs, results in self.steps.get(block) or self._ready(block):
+            if control is not None:
+                made = control(op)
             else:
-                result = REGISTRY[op.name].evaluate(*[env[v] for v in op.operands], **op.attrs)  # type: ignore[misc]
-                if not op.results:
+                made = evaluate(*[env[v] for v in operands], **attrs)
+                if len(results) == 1:
+                    made = (made,)
+            for (v, scalar), r in zip(results, made if results else (), strict=True):
+                if type(r) is scalar:
+                    env[v] = r
                     continue
-                made = result if len(op.results) > 1 else (result,)
-            for v, r in zip(op.results, made, strict=True):
-                env[v] = self._typed(r, v)
-                if v.type.rank:
-                    self.work += env[v].size >> ELEMENTS
+                env[v] = r = self._typed(r, v)
+                if scalar is None:
+                    self.work += ARRAY + (r.size >> ELEMENTS)
         if not self.wide:
             self._watch(block)
         return [env[v] for v in block.results]
+
+    def _ready(self, block: Block) -> list[Step]:
+        """The ops of a block with all that does not change from run to run; a result's type where it is a number."""
+        controls = {"for": self._for, "while": self._while, "if": self._if}
+        found: list[Step] = []
+        for op in block.ops:
+            results = [(v, None if v.type.rank else type(self._typed(0, v))) for v in op.results]
+            control = controls.get(op.name)
+            evaluate = None if control is not None else REGISTRY[op.name].evaluate
+            found.append((op, control, evaluate, op.operands, op.attrs, results))
+        self.steps[block] = found
+        return found
+
+    def _if(self, op: Op) -> list[Any]:
+        return self._block(op.regions[0] if self.env[op.operands[0]] else op.regions[1])
 
     def _for(self, op: Op) -> list[Any]:
         low, high, step = (int(self.env[v]) for v in op.operands[:3])
@@ -229,8 +251,18 @@ class Observation:
 
 
 def _any(run: Observation, op: Op, seen: Seen) -> None:
+    if len(op.results) > 1:
+        _several(run, op, seen)
+        return
     seen.runs += 1
     result = run._val(op.result)
+    edge = EDGES.get(op.name)
+    if isinstance(result, np.floating) and math.isfinite(result):
+        slope = run._dot(op.result)
+        if slope is None or math.isfinite(slope):
+            seen.steep = max(seen.steep, abs(slope) / max(abs(result), 1.0)) if slope is not None else seen.steep
+            seen.edges += edge is not None and bool(np.any(edge(*[run._val(v) for v in op.operands])))
+            return
     if not np.all(np.isfinite(result)) and op.operands and all(run.finite(v) for v in op.operands):
         seen.born += 1
         seen.example = [run._val(v) for v in op.operands]
@@ -240,27 +272,47 @@ def _any(run: Observation, op: Op, seen: Seen) -> None:
         if all(d is None or np.all(np.isfinite(d)) for d in dots):
             seen.broke += 1
             seen.example = seen.example or [run._val(v) for v in op.operands]
-    if dot is not None and np.size(dot):
+    if dot is not None and np.size(dot) and seen.runs <= STEEP:
         steep = float(np.max(np.abs(dot) / np.maximum(np.abs(result), 1.0)))
         seen.steep = max(seen.steep, steep)
-    edge = EDGES.get(op.name)
     if edge is not None and np.any(edge(*[run._val(v) for v in op.operands])):
         seen.edges += 1
     if isinstance(result, np.ndarray) and result.ndim == 1 and result.size >= 50 and dot is not None:
         run.arrays[op] = (result, dot)
 
 
+def _several(run: Observation, op: Op, seen: Seen) -> None:
+    """An op with several results, as a decomposition has: whether they and their tangents are finite."""
+    seen.runs += 1
+    good = all(run.finite(v) for v in op.operands)
+    seen.born += good and not all(run.finite(v) for v in op.results)
+    dots, before = ([d for v in values if (d := run._dot(v)) is not None] for values in (op.results, op.operands))
+    finite = [all(np.all(np.isfinite(d)) for d in part) for part in (before, dots)]
+    seen.broke += finite == [True, False]
+
+
 def _near_one(x: Any) -> Any:
     return np.abs(1.0 - np.abs(x)) < 1e-12
 
 
-def _repeats(a: Any, symmetric: bool) -> bool:
+def _repeats(a: Any, name: str) -> bool:
     """Eigenvalues (singular values) that repeat: the derivative of the vectors divides by their differences."""
     if not np.all(np.isfinite(a)):
         return False
-    values = np.linalg.eigvalsh(a) if symmetric else np.linalg.svd(a, compute_uv=False)
-    gaps = np.diff(np.sort(values, axis=-1), axis=-1)
+    values = EIGEN[name](a)
+    gaps = np.abs(values[..., :, None] - values[..., None, :])[..., ~np.eye(values.shape[-1], dtype=bool)]
     return bool(np.any(gaps <= 1e-10 * np.max(np.abs(values), initial=0.0)))
+
+
+def _singular(a: Any) -> Any:
+    return np.linalg.svd(a, compute_uv=False)
+
+
+EIGEN: dict[str, Any] = {
+    **dict.fromkeys(("eigh", "eigvalsh"), np.linalg.eigvalsh),
+    **dict.fromkeys(("eig", "eigvals"), np.linalg.eigvals),
+    **dict.fromkeys(("svd", "svd_full", "svdvals"), _singular),
+}
 
 
 EDGES: dict[str, Any] = {
@@ -284,8 +336,8 @@ EDGES: dict[str, Any] = {
 
 
 def _eigen(run: Observation, op: Op, seen: Seen) -> None:
-    seen.runs += 1
-    if _repeats(run._val(op.operands[0]), op.name.startswith("eig")):
+    _several(run, op, seen)
+    if _repeats(run._val(op.operands[0]), op.name):
         seen.edges += 1
 
 
@@ -310,6 +362,8 @@ def _compare(run: Observation, op: Op, seen: Seen) -> None:
     if not op.operands[0].type.dtype.is_float:
         return
     same = a == b
+    if not seen.near and any(v in run.varied for v in op.operands):
+        seen.near += bool(np.any(np.abs(a - b) <= NEAR * np.maximum(1.0, np.minimum(np.abs(a), np.abs(b)))))
     if not np.any(same):
         return
     da, db = (run._dot(v) for v in op.operands)
@@ -336,10 +390,18 @@ def _extremum(run: Observation, op: Op, seen: Seen) -> None:
 def _sum(run: Observation, op: Op, seen: Seen) -> None:
     _any(run, op, seen)
     a, b, r = run._val(op.operands[0]), run._val(op.operands[1]), run._val(op.result)
+    if not isinstance(r, np.ndarray):
+        least, most = sorted((abs(a), abs(b)))
+        seen.absorbed += op.name == "add" and least > 0 and most == abs(r)
+        if 0 < most < np.inf and abs(r) / most < seen.ratio:
+            seen.ratio, seen.example = float(abs(r) / most), (a, b)
+        return
+    if seen.runs > STEEP and seen.runs % 8:
+        return
     small = np.minimum(np.abs(a), np.abs(b))
     big = np.maximum(np.abs(a), np.abs(b))
     if op.name == "add" and np.any((small > 0) & (big == np.abs(r))):
-        seen.absorbed += 1
+        seen.absorbed += 8 if seen.runs > STEEP else 1
     if not np.any(big > 0) or not np.all(np.isfinite(big)):
         return
     ratio = np.abs(r) / np.where(big > 0, big, 1.0)
@@ -366,7 +428,7 @@ def _where(run: Observation, op: Op, seen: Seen) -> None:
 _LOOK: dict[str, Any] = {
     **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), _compare),
     **dict.fromkeys(("maximum", "minimum"), _extremum),
-    **dict.fromkeys(("eigh", "eigvalsh", "svd", "svdvals"), _eigen),
+    **dict.fromkeys(EIGEN, _eigen),
     **dict.fromkeys(("max", "min"), _reduce),
     "absolute": _absolute,
     "where": _where,

@@ -19,6 +19,8 @@ from wengert.compiler.transforms.derivatives import Jvp, Vjp
 
 MIDDLE = (1e-2, 3e-2, 1e-1)
 SMALL = (1e-3, 1e-4, 1e-5, 1e-6)
+SAME = 2e-6
+"""Two steps whose slopes agree to this part of them need no third."""
 
 
 class Quick:
@@ -79,10 +81,11 @@ class Probe:
         self.jvp = (QuickJvp if quick else Jvp)(bounded or function)
         self.function, self.quick = function, quick
         self.known: dict[int, np.ndarray] = {}
+        self.values: dict[tuple[int, float], np.ndarray] = {}
 
     @cached_property
     def vjp(self) -> Vjp:
-        return (QuickVjp if self.quick else Vjp)(self.function)
+        return QuickVjp(self.function)  # it runs once
 
     def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
         given = []
@@ -97,15 +100,18 @@ class Probe:
 
     def at(self, direction: Direction | None = None, step: float = 0.0) -> np.ndarray:
         """The results with the leaf moved by `step` times the direction; NaN where the function raises."""
-        leaves = list(self.leaves)
-        if direction is not None:
-            k = direction.leaf
-            leaves[k] = _python(leaves[k] + step * direction.vector, self.leaves[k])
-        try:
-            with np.errstate(all="ignore"):
-                return self._run(leaves, {})[0]
-        except (WengertError, ArithmeticError):
-            return np.full_like(self.value, np.nan)
+        key = (direction.leaf if direction is not None else -1, step)
+        if key not in self.values:
+            leaves = list(self.leaves)
+            if direction is not None:
+                k = direction.leaf
+                leaves[k] = _python(leaves[k] + step * direction.vector, self.leaves[k])
+            try:
+                with np.errstate(all="ignore"):
+                    self.values[key] = self._run(leaves, {})[0]
+            except (WengertError, ArithmeticError):
+                self.values[key] = np.full_like(self.value, np.nan)
+        return self.values[key]
 
     @cached_property
     def value(self) -> np.ndarray:
@@ -141,7 +147,8 @@ class Probe:
             return (ahead - behind) / (2 * step)
 
     def one_sided(self, direction: Direction, sign: int) -> tuple[np.ndarray, float]:
-        """The slope from one side by extrapolated differences, and how far the two steps that agree best differ; f' is (f(h)-f(0))/h."""
+        """The slope from one side by extrapolated differences, and how far the two steps that agree best differ;
+        f' is (f(h)-f(0))/h."""
         slopes = []
         for h in SMALL:
             near, far = self.at(direction, sign * h), self.at(direction, sign * 2 * h)
@@ -149,53 +156,54 @@ class Probe:
                 return np.full_like(self.value, np.nan), np.inf
             with np.errstate(all="ignore"):
                 slopes.append(sign * (4 * (near - self.value) - (far - self.value)) / (2 * h))
+            if len(slopes) > 1 and size(slopes[-1] - slopes[-2]) < SAME * size(slopes[-1]):
+                return slopes[-1], size(slopes[-1] - slopes[-2])
         spread = [size(a - b) for a, b in zip(slopes, slopes[1:], strict=False)]
         if not np.all(np.isfinite(slopes)):
             return slopes[1], np.inf
         best = int(np.argmin(spread))
         return slopes[best + 1], spread[best]
 
-    def reverse_finite(self) -> bool | None:
-        """Whether the pullback of ones is finite; None where there is no reverse mode for the function."""
-        out = _flat(self._out())
-        if len(out) != 1:
-            return None
+    @cached_property
+    def pulled(self) -> tuple[Any, dict[int, Any]] | None:
+        """Fixed weights for the one result there is, and what reverse mode gives for them, by leaf; None where that cannot be had."""
         try:
+            args = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
+            dots = [_python(np.zeros_like(x), x) if on else None for x, on in zip(self.leaves, self.marked, strict=True)]
+            out = _flat(self.jvp(args, self.tree.unflatten(dots))[0])
+            if len(out) != 1:
+                return None
+            weight = np.asarray(np.random.default_rng(1).uniform(0.5, 1.5, np.shape(out[0])), np.asarray(out[0]).dtype)[()]
             kept = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
             with np.errstate(all="ignore"):
-                _, back = self.vjp(kept, _python(np.ones_like(out[0]), out[0]))
-        except (WengertError, ValueError, TypeError, ArithmeticError):
+                back = iter(_flat(self.vjp(kept, _python(weight, out[0]))[1]))
+            return weight, {k: next(back) for k, leaf in enumerate(self.leaves) if np.asarray(leaf).dtype.kind in "fc"}
+        except (WengertError, ValueError, TypeError, ArithmeticError, StopIteration):
             return None
-        pulled = [np.asarray(p) for p in _flat(back)]
-        return all(bool(np.all(np.isfinite(p))) for p in pulled if p.dtype.kind in "fc")
 
-    def _out(self) -> Any:
-        args = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
-        dots = self.tree.unflatten([np.zeros_like(x) if on else None for x, on in zip(self.leaves, self.marked, strict=True)])
-        return self.jvp(args, dots)[0]
+    def reverse_finite(self) -> bool | None:
+        """Whether reverse mode is finite; None where there is none for the function."""
+        if self.pulled is None:
+            return None
+        return all(bool(np.all(np.isfinite(p))) for p in self.pulled[1].values())
 
     def reverse_gap(self, rng: np.random.Generator) -> float | None:
-        """Forward against reverse: |<w, J d> - <J'w, d>| relative to its size, for random d and w; None where not to be had."""
+        """Forward against reverse: |<w, J d> - <J'w, d>| relative to its size, for random d and fixed w; None where not to be had."""
+        if self.pulled is None:
+            return None
+        weight, back = self.pulled
+        dots = {k: np.asarray(rng.standard_normal(np.shape(leaf)), np.asarray(leaf).dtype) for k, leaf in enumerate(self.leaves) if self.marked[k]}
         try:
-            dots = {
-                k: np.asarray(rng.standard_normal(np.shape(leaf)), np.asarray(leaf).dtype)
-                for k, (leaf, on) in enumerate(zip(self.leaves, self.marked, strict=True))
-                if on
-            }
             kept = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
             given = [_python(dots[k], leaf) if k in dots else None for k, leaf in enumerate(self.leaves)]
-            out, tangent = self.jvp(kept, self.tree.unflatten(given))
-            flat, flat_dots = _flat(out), _flat(tangent)
-            if len(flat) != 1 or len(flat_dots) != 1:
-                return None
-            weight = np.asarray(rng.standard_normal(np.shape(flat[0])), np.asarray(flat[0]).dtype)[()]
-            kept = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
-            _, back = self.vjp(kept, _python(weight, flat[0]))
-            pulled = _flat(back)
-            left = float(np.sum(weight * flat_dots[0]))
-            right = float(sum(np.sum(a * b) for a, b in zip(pulled, dots.values(), strict=True)))
+            tangents = _flat(self.jvp(kept, self.tree.unflatten(given))[1])
         except (WengertError, ValueError, TypeError):
             return None
+        if len(tangents) != 1:
+            return None
+        with np.errstate(all="ignore"):
+            left = float(np.real(np.sum(weight * tangents[0])))
+            right = float(sum(np.real(np.sum(back[k] * d)) for k, d in dots.items()))
         return abs(left - right) / max(abs(left), abs(right), 1e-300) if left != right else 0.0
 
 
@@ -222,12 +230,6 @@ class ReverseProbe(Probe):
         rng = np.random.default_rng(0)
         made = [_python(rng.uniform(0.5, 1.5, np.shape(x)), x) if np.asarray(x).dtype.kind in "fc" else None for x in leaves]
         return tree.unflatten(made)
-
-    def reverse_gap(self, rng: np.random.Generator) -> None:
-        return None
-
-    def reverse_finite(self) -> None:
-        return None
 
 
 def probe_of(

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.detect.facts import Blind, Facts, shown
+from wengert.compiler.detect.facts import Blind, Facts, Local, shown
 from wengert.compiler.detect.findings import Finding
-from wengert.compiler.detect.flow import Flow
-from wengert.compiler.detect.observe import Seen
-from wengert.compiler.detect.probe import size
-from wengert.compiler.detect.variants import flipped, widened
+from wengert.compiler.detect.flow import COMPARISONS, Flow
+from wengert.compiler.detect.observe import EIGEN, NEAR, Seen
+from wengert.compiler.detect.probe import Direction, size
+from wengert.compiler.detect.variants import flipped, inverted
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
-from wengert.compiler.ops.custom import CALLS
 from wengert.compiler.passes.autodiff.structure import LOOPS
 
 GROW = ("exp", "exp2", "expm1", "sinh", "cosh", "power", "multiply", "add", "sum", "logaddexp", "subtract")
@@ -30,8 +29,7 @@ def not_finite(facts: Facts) -> Iterator[Finding]:
         yield facts.finding(
             "masked_nan",
             op,
-            "the arm of `where` that is not taken is not finite here: its derivative is only kept out by a strong zero, "
-            f"and AD gives {_gradient(facts)}",
+            "the arm of `where` that is not taken, or its derivative, is not finite here: " + _kept_out(facts),
             elements=s.masked,
         )
     if masked:
@@ -55,12 +53,18 @@ def not_finite(facts: Facts) -> Iterator[Finding]:
         reverse = ", reverse mode NaN or infinity" if backwards is False else ""
         for op in equal or edge[:1] or broke[:1]:
             kind = "degenerate_eig" if op in equal else "masked_nan" if is_masked(facts, op) else "domain_edge"
-            text = f"the derivative of `{op.name}` is not finite here: AD gives {_gradient(facts)}{reverse}"
+            text = f"{_singular(op)}: AD gives {_gradient(facts)}{reverse}"
             yield facts.finding(kind, op, text)
     elif born:
         yield facts.finding(
             "domain_edge", born[0], f"`{born[0].name}` is outside or at the edge of its domain: the value is not finite"
         )
+
+
+def _kept_out(facts: Facts) -> str:
+    if facts.backwards is False:
+        return f"forward mode gives {_gradient(facts)}, reverse mode NaN or infinity"
+    return f"only a strong zero keeps it out of the derivative, and AD gives {_gradient(facts)}"
 
 
 def _special_case(facts: Facts, op: Op) -> bool:
@@ -75,7 +79,14 @@ def is_masked(facts: Facts, op: Op) -> bool:
     return any(w.name == "where" and w.span is not None and op.span is not None and w.span.line == op.span.line and after & set(w.operands[1:]) for w in facts.traced.function.walk())
 
 
-EIGEN = ("eigh", "eigvalsh", "svd", "svdvals")
+
+
+def _singular(op: Op) -> str:
+    """Why the derivative of the op is not finite here."""
+    if op.name in EIGEN:
+        what, of = ("singular values", "singular vectors") if op.name.startswith("svd") else ("eigenvalues", "eigenvectors")
+        return f"{what} repeat here, and the derivative of the {of} divides by their differences"
+    return f"`{op.name}` has no finite derivative here"
 
 
 def _gradient(facts: Facts) -> str:
@@ -87,32 +98,42 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
     places = {op: k for k, op in enumerate(facts.traced.function.walk())}
     tied = [op for op, s in facts.run.seen.items() if s.ties and op in places]
     edges = [op for op, s in facts.run.seen.items() if s.edges and op in places]
+    unseen = []
     if not facts.run.complete:  # what was not reached may be tied: deciding it the other way tells
-        tied += [op for op in places if op.name in FLIPPED and not facts.run.seen.get(op, NOTHING).ties]
-    if not tied and not edges:
+        unseen = [op for op in places if op.name in FLIPPED and not facts.run.seen.get(op, NOTHING).ties]
+    near = [op for op, s in facts.run.seen.items() if s.near and op in places and op.name in COMPARISONS]
+    if not tied and not unseen and not edges and not near:
         return
-    suspects = [one for one in facts.locals if one.kinked or one.wrong or (edges and (one.off if one.converged else one.far) and not (tied and one.converged))]
+    suspects = [one for one in facts.locals if one.kinked or one.wrong or (edges and (one.off if one.converged else one.far) and not ((tied or unseen) and one.converged))]
     if not suspects:
         return
-    matter = {op: _matters(facts, op, places[op]) for op in _by_line(tied)[:6]}
+    matter = {op: _matters(facts, op, places[op]) for op in _by_line(tied)[:MOST]}
     for one in suspects:
         unit = one.direction.scale
         numbers: dict[str, Any] = {"ad": one.ad / unit, "right": one.right / unit, "left": one.left / unit}
         what = f"AD gives {shown(one.ad, unit)} for `{one.direction.name}`"
         sides = f"the slope is {shown(one.left, unit)} on the left and {shown(one.right, unit)} on the right"
-        moved = [op for op, matters in matter.items() if matters and _moves(facts, one.direction.leaf, op) and not (one.wrong and _searches(facts, op))]
-        near = [op for op in edges if one.direction.leaf in set().union(*(facts.depends(v) for v in op.operands))]
+        moved = [op for op, matters in matter.items() if matters and _concerns(facts, one, op)]
+        for op in unseen[:MOST] if not moved and one.converged else ():
+            if _concerns(facts, one, op):
+                matter[op] = matter[op] if op in matter else _matters(facts, op, places[op])
+                if matter[op]:
+                    moved = [op]
+                    break
+        beside = [op for op in edges if one.direction.leaf in set().union(*(facts.depends(v) for v in op.operands))]
         equal = [op for op in moved if op.name in ("equal", "not_equal")]
+        if one.wrong and not equal:
+            equal = [op for op in _by_line(near)[:4] if moves(facts, one.direction.leaf, op) and "exit" not in facts.flow.sinks(op.result) and _decides(facts, one, places[op])]
         for op in equal if one.wrong else ():
             kind = "pruned_zero" if prunes(facts, op) else "equality_branch"
             text = f"the equality holds here: {what}, the differences on both sides {shown(one.right, unit)}"
             yield facts.finding(kind, op, text, **numbers)
         if one.wrong and equal:
             continue
-        for op in near if not (moved and one.converged) else ():
+        for op in beside if not (moved and one.converged) else ():
             kind = "degenerate_eig" if op.name in EIGEN else "masked_nan" if is_masked(facts, op) else "domain_edge"
-            yield facts.finding(kind, op, f"{what}, {sides}", **numbers)
-        for op in moved if one.converged or not near else ():
+            yield facts.finding(kind, op, f"{_singular(op)}: {what}, {sides}", **numbers)
+        for op in moved if one.converged or not beside else ():
             kind = "table_lookup" if facts.calls_of(op) & TABLES else "kink"
             yield facts.finding(kind, op, f"{what}, {sides}", **numbers)
             facts.explained.add(one.direction.leaf)
@@ -120,6 +141,9 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
 
 FLIPPED = {"less", "less_equal", "greater", "greater_equal", "absolute", "maximum", "minimum"}
 NOTHING = Seen()
+DECIDING = FLIPPED | {"equal", "not_equal", "max", "min"}
+MOST = 12
+"""Places that are decided the other way: each is a compilation."""
 TABLES = {"interp", "searchsorted", "digitize"}
 ORDERS = {"argmax", "argmin", "argsort", "nanargmax", "nanargmin", "argpartition", "lexsort"}
 
@@ -132,8 +156,12 @@ def _by_line(ops: list[Op]) -> list[Op]:
     return list(found.values())
 
 
-def _moves(facts: Facts, leaf: int, op: Op) -> bool:
+def moves(facts: Facts, leaf: int, op: Op) -> bool:
     return leaf in set().union(*(facts.depends(v) for v in op.operands if v.type.dtype.is_float))
+
+
+def _concerns(facts: Facts, one: Local, op: Op) -> bool:
+    return moves(facts, one.direction.leaf, op) and not (one.wrong and _searches(facts, op))
 
 
 def _searches(facts: Facts, op: Op) -> bool:
@@ -155,9 +183,19 @@ def _matters(facts: Facts, op: Op, place: int) -> bool:
     return size(a - b) > 1e-9 * max(size(a), size(b)) or size(before - after) > 1e-9 * size(before)
 
 
+def _decides(facts: Facts, one: Local, place: int) -> bool:
+    """The comparison nearly holds, or the other way round: with the opposite, AD is not finite or nearer to the differences."""
+    try:
+        other = facts.changed(inverted(place)).derivative(one.direction)
+    except (WengertError, ArithmeticError):
+        return True
+    return other.shape != one.right.shape or not size(other - one.right) > 0.5 * size(one.ad - one.right)
+
+
 def prunes(facts: Facts, op: Op) -> bool:
-    """An equality with zero, whose branch leaves out an addition or an update that the other makes."""
-    if 0.0 not in [constant_of(v) for v in op.operands]:
+    """A comparison with zero or a tiny bound, whose branch leaves out an addition or an update that the other makes."""
+    bounds = [c for v in op.operands if isinstance(c := constant_of(v), (int, float))]
+    if not any(abs(c) <= NEAR for c in bounds):
         return False
     decided = facts.flow.forward([op.result])
     for branch in facts.traced.function.walk():
@@ -186,12 +224,14 @@ def _adds_to(end: Value, start: Value, depth: int) -> bool:
     return start in op.operands or any(_adds_to(v, start, depth - 1) for v in op.operands)
 
 
-STEP_KINDS = {"bound": "step_count", "exit": "step_count", "index": "table_lookup"}
+STEP_KINDS = {"bound": "step_count", "exit": "step_count", "index": "table_lookup", "store": "quantisation"}
 
 
 def detached(facts: Facts) -> Iterator[Finding]:
     """step_count, table_lookup, quantisation, order_index, parametric_discontinuity, discrete_random, bisection, detached:
     a varied value acts on the result without a derivative, and AD is blind to it."""
+    if not facts.probe.value.size:
+        return
     explained = facts.explained
     ranks = {"step": 0, "order": 0, "stop": 1, "compare": 2}
     candidates = [(op, family_of(facts, op, family)) for op, family in facts.flow.detaching()]
@@ -202,6 +242,8 @@ def detached(facts: Facts) -> Iterator[Finding]:
         at = place_for(facts, op, kind)
         leaves = set().union(*(facts.depends(v) for v in op.operands if v.type.dtype.is_float))
         blind = blinded(facts, leaves - explained if family == "compare" else leaves, family)
+        if blind is not None and kind == "parametric_discontinuity" and facts.run.seen.get(op, NOTHING).ties and not _jumps(facts, blind.direction):
+            continue
         if blind is not None:
             unit = blind.direction.scale
             text = (
@@ -214,11 +256,30 @@ def detached(facts: Facts) -> Iterator[Finding]:
         elif family in ("step", "order") and (dead := _severed(facts, leaves)):
             text = f"the result depends on `{dead}` through this whole number only: every derivative by it is 0"
             yield facts.finding(kind, at, text, ad=0.0)
+        elif kind == "table_lookup" and (node := _at_node(facts, at, leaves - explained)) is not None:
+            unit, sides = node.direction.scale, f"{shown(node.left, node.direction.scale)} on the left and {shown(node.right, node.direction.scale)} on the right"
+            text = f"the argument is on an entry of the table: AD gives {shown(node.ad, unit)} for `{node.direction.name}`, the slope is {sides}"
+            yield facts.finding(kind, at, text, ad=node.ad / unit, right=node.right / unit, left=node.left / unit)
+            explained.add(node.direction.leaf)
         elif kind == "table_lookup" and op.name != "stop_gradient" and (jump := cells(facts, op)) is not None:
             text = f"the slope by `{jump[0]}` jumps from {jump[1]:.4g} to {jump[2]:.4g} between neighbouring cells"
             yield facts.finding(kind, at, text, slopes=list(jump[1:]))
         elif family in ("step", "order"):
             yield facts.finding(kind, at, "a value without a derivative gets into the result; not seen to matter here", warn=False)
+
+
+def _at_node(facts: Facts, at: Op, leaves: set[int]) -> Local | None:
+    """A kink by a leaf from which the line reads the table and computes on."""
+    line = at.span.line if at.span is not None else 0
+    active = [v for op in facts.traced.function.walk() if op.span is not None and op.span.line == line for v in op.results if v in facts.flow.active]
+    smooth = set().union(*(facts.depends(v) for v in active))
+    return next((one for one in facts.locals if one.kinked and one.direction.leaf in leaves & smooth), None)
+
+
+def _jumps(facts: Facts, direction: Direction) -> bool:
+    """The value next to the point is not the one at the point."""
+    close, apart = (max(size(facts.probe.at(direction, s * h) - facts.probe.value) for s in (-1, 1)) for h in (1e-6, 1e-2))
+    return not close < 1e-2 * apart
 
 
 def family_of(facts: Facts, op: Op, family: str) -> str:
@@ -264,10 +325,13 @@ def kind_of(facts: Facts, op: Op, family: str) -> str | None:
             return "order_index"
         return "table_lookup"
     if family == "step":
-        for sink, kind in STEP_KINDS.items():
-            if sink in sinks and (sink != "exit" or op.name == "cast"):
-                return kind
-        return "quantisation" if "arithmetic" in sinks or "branch" in sinks or "select" in sinks else None
+        counts = op.results[0].type.is_scalar
+        for sink in sinks:
+            if sink in STEP_KINDS and (counts or sink in ("index", "store")) and (sink != "exit" or op.name == "cast"):
+                return STEP_KINDS[sink]
+        if "arithmetic" in sinks or "branch" in sinks or "select" in sinks:
+            return "quantisation"
+        return "step_count" if "bound" in sinks else None
     if _irregular(facts, op):
         return "discrete_random"
     loops = facts.flow.loops(op)
@@ -347,8 +411,7 @@ def _irregular(facts: Facts, op: Op) -> bool:
         if isinstance(leaf, np.ndarray) and leaf.ndim >= 1 and leaf.size >= 8:
             flat = leaf.ravel()
             turns = np.sum(np.diff(np.sign(np.diff(flat))) != 0)
-            unit = np.min(flat) >= 0 and np.max(flat) <= 1 and np.min(flat) < 0.1 and np.max(flat) > 0.9
-            if turns > 0.3 * leaf.size and (unit or DRAWS.match(facts.params[k].hint.lower())):
+            if turns > 0.3 * leaf.size and (_is_uniform(flat) or DRAWS.match(facts.params[k].hint.lower())):
                 return True
     return False
 
@@ -358,6 +421,14 @@ def _sample(v: Value) -> Value:
     while v.owner is not None and v.owner.name in ("load", "slice", "broadcast", "cast", "reshape"):
         v = v.owner.operands[0]
     return v
+
+
+def _is_uniform(flat: np.ndarray) -> bool:
+    """Between 0 and 1 with the mean and the variance of a sample of that interval."""
+    if np.min(flat) < 0 or np.max(flat) > 1 or np.min(flat) > 0.1 or np.max(flat) < 0.9:
+        return False
+    n = flat.size
+    return bool(abs(np.mean(flat) - 0.5) < 4 / np.sqrt(12 * n) and abs(np.var(flat) - 1 / 12) < 4 * np.sqrt(1 / 180 / n))
 
 
 def _is_normal(leaf: Any) -> bool:
@@ -394,101 +465,8 @@ def cells(facts: Facts, op: Op) -> tuple[str, float, float] | None:
     return None
 
 
-def lost_digits(facts: Facts) -> Iterator[Finding]:
-    """cancellation: the derivative in 80-bit numbers against the one in 64."""
-    run = facts.run
-    near = [(s.ratio, k, op) for k, (op, s) in enumerate(run.seen.items()) if op.name in ("add", "subtract") and s.ratio < 1e-5 and op.result in facts.flow.active]  # fmt: skip
-    if not near or not run.complete or not facts.wide.complete:
-        return
-    count = len(facts.traced.function.results)
-    trips = [(op, t.count) for op, t in run.trips.items()]
-    if any(facts.wide.trips.get(op) is None or facts.wide.trips[op].count != n for op, n in trips):
-        return
-    off, apart = (_furthest(run.results[part], facts.wide.results[part]) for part in (slice(count, None), slice(count)))
-    if not (off > 1e-8 or apart > 1e-4):
-        return
-    _, _, op = min(near)
-    lost = [o for o, s in run.seen.items() if s.absorbed > 0.5 * s.runs and s.runs > 4 and o.result in facts.flow.active]
-    kind = "precision" if lost else "cancellation"
-    digits = "no digit" if off > 0.5 else f"{-np.log10(max(off, 1e-16)):.0f} digits"
-    unit = facts.directions[0].scale * float(np.ravel(facts.directions[0].together)[0] / np.ravel(facts.directions[0].vector)[0]) if len(facts.directions) == 1 else 1.0
-    got, exact = (float(np.ravel(np.asarray(r.results[count], float))[0]) / unit for r in (run, facts.wide))
-    text = f"{digits} of the derivative are left: {got:.6g} in 64-bit numbers, {exact:.6g} in 80-bit ones"
-    if apart > 1e-4:
-        text += f"; the value is off by {apart:.1e} of its size"
-    yield facts.finding(kind, lost[0] if lost else op, text, relative_error=off, value_error=apart, double=got, extended=exact)
-
-
-def _furthest(plain: Any, wide: Any) -> float:
-    gaps = [size(np.asarray(a - b, float)) / max(size(np.asarray(b, float)), 1e-300) for a, b in zip(plain, wide, strict=True)]
-    return max(gaps, default=0.0)
-
-
-def narrow(facts: Facts) -> Iterator[Finding]:
-    """precision: the derivative with double precision inside."""
-    sums = [
-        op
-        for op in facts.traced.function.walk()
-        if op.name in ("add", "accumulate", "sum") and op.result.type.dtype.name == "f32" and op.result in facts.flow.active
-    ]
-    if not sums:
-        return
-    for op in sums:
-        seen = facts.run.seen.get(op)
-        if seen is not None and op.result.type.is_scalar and seen.runs > 4 and seen.absorbed > 0.5 * seen.runs:
-            text = f"{seen.absorbed} of {seen.runs} addends are absorbed whole: they are smaller than half a unit in the last place of the sum"
-            yield facts.finding("precision", op, text, absorbed=seen.absorbed, additions=seen.runs)
-            return
-    wide = facts.changed(widened)
-    looped = [op for op in sums if facts.flow.loops(op)] or sums
-    for d in facts.directions:
-        a, b = facts.probe.derivative(d), wide.derivative(d)
-        value, better = facts.probe.value, wide.value
-        off = size(a - b) / max(size(b), 1e-300)
-        apart = size(value - better) / max(size(better), 1e-300)
-        if max(off, apart) > 1e-4:
-            text = (
-                f"in single precision the derivative by `{d.name}` is {shown(a, d.scale)} and the value {shown(value)}; with "
-                f"double precision inside they are {shown(b, d.scale)} and {shown(better)}"
-            )
-            yield facts.finding("precision", looped[-1], text, derivative_error=off, value_error=apart)
-            return
-
-
 def cut(facts: Facts) -> Iterator[Finding]:
     """detached: a note for `stop_gradient`."""
     for op, family in facts.flow.detaching():
         if family == "stop" and "stop_gradient" in facts.calls_of(op):
             yield facts.finding("detached", op, "this value is taken as a constant by every derivative", warn=False)
-
-
-def own_rules(facts: Facts) -> Iterator[Finding]:
-    """wrong_rule: AD by a rule of the user's own against the differences on both sides."""
-    calls = [op for op in facts.traced.function.walk() if op.name in CALLS and any(r in facts.flow.active for r in op.results)]
-    if not calls and facts.ruled is None:
-        return
-    for one in facts.locals:
-        if one.wrong:
-            unit, name = one.direction.scale, one.direction.name
-            ops = list(facts.traced.function.walk())
-            op = calls[0] if calls else next((o for o in ops if o.span is not None), ops[-1])
-            rules = ", ".join(dict.fromkeys(f"`{c.attrs['callee'].name}`" for c in calls)) or f"`{facts.ruled.__name__}`"  # type: ignore[union-attr]
-            text = f"AD by the rule of {rules} gives {shown(one.ad, unit)} for `{name}`, the differences on both sides {shown(one.right, unit)}"
-            yield facts.finding("wrong_rule", op, text, ad=one.ad / unit, right=one.right / unit, left=one.left / unit)
-            return
-
-
-def unexplained(facts: Facts) -> Iterator[Finding]:
-    """approximation: AD against steady slopes, with no known cause."""
-    last = list(facts.traced.function.walk())[-1]
-    for b in facts.blinds:
-        if b.agree < 0.03 and b.off > 0.25:
-            steep = [(s.steep, -k, o) for k, (o, s) in enumerate(facts.run.seen.items()) if o.result in facts.flow.active]
-            typical = b.direction.scale
-            op = facts.traced.function.results[0].owner or last
-            if steep and max(steep)[0] > 100 * typical:
-                op = max(steep)[2]
-            unit = b.direction.scale
-            text = f"AD gives {shown(b.ad, unit)} for `{b.direction.name}`, the slopes over wide steps are {', '.join(shown(s, unit) for s in b.slopes)}"  # fmt: skip
-            yield facts.finding("approximation", op, text)
-            return

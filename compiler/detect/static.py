@@ -8,7 +8,8 @@ from wengert.compiler.detect import loops, rules
 from wengert.compiler.detect.check import at_line
 from wengert.compiler.detect.facts import Facts
 from wengert.compiler.detect.findings import Finding
-from wengert.compiler.detect.observe import EDGES
+from wengert.compiler.detect.observe import EDGES, EIGEN
+from wengert.compiler.detect.stationary import is_affine
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend.source import unwrap
 from wengert.compiler.frontend.trace import trace
@@ -63,7 +64,7 @@ def _notes(facts: Facts) -> Iterator[Finding]:
 
 def _of_op(facts: Facts, op: Op) -> Iterator[Finding]:
     active = any(r in facts.flow.active for r in op.results)
-    if op.name in rules.EIGEN and active:
+    if op.name in EIGEN and active:
         yield facts.finding("degenerate_eig", op, "the derivative divides by differences of eigenvalues", warn=False)
     elif op.name in EDGES and active and rules.is_masked(facts, op):
         yield facts.finding("masked_nan", op, f"`{op.name}` is computed for the elements that `where` leaves out, too", warn=False)
@@ -72,7 +73,8 @@ def _of_op(facts: Facts, op: Op) -> Iterator[Finding]:
     elif op.name in ("for", "while") and any(r in facts.flow.varied for r in op.results):
         if facts.calls_of(op) & loops.LIBRARY:
             return
-        if loops.solves(facts, op):
+        search = op.name == "while" and loops.is_search(facts, op)
+        if loops.solves(facts, op) or (search and is_affine(op)):
             yield facts.finding("linear_solver", op, "the iterate converges before its derivative", warn=False)
-        elif op.name == "while" and loops.is_search(facts, op):
+        elif search:
             yield facts.finding("fixed_point_lag", op, "the exit test looks at the value, not at the derivative", warn=False)

@@ -17,18 +17,27 @@ from wengert.compiler.transforms.settle import replace_function
 
 
 class Variant:
-    """A callable for the transforms: the function with `change` applied to its IR."""
+    """A callable for the transforms: the function with `change` applied to its IR. known: its IR for one signature."""
 
-    def __init__(self, function: Callable[..., Any], change: Callable[[Function], Function], out: Tree | None = None):
-        self.function, self.change, self.out = function, change, out
+    def __init__(self, function: Callable[..., Any], change: Callable[[Function], Function], known: Traced, out: Tree | None = None):
+        self.function, self.change, self.known, self.out = function, change, known, out
         self.__name__ = getattr(function, "__name__", "f")
+        self.made: dict[Any, Traced] = {}
 
     def __call__(self, *args: Any) -> Any:
         raise TypeError("a variant is only compiled")
 
     def __wengert_trace__(self, signature: Any, recorder: Recorder | None = None) -> Traced:
-        traced = trace(unwrap(self.function), signature)
-        return replace_function(traced, optimise(self.change(traced.function), recorder or Recorder()), self.out)
+        key = signature.key
+        if key not in self.made:
+            traced = self.known if key == self.known.signature.key else trace(unwrap(self.function), signature)
+            self.made[key] = replace_function(traced, optimise(self.change(traced.function), recorder or Recorder()), self.out)
+        return self.made[key]
+
+
+def same(function: Function) -> Function:
+    """No change."""
+    return function
 
 
 def more_laps(laps: int, place: int, done: int | None = None) -> Callable[[Function], Function]:
@@ -58,17 +67,29 @@ def more_laps(laps: int, place: int, done: int | None = None) -> Callable[[Funct
             return list(builder.for_(low, high, step, start, again).results)
 
         def stay(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
-            """A branch that would leave the loop is not taken: one side yields True where the other does not."""
+            """A branch that would leave the loop is not taken: one side yields True where the other does not. What only
+            that side sets (a result that is returned) is taken from it."""
             for k, result in enumerate(op.results if op.name == "if" else ()):
                 ends = [constant_of(region.results[k]) for region in op.regions]
                 if result.type.dtype == BOOL and ends.count(True) == 1:
-                    regions = tuple(copy_block(r, mapping, stay) for r in op.regions)
-                    return list(copy_op(builder, op, [builder.boolean(ends[0] is not True)], regions).results)
+                    leaving = ends.index(True)
+                    sides = []
+                    for side in (1 - leaving, leaving):
+                        regions = tuple(copy_block(r, mapping, stay) for r in op.regions)
+                        sides.append(copy_op(builder, op, [builder.boolean(side == 0)], regions).results)
+                    only = [_only_at(op.regions[leaving], op.regions[1 - leaving], n) for n in range(len(op.results))]
+                    return [sides[o][n] for n, o in enumerate(only)]
             return None
 
         return Function(function.name, copy_block(function.body, mapping, replace), function.written)
 
     return change
+
+
+def _only_at(leaving: Block, staying: Block, k: int) -> bool:
+    """The number at position k is computed where the loop is left, and elsewhere only a value to begin with."""
+    a, b = leaving.results[k], staying.results[k]
+    return a.type.dtype.is_float and constant_of(a) is None and constant_of(b) is not None
 
 
 def limited(trips: int) -> Callable[[Function], Function]:
@@ -158,6 +179,20 @@ def flipped(place: int) -> Callable[[Function], Function]:
     return change
 
 
+def inverted(place: int) -> Callable[[Function], Function]:
+    """The comparison at this place says the opposite."""
+
+    def change(function: Function) -> Function:
+        chosen = _at(function, place)
+
+        def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
+            return [builder.emit("invert", builder.emit(op.name, *operands))] if op is chosen else None
+
+        return rewrite(function, replace)
+
+    return change
+
+
 OTHER = {"less": "less_equal", "less_equal": "less", "greater": "greater_equal", "greater_equal": "greater"}
 
 
@@ -208,7 +243,7 @@ def path_of(place: int) -> Callable[[Function], Function]:
         counted = chosen.name == "for"
         old = chosen.regions[-1]
         inits = operands[3:] if counted else operands
-        columns = samples([v.type for v in inits])
+        columns = samples([v.type for v in chosen.results])
         room = builder.broadcast(builder.constant(0.0, DTYPES["f64"]), [builder.integer(ROOM), builder.integer(len(columns) + 1)])
         stride = builder.integer(1)
         if counted:

@@ -259,6 +259,8 @@ def while_statement(tracer: Tracer, node: ast.While) -> None:
         emit=lambda inits, blocks, types, hints: emit_while(tracer, inits, blocks, types, hints),
     )
     run_loop(tracer, node, names, loop, form, runs=forever)
+    if forever and liveness.loop_exits(node) == (False, True):
+        tracer.bind(RETURN, TRUE)  # no other way leaves it
     run_else(tracer, node)
 
 

@@ -1,5 +1,7 @@
 """`wg.check`: seeded pitfalls are warned of on their line with their kind, and clean look-alikes are silent."""
 
+from typing import Annotated
+
 import numpy as np
 import pytest
 
@@ -125,6 +127,15 @@ def test_suppressed_findings_are_kept_apart():
 @pytest.mark.parametrize("program", [p for p in PROGRAMS if not p.kinks], ids=lambda p: p.name)
 def test_the_corpus_is_silent(program):
     assert wg.check(program.function, *program.arguments()).ok
+
+
+def test_what_is_annotated_const_is_not_moved():
+    def energy(k: Annotated[float, wg.Const], x: Annotated[float, wg.Active]) -> float:
+        return abs(k) * abs(x)
+
+    assert wg.check(energy, 0.0, 2.0).ok
+    report = wg.check(energy, 3.0, 0.0)
+    assert [f.kind for f in report.warnings] == ["kink"] and not any("by k" in name for name in report.checks)
 
 
 def test_a_kink_after_a_loop_too_long_to_be_interpreted():

@@ -276,6 +276,37 @@ def test_while_true():
     check(f, 9.0)
 
 
+def test_while_true_that_only_returns():
+    def f(x):
+        while True:
+            x = x / 2
+            if x < 0.1:
+                return x, 1
+            x = x * 0.9
+            if x < 0.3:
+                return x, 2
+
+    def g(a, x):
+        for v in a:
+            while True:
+                x = 0.5 * (x + v)
+                if abs(x - v) < 0.1:
+                    if v > 1.0:
+                        return x
+                    break
+                if x > 10.0:
+                    return -x
+        while True:
+            if x > 0.2:
+                return x * 2.0
+            x += 0.3
+
+    for x in (9.0, 0.5, 0.05):
+        check(f, x)
+        check(g, np.array([0.3, 0.8]), x)
+        check(g, X, x)
+
+
 def test_loops_over_things():
     def f(a, m, n):
         s = 0.0

@@ -24,7 +24,6 @@ class Case:
 
 def case(function: Callable[..., Any], *arguments: Any) -> Case:
     lines, first = inspect.getsourcelines(function)
-    marks = [(first + k, re.search(r"#([:|]) (\w+)", line)) for k, line in enumerate(lines)]
-    found = [(line, mark[1], mark[2]) for line, mark in marks if mark]
+    found = [(first + k, *mark) for k, line in enumerate(lines) for mark in re.findall(r"#([:|]) (\w+)", line)]
     planted, besides = (tuple((line, kind) for line, sign, kind in found if sign == s) for s in ":|")
     return Case(function, arguments, planted, besides)

@@ -288,14 +288,14 @@ def signal_power(omega, times):
 
 def heat_rod_history(diffusivity, initial):
     u = initial.copy()
-    for _ in range(30000):  #: tape_memory
+    for _ in range(4000):  #: tape_memory
         u[1:-1] = u[1:-1] + diffusivity * (u[2:] - 2.0 * u[1:-1] + u[:-2]) * (1.0 - 0.1 * u[1:-1])
     return np.sum(u * u)
 
 
 def advection_limited(speed, field):
     q = field.copy()
-    for _ in range(20000):  #: tape_memory
+    for _ in range(4000):  #: tape_memory
         q = q - speed * (q - np.roll(q, 1)) * np.exp(-0.01 * q)
     return np.sum(q ** 2)
 

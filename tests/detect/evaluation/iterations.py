@@ -32,7 +32,7 @@ def jacobi_relaxation(source, conductivity):
     n = source.size
     u = np.zeros(n)
     change = 1.0
-    while change > 1e-3:  #: fixed_point_lag
+    while change > 1e-3:  #| fixed_point_lag  #: linear_solver
         new = np.zeros(n)
         for i in range(1, n - 1):
             new[i] = 0.5 * (u[i - 1] + u[i + 1] + source[i] / conductivity)
@@ -233,7 +233,7 @@ def oscillator_kinetic(stiffness, x0):
 
 def long_diffusion(u0, nu):
     u = u0.copy()
-    for _ in range(20000):  #: tape_memory
+    for _ in range(8000):  #: tape_memory
         u[1:-1] = u[1:-1] + nu * (u[2:] - 2.0 * u[1:-1] + u[:-2]) - 0.01 * u[1:-1] ** 3
     return np.sum(u ** 2)
 

@@ -1,0 +1,59 @@
+"""What is left to say where AD and differences do not agree: rules of the user's own, and causes that are not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wengert.compiler.detect.facts import Facts, shown
+from wengert.compiler.detect.findings import Finding
+from wengert.compiler.detect.rules import DECIDING, NOTHING, moves
+from wengert.compiler.ops.custom import CALLS
+
+
+def own_rules(facts: Facts) -> Iterator[Finding]:
+    """wrong_rule: AD by a rule of the user's own against the differences on both sides."""
+    calls = [op for op in facts.traced.function.walk() if op.name in CALLS and any(r in facts.flow.active for r in op.results)]
+    if not calls and facts.ruled is None:
+        return
+    for one in facts.locals:
+        if one.wrong:
+            unit, name = one.direction.scale, one.direction.name
+            ops = list(facts.traced.function.walk())
+            op = calls[0] if calls else next((o for o in ops if o.span is not None), ops[-1])
+            rules = ", ".join(dict.fromkeys(f"`{c.attrs['callee'].name}`" for c in calls)) or f"`{facts.ruled.__name__}`"  # type: ignore[union-attr]
+            text = f"AD by the rule of {rules} gives {shown(one.ad, unit)} for `{name}`, the differences on both sides {shown(one.right, unit)}"
+            yield facts.finding("wrong_rule", op, text, ad=one.ad / unit, right=one.right / unit, left=one.left / unit)
+            return
+
+
+def kinks_left(facts: Facts) -> Iterator[Finding]:
+    """kink: the slopes of both sides differ, and no rule has said why: at the likeliest place."""
+    for one in facts.locals:
+        if not one.kinked or one.direction.leaf in facts.explained:
+            continue
+        decisions = [op for op in facts.traced.function.walk() if op.name in DECIDING and moves(facts, one.direction.leaf, op)]
+        met = [op for op in decisions if facts.run.seen.get(op, NOTHING).ties or facts.run.seen.get(op, NOTHING).near]
+        op = (met or decisions or [op for op in facts.traced.function.walk() if any(r in facts.flow.active for r in op.results)][-1:])[0]
+        unit = one.direction.scale
+        text = (
+            f"AD gives {shown(one.ad, unit)} for `{one.direction.name}`, the slope is {shown(one.left, unit)} on the left and "
+            f"{shown(one.right, unit)} on the right; the line is the likeliest of those that decide something"
+        )
+        yield facts.finding("kink", op, text, ad=one.ad / unit, right=one.right / unit, left=one.left / unit)
+        return
+
+
+def unexplained(facts: Facts) -> Iterator[Finding]:
+    """approximation: AD against steady slopes, with no known cause."""
+    last = list(facts.traced.function.walk())[-1]
+    for b in facts.blinds:
+        if b.agree < 0.03 and b.off > 0.25:
+            steep = [(s.steep, -k, o) for k, (o, s) in enumerate(facts.run.seen.items()) if o.result in facts.flow.active]
+            typical = b.direction.scale
+            op = facts.traced.function.results[0].owner or last
+            if steep and max(steep)[0] > 100 * typical:
+                op = max(steep)[2]
+            unit = b.direction.scale
+            text = f"AD gives {shown(b.ad, unit)} for `{b.direction.name}`, the slopes over wide steps are {', '.join(shown(s, unit) for s in b.slopes)}"  # fmt: skip
+            yield facts.finding("approximation", op, text)
+            return
