@@ -16,6 +16,7 @@ from wengert.compiler.detect.findings import Finding, Report
 from wengert.compiler.detect.flow import COMPARISONS, Flow
 from wengert.compiler.detect.refused import refused
 from wengert.compiler.diag.errors import CompileError, OptionError
+from wengert.compiler.frontend.bound import plain
 from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.frontend.source import unwrap
 from wengert.compiler.frontend.trace import Traced, trace
@@ -76,7 +77,7 @@ def check(f: Callable[..., Any], *args: Any) -> Report:
     """
     start = perf_counter()
     wrt = getattr(f, "wrt", None)
-    function = unwrap(f)
+    function = function_of(f)
     name = getattr(function, "__name__", "f")
     try:
         traced = trace(function, signature_of(args))
@@ -102,6 +103,13 @@ def check(f: Callable[..., Any], *args: Any) -> Report:
     found = list(_findings(facts))
     unseen = () if facts.run.complete else ("the interpreted run ends after its share of work and saw the beginning of the loops only",)
     return _report(name, function, found, _checks(facts), start, unseen)
+
+
+def function_of(f: Any) -> Any:
+    """The Python function behind transforms; a method or partial with what is given to it."""
+    while isinstance(f, Compiled):
+        f = f.__wrapped__
+    return plain(f)
 
 
 def _ruled(f: Any) -> CustomDerivative | None:
@@ -181,7 +189,7 @@ def _report(name: str, function: Any, found: list[Finding], checks: dict[str, An
         known = unique.get((finding.kind, finding.line))
         if known is None or (known.severity == "note" and finding.severity == "warning"):
             unique[finding.kind, finding.line] = finding
-    silent: frozenset[str] = getattr(function, "__wengert_suppress__", frozenset())
+    silent: frozenset[str] = getattr(unwrap(function), "__wengert_suppress__", frozenset())
     shown_: list[Finding] = []
     hidden: list[Finding] = []
     for finding in unique.values():

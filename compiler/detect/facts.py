@@ -17,7 +17,7 @@ from wengert.compiler.detect.observe import Observation
 from wengert.compiler.detect.probe import MIDDLE, Direction, Probe, directions, probe_of, size
 from wengert.compiler.detect.variants import Variant, limited, path_of, same, samples
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend.source import parse
+from wengert.compiler.frontend.source import parse, unwrap
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.core import Function, Op, Value
 from wengert.compiler.ir.tree import Tree, flatten
@@ -190,7 +190,7 @@ class Facts:
     def calls(self) -> dict[int, set[str]]:
         """The names of what is called on each line of the source, without their modules."""
         found: dict[int, set[str]] = {}
-        for node in ast.walk(parse(self.function).node):
+        for node in ast.walk(parse(unwrap(self.function)).node):  # type: ignore[arg-type]
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):

@@ -58,6 +58,10 @@ class Flow:
         """All values that `start` reaches as data (not through conditions)."""
         return reach(start, self.edges)
 
+    def nearest(self, value: Value) -> list[Value]:
+        """All values that `value` reaches as data, the nearest first."""
+        return list(_in_order(value, self.edges))
+
     def parameters(self, value: Value) -> set[Value]:
         """What reaches `value` as data, backward: every value on the way."""
         if not hasattr(self, "_back"):
@@ -96,7 +100,7 @@ class Flow:
         a loop), "exit" (of a `while`), "branch", "select", "arithmetic" (it gets to a floating value of the result); each
         with the first op there, in the order of their distance, "exit" last."""
         found: dict[str, Op] = {}
-        for v in _in_order(value, self.edges):
+        for v in self.nearest(value):
             for op in self.users.get(v, ()):
                 k = op.operands.index(v)
                 if op.name in ("index", "wrap_index"):
@@ -115,14 +119,13 @@ class Flow:
         return found
 
 
-def _in_order(start: Value, edges: dict[Value, list[Value]]) -> list[Value]:
-    """All that `start` reaches, the nearest first."""
+def _in_order(start: Value, edges: dict[Value, list[Value]]) -> dict[Value, None]:
     found = {start: None}
     for v in (queue := [start]):
         new = [t for t in edges.get(v, ()) if t not in found]
         found.update(dict.fromkeys(new))
         queue += new
-    return list(found)
+    return found
 
 
 def reach(start: Iterable[Value], edges: dict[Value, list[Value]]) -> set[Value]:

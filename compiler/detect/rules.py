@@ -353,7 +353,7 @@ def _counted_index(facts: Facts, loop: Op) -> Op | None:
     for result in loop.results if loop.name == "while" else ():
         if result.type.dtype.kind == "i" and result.type.is_scalar:
             inside = set(loop.regions[-1].walk()) | set(loop.regions[0].walk())
-            for v in facts.flow.forward([result]):
+            for v in facts.flow.nearest(result):
                 for use in facts.flow.users.get(v, ()):
                     if use.name in ("index", "wrap_index") and use not in inside:
                         return use

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wengert.compiler.detect import loops, rules
-from wengert.compiler.detect.check import at_line
+from wengert.compiler.detect.check import at_line, function_of
 from wengert.compiler.detect.facts import Facts
 from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.observe import EDGES, EIGEN
@@ -30,14 +30,14 @@ def notes(compiled: Compiled) -> tuple[Finding, ...]:
     declared = compiled.declared
     if declared is None:
         return ()
-    function = unwrap(compiled)
+    function = function_of(compiled)
     try:
         traced = trace(function, declared)
     except WengertError:
         return ()
     marked = [leaf.type.dtype.kind == "f" for leaf in declared.leaves]
     found: dict[tuple[str, int], Finding] = {}
-    silent: frozenset[str] = getattr(function, "__wengert_suppress__", frozenset())
+    silent: frozenset[str] = getattr(unwrap(function), "__wengert_suppress__", frozenset())
     for finding in _notes(Facts(traced, function, (), marked)):
         if finding.kind not in silent and not at_line(finding):
             found.setdefault((finding.kind, finding.line), finding)

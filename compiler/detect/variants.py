@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wengert.compiler.frontend.source import unwrap
 from wengert.compiler.frontend.trace import Traced, trace
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
@@ -30,7 +29,7 @@ class Variant:
     def __wengert_trace__(self, signature: Any, recorder: Recorder | None = None) -> Traced:
         key = signature.key
         if key not in self.made:
-            traced = self.known if key == self.known.signature.key else trace(unwrap(self.function), signature)
+            traced = self.known if key == self.known.signature.key else trace(self.function, signature)
             self.made[key] = replace_function(traced, optimise(self.change(traced.function), recorder or Recorder()), self.out)
         return self.made[key]
 

@@ -1,5 +1,6 @@
 """`wg.check`: seeded pitfalls are warned of on their line with their kind, and clean look-alikes are silent."""
 
+import functools
 from typing import Annotated
 
 import numpy as np
@@ -136,6 +137,26 @@ def test_what_is_annotated_const_is_not_moved():
     assert wg.check(energy, 0.0, 2.0).ok
     report = wg.check(energy, 3.0, 0.0)
     assert [f.kind for f in report.warnings] == ["kink"] and not any("by k" in name for name in report.checks)
+
+
+class Spring:
+    def __init__(self, k):
+        self.k = k
+
+    def energy(self, x):
+        return self.k * np.abs(x)
+
+    def __call__(self, x):
+        return self.energy(x)
+
+
+FORMS = [lambda s: s.energy, lambda s: s, lambda s: functools.partial(Spring.energy, s), lambda s: wg.grad(s.energy)]
+
+
+@pytest.mark.parametrize("made", FORMS, ids=["method", "object", "partial", "gradient"])
+def test_methods_partials_and_objects_that_are_called(made):
+    report = wg.check(made(Spring(2.0)), 0.0)
+    assert [f.kind for f in report.warnings] == ["kink"] and report.warnings[0].evidence["right"] == pytest.approx(2.0)
 
 
 def test_a_kink_after_a_loop_too_long_to_be_interpreted():
