@@ -5,8 +5,9 @@
     %y = add %a, %one              returned
 
 Members meet in memory only at elements of the same iteration, so that each of them finds what it would have found alone. What
-only members read, at their own elements, is a number of the iteration and gets no memory. Ops between members that
-concern scalars are written before the nest; a check among them must not come after something is written to the caller's memory.
+only members read, at their own elements, is a number of the iteration and gets no memory. A sum of all elements may be the
+last member. Ops between members that concern scalars are written before the nest; a check among them must not come after
+something is written to the caller's memory.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ MOST = 48
 HEAVIEST = 600
 """The cost of all members' elements together."""
 _REGIONS = ("update_slice", "accumulate_slice")
+REDUCTIONS = ("sum", "prod", "max", "min")
+"""Those of all elements to a number may be the last member."""
 _TRAPS = ("index", "same_extent", "check")
 
 Axis = tuple[int, tuple[Extent, ...]]
@@ -75,7 +78,8 @@ class _Joiner:
                 self.plan.joined.update((op, group) for op in group.members)
         for group in self.groups:
             for op in reversed(group.members):
-                if op in self.plan.joined and op.name not in _REGIONS and self._stays_within(op.result, group):
+                new = op in self.plan.joined and op.result in self.plan.stored and op.name not in _REGIONS
+                if new and self._stays_within(op.result, group):
                     self.plan.stored.discard(op.result)
                     del self.plan.storage[op.result]
 
@@ -93,18 +97,24 @@ class _Joiner:
                 continue
             accesses, cost = list(self._accesses(op, value)), self._cost(value)
             same = group is not None and equal.shape(group.first) == equal.shape(value)
-            if group is None or not same or not _fits(group, accesses, cost, value.type.rank):
-                group = Group(value)
-                self.groups.append(group)
-            group.members.append(op)
-            group.accesses += accesses
-            group.cost += cost
+            fits = group is not None and same and _fits(group, accesses, cost, value.type.rank)
+            if not fits:
+                group = None if op.name in REDUCTIONS else Group(value)
+                self.groups += [group] if group is not None else []
+            if group is not None:
+                group.members.append(op)
+                group.accesses += accesses
+                group.cost += cost
+            if op.name in REDUCTIONS:
+                group = None
 
     def _element(self, op: Op) -> Value | None:
         """The value whose elements a nest for this op computes and stores; None where it is written otherwise."""
         if op.name in _REGIONS:
             straight = all(s == 1 for s in op.attrs["steps"]) and self.plan.within.get(op.operands[1]) is not op
             return op.operands[1] if straight and (op, 0) in self.plan.taken and op not in self.plan.through_temporary else None
+        if op.name in REDUCTIONS:
+            return op.operands[0] if op.result.type.is_scalar else None
         if is_virtual_kind(op) and op.result in self.plan.stored and not is_undefined(op.result):
             return op.result
         return None
@@ -127,6 +137,9 @@ class _Joiner:
 
     def _accesses(self, op: Op, value: Value) -> Iterator[Access]:
         own: tuple[Axis | None, ...] = tuple((k, ()) for k in range(value.type.rank))
+        if op.name in REDUCTIONS:
+            yield from self._reads(value, own)
+            return
         if op.name not in _REGIONS:
             yield from self._reads_of_op(op, own)
             yield Access(self.plan.storage[value], own, True, value.type.dtype.kind == "c")
@@ -207,6 +220,8 @@ class _Joiner:
             member = self.plan.joined.get(op) is group
             if op.name in _REGIONS:
                 fine = member and use.index == 1
+            elif op.name in REDUCTIONS:
+                fine = member
             elif REGISTRY[op.name].kind == "elementwise":
                 fine = member or op.result not in self.plan.stored and self._read_within(op.result, group)
             else:

@@ -55,6 +55,14 @@ def exchanged(x, y):  # type: ignore[no-untyped-def]
     return a, b
 
 
+def normalised(x, y):  # type: ignore[no-untyped-def]
+    a = np.exp(x) * y
+    s = np.sum(a)
+    b = a / s
+    x[:] = b - 0.5
+    return b, np.sum(x * a)
+
+
 def faulty(x, y, k):  # type: ignore[no-untyped-def]
     x[1:] += y[1:]
     n = y[k]
@@ -67,7 +75,9 @@ CASES = [
     (shared, (x, y), [4]),
     (shared, (x.reshape(3, 4), y.reshape(3, 4)), [4]),
     (rows, (np.ones((4, 12)), x, 1), [2, 2]),
-    (cleared_column, (x.reshape(3, 4), y.reshape(3, 4)), [4]),
+    (cleared_column, (x.reshape(3, 4), y.reshape(3, 4)), [2, 4, 2]),
+    (normalised, (x, y), [2, 3]),
+    (normalised, (np.tile(x, (60, 1)), np.tile(y, (60, 1))), [2, 3]),
     (shifted, (x, y), []),
     (exchanged, (x, y), [2, 3, 2]),
 ]
@@ -78,9 +88,8 @@ def test_members(function, args, expected):  # type: ignore[no-untyped-def]
     compiled = wg.jit(function)
     mine = [np.copy(a) if isinstance(a, np.ndarray) else a for a in args]
     own = [np.copy(a) if isinstance(a, np.ndarray) else a for a in args]
-    for a, b in zip(np.atleast_1d(compiled(*mine)), np.atleast_1d(function(*own)), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-14)
-    for a, b in zip(mine, own, strict=True):
+    made, meant = compiled(*mine), function(*own)
+    for a, b in zip((*mine, *made), (*own, *meant), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-14)
     plan = bufferise(compiled.lower(*args).program.executable.lowered)
     join_nests(plan)

@@ -207,13 +207,14 @@ def fill_part(buffer: Buffer, value: Value) -> Part:
     return part
 
 
-def body_of(parts: Sequence[Part], kind: type[Elements] = Elements) -> Body:
-    """The parts one after the other."""
+def body_of(parts: Sequence[Part], kind: type[Elements] = Elements, reduced: Value | None = None) -> Body:
+    """The parts one after the other, and then the element of `reduced`, for a reduction."""
 
-    def body(scope: Scope, index: list[str]) -> None:
+    def body(scope: Scope, index: list[str]) -> str | None:
         elements = kind(scope)
         for part in parts:
             part(scope, index, elements)
+        return elements.at(reduced, index) if reduced is not None else None
 
     return body
 

@@ -9,6 +9,7 @@ from wengert.compiler.backend.emit.host import EMIT, HostEmitter
 from wengert.compiler.backend.emit.nest import (
     Elements,
     FlatElements,
+    Nest,
     Part,
     address,
     body_of,
@@ -23,7 +24,9 @@ from wengert.compiler.backend.emit.nest import (
 from wengert.compiler.backend.emit.scope import Buffer, Scope
 from wengert.compiler.backend.emit.text import memory_type
 from wengert.compiler.backend.fuse import is_undefined
+from wengert.compiler.backend.joined import REDUCTIONS
 from wengert.compiler.ir.core import Op, Value
+from wengert.compiler.ir.opdef import REGISTRY
 
 
 def _target_buffer(host: HostEmitter, op: Op, overwritten: bool = False) -> Buffer:
@@ -114,17 +117,27 @@ def _joined(host: HostEmitter, op: Op) -> None:
             host.scope.buffers[member.result] = buffer
             parts.append(region_part(member, buffer))
             flat = False
+        elif member.name in REDUCTIONS:
+            flat = flat and is_flat(host.scope, member.operands[0])
         elif member.result in host.plan.stored:
             buffer = made[member.result] = host.allocate(member.result)
             parts.append(fill_part(buffer, member.result))
             flat = flat and buffer.strides is None and is_flat(host.scope, member.result)
         else:
             parts.append(partial(_compute, member.result))
-    extents = host.scope.extents(group.first)
-    if flat:
-        host.run_map((host.scope.index.product(extents),), body_of(parts, FlatElements), group.cost)
+    extents = tuple(host.scope.extents(group.first))
+    extents = (host.scope.index.product(extents),) if flat else extents
+    reduced = op.operands[0] if op.name in REDUCTIONS else None
+    body = body_of(parts, FlatElements if flat else Elements, reduced)
+    if reduced is None:
+        host.run_map(extents, body, group.cost)
     else:
-        host.run_map(extents, body_of(parts), group.cost)
+        instruction = REGISTRY[op.name].instruction
+        assert instruction is not None
+        axes = tuple(range(len(extents)))
+        total = host.target.run(host, Nest(extents, body, group.cost, axes, instruction["combine"], reduced.type.dtype))
+        assert total is not None
+        host.scope.scalars[op.result] = total
     host.scope.buffers.update(made)
 
 
