@@ -64,7 +64,9 @@ def _find(function: types.FunctionType, code: types.CodeType) -> Parsed:
         )
     known = _texts.get(filename)
     if known is None or known[0] != text or known[1].name != name:
-        tree = _Tests().visit(ast.parse(text))
+        tree = ast.parse(text)
+        if ":=" in text:  # else there is nothing to rewrite, in a file that may be long
+            tree = _Tests().visit(tree)
         nodes = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]
         known = _texts[filename] = (text, Source(name, text), nodes)
     candidates = [n for n in known[2] if _matches(n, code)]

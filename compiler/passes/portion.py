@@ -17,7 +17,7 @@ computed and sent whole. Reductions over the axis give a part that the caller co
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,17 +29,12 @@ from wengert.compiler.ir.rewrite import copy_ops
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.ops.contraction import free_axes
 from wengert.compiler.ops.reductions import kept_axes
-from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
-from wengert.compiler.passes.outside import OutsideScalars
-from wengert.compiler.passes.own_index import INDEXED, combine_of, keeps, own_offset, uses_of
+from wengert.compiler.passes.own_index import INDEXED, keeps, own_offset, uses_of
+from wengert.compiler.passes.portion_shape import REDUCTIONS, Key, Loop, Shape, independent, refusal
 
-REDUCTIONS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "any": "bitwise_or", "all": "bitwise_and"}
 IDENTITIES = {"add": 0, "multiply": 1, "bitwise_or": 0, "bitwise_and": -1}
 Join = int | str
 """How the parts of a result are put together: along an axis, by a row ("add"), or "same" in all of them."""
-Key = int | Value | tuple[Value, int]
-"""An extent: a number, a scalar, or that of a parameter's axis."""
-
 SAID = {"root_of_squares": "sqrt"}
 """Rows that a program does not name, as it has them."""
 
@@ -60,8 +55,8 @@ class Portion:
 
 def portion(function: Function) -> Portion:
     """Raises UnsupportedError, with the line that is to blame, where the function has no outer axis that can be shared out."""
-    shape = _Shape(function)
-    refusal: UnsupportedError | None = None
+    shape = Shape(function)
+    first_error: UnsupportedError | None = None
     for places in shape.candidates():
         try:
             first = _Cutter(shape, places, {})
@@ -70,99 +65,12 @@ def portion(function: Function) -> Portion:
             cutter = _Cutter(shape, places, cuts)
             return Portion(cutter.run(), tuple(cuts.get(p) for p in function.params), cutter.joins, shape.count(places))
         except UnsupportedError as error:
-            refusal = refusal or error
-    raise refusal or _refusal("no result has an axis along which it could be shared out", None)
-
-
-def _refusal(why: str, op: Op | None) -> UnsupportedError:
-    return UnsupportedError(
-        f"it cannot be split over several devices: {why}",
-        op.span if op is not None else None,
-        "Name one device, or make the outer loop a batch: wg.offload(wg.batch(f), [...]).",
-    )
-
-
-class _Shape:
-    """What is known of the extents of a function's values."""
-
-    def __init__(self, function: Function):
-        self.function = function
-        self.params = set(function.params)
-        self.finder = Finder(carried_by_loops(function))
-        self.equal: dict[Key, Key] = {}
-        self.top = self.params | {v for op in function.body.ops for v in op.results}
-        for op in function.body.ops:
-            if op.name == "same_extent":
-                a, b = (self.scalar(v) for v in op.operands)
-                if a != b:
-                    self.equal[a] = b
-
-    def extent(self, array: Value, axis: int) -> Key:
-        known = array.type.shape[axis]
-        if known is not None:
-            return known
-        found = self.finder.outermost((array, axis))
-        if isinstance(found, Value):
-            return self.scalar(found)
-        known = found[0].type.shape[found[1]]
-        return self._root(found if known is None else known)
-
-    def scalar(self, value: Value) -> Key:
-        known = constant_of(value)
-        if known is not None:
-            return int(known)
-        op = value.owner
-        if op is not None and op.name == "same_extent":
-            return self.scalar(op.operands[0])
-        if op is not None and op.name == "dim":
-            return self.extent(op.operands[0], op.attrs["axis"])
-        return self._root(value)
-
-    def _root(self, key: Key) -> Key:
-        while key in self.equal:
-            key = self.equal[key]
-        return key
-
-    def candidates(self) -> list[Key]:
-        """Extents that could be shared out: outer axes of results, then of what results are reduced from."""
-        found: list[Key] = []
-        for result in self.function.results:
-            found += [self.extent(result, k) for k in range(result.type.rank)][:1]
-        for op in self.function.body.ops:
-            if op.name in REDUCTIONS:
-                found.append(self.extent(op.operands[0], op.attrs["axes"][0]))
-            elif op.name == "for":
-                found.append(self.scalar(op.operands[1]))
-            elif op.name == "dot_general" and op.attrs["contract"][0]:
-                found.append(self.extent(op.operands[0], op.attrs["contract"][0][0]))
-        return [key for key in dict.fromkeys(found) if key not in (0, 1)]
-
-    def count(self, places: Key) -> Function:
-        """A function of the whole arguments that says how many places there are."""
-        body = Block([Value(p.type, p.hint) for p in self.function.params])
-        builder, outer = Builder(body), dict(zip(self.function.params, body.params, strict=True))
-        scalars = OutsideScalars(
-            builder, self.function, outer.__getitem__, lambda p, k: builder.extent(outer[p], k), "splitting"
-        )
-        if isinstance(places, int):
-            body.results = [builder.integer(places)]
-        else:
-            body.results = [scalars.extent(*places) if isinstance(places, tuple) else scalars.value(places)]
-        return Function(f"count_{self.function.name}", body)
-
-
-@dataclass(slots=True)
-class _Loop:
-    """A loop whose iterations keep to an index of their own. axes: by position of the carried arrays; combines: of the others."""
-
-    offset: int
-    axes: dict[int, int] = field(default_factory=dict)
-    combines: dict[int, str] = field(default_factory=dict)
-    versions: dict[int, set[Value]] = field(default_factory=dict)
+            first_error = first_error or error
+    raise first_error or refusal("no result has an axis along which it could be shared out", None)
 
 
 class _Cutter:
-    def __init__(self, shape: _Shape, places: Key, cuts: dict[Value, int]):
+    def __init__(self, shape: Shape, places: Key, cuts: dict[Value, int]):
         self.shape, self.places, self.cuts = shape, places, cuts
         function = shape.function
         self.outer = {p: Value(_opened(p.type, cuts.get(p)), p.hint) for p in function.params}
@@ -173,7 +81,7 @@ class _Cutter:
         self.size = self.builder.emit("subtract", self.last, self.first, hint="places")
         self.done: dict[Value, Value] = {}
         self.windows: dict[tuple[Value, int, Value], Value] = {}
-        self.loops: dict[Op, _Loop] = {}
+        self.loops: dict[Op, Loop] = {}
         self.ran: dict[tuple[Op, Value], tuple[Value, ...]] = {}
         self.added: dict[tuple[Value, Value], Value] = {}
         self.needed: set[Value] = set()
@@ -184,13 +92,13 @@ class _Cutter:
         function = self.shape.function
         for op in function.body.ops:  # what may fail at function level fails in every part
             if op.name == "print":
-                raise _refusal("its parts would print in any order", op)
+                raise refusal("its parts would print in any order", op)
             if REGISTRY[op.name].traps and not any(v.type.is_array for v in (*op.operands, *op.results)):
                 self.whole_op(op)
         parts = [self.result(v) for v in function.results]
         self.joins = tuple([join for _, join in parts])
         if all(join == "same" for join in self.joins):
-            raise _refusal("no result is made of parts", None)
+            raise refusal("no result is made of parts", None)
         self.body.results = [v for v, _ in parts]
         return Function(f"part_{function.name}", self.body)
 
@@ -248,7 +156,7 @@ class _Cutter:
             return self.whole(key)
         param, k = key
         if param not in self.outer:
-            raise _refusal("an extent is known only when the whole has been computed", param.owner)
+            raise refusal("an extent is known only when the whole has been computed", param.owner)
         return self.extents[param] if self.cuts.get(param) == k else builder.extent(self.outer[param], k)
 
     # -- parts of arrays: the places from `low` on, as many as the share has
@@ -276,7 +184,7 @@ class _Cutter:
             if REGISTRY[op.name].kind == "elementwise":
                 operands = [self.window(o, axis, low) if o.type.is_array else self.whole(o) for o in op.operands]
                 return builder.emit(op.name, *operands, hint=v.hint, **op.attrs)
-        raise _refusal(f"a part of `{op.name}` needs the whole of what it is computed from", op)
+        raise refusal(f"a part of `{op.name}` needs the whole of what it is computed from", op)
 
     def _slice(self, whole: Value, axis: int, low: Value) -> Value:
         zero = self.builder.integer(0)
@@ -312,7 +220,7 @@ class _Cutter:
         starts, sizes = list(op.operands[1 : 1 + rank]), list(op.operands[1 + rank :])
         at = kept_axes(rank, op.attrs["drop"])[axis]
         if op.attrs["steps"][at] != 1:
-            raise _refusal("a slice along the axis has a step", op)
+            raise refusal("a slice along the axis has a step", op)
         start = self.whole(starts[at])
         part = self.window(array, at, self.plus(start, low))
         zero = self.builder.integer(0)
@@ -326,10 +234,10 @@ class _Cutter:
         drop, rank = op.attrs["drop"], base.type.rank
         part = self.window(base, axis, low)
         if axis in drop or op.attrs["steps"][axis] != 1:
-            raise _refusal("single rows along the axis are written", op)
+            raise refusal("single rows along the axis are written", op)
         at = kept_axes(rank, drop).index(axis)
         if value.type.shape[at] == 1:
-            raise _refusal("single rows along the axis are written", op)
+            raise refusal("single rows along the axis are written", op)
         whole = self.whole(value)  # its extent differs from the share's
         high, start = self.plus(low, self.size), self.whole(starts[axis])
         end = builder.emit("add", start, builder.extent(whole, at))
@@ -364,14 +272,14 @@ class _Cutter:
     def _of_loop(self, op: Op, v: Value, axis: int, low: Value) -> Value:
         k, loop = op.results.index(v), self.loop(op)
         if loop.axes.get(k) != axis:
-            raise _refusal("the loop does not write it at an index of its own along that axis", op)
+            raise refusal("the loop does not write it at an index of its own along that axis", op)
         return self.run_loop(op, low)[k]
 
     # -- loops
 
-    def loop(self, op: Op) -> _Loop:
+    def loop(self, op: Op) -> Loop:
         if op not in self.loops:
-            self.loops[op] = _independent(op)
+            self.loops[op] = independent(op)
         return self.loops[op]
 
     def run_loop(self, op: Op, low: Value) -> tuple[Value, ...]:
@@ -381,7 +289,7 @@ class _Cutter:
         builder, loop, (body,) = self.builder, self.loop(op), op.regions
         for k, axis in loop.axes.items():
             if self.shape.extent(op.results[k], axis) != self.places:
-                raise _refusal("it writes arrays of different extents", op)
+                raise refusal("it writes arrays of different extents", op)
         begin, end = (self.whole(v) for v in op.operands[:2])
         places = builder.emit("add", low, self.size)
         start = low
@@ -452,7 +360,7 @@ class _Cutter:
             return builder.emit("where", is_first, value, builder.broadcast(nothing, builder.extents(value)))
         return builder.emit("where", is_first, value, nothing)
 
-    def _read_part(self, op: Op, loop: _Loop, v: Value, low: Value) -> tuple[Value, int] | None:
+    def _read_part(self, op: Op, loop: Loop, v: Value, low: Value) -> tuple[Value, int] | None:
         """The part of an array from outside that the iterations keep to, and its axis; None where they do not."""
         (body,) = op.regions
         if not v.type.is_array or v in body.results:
@@ -521,7 +429,7 @@ class _Cutter:
                     return self.run_loop(op, self.first)[k], how
             if op.name in ("negative", "multiply", "divide", "add", "subtract"):
                 return self._linear(op)
-        raise _refusal(f"`{SAID.get(op.name, op.name)}` is computed from the whole of the axis", op)
+        raise refusal(f"`{SAID.get(op.name, op.name)}` is computed from the whole of the axis", op)
 
     def _linear(self, op: Op) -> tuple[Value, str]:
         """Sums of contributions, and their multiples."""
@@ -534,10 +442,10 @@ class _Cutter:
                 continue
             part, how = self.partial(operand)
             if how != "add":
-                raise _refusal(f"`{op.name}` of what is combined by `{how}`", op)
+                raise refusal(f"`{op.name}` of what is combined by `{how}`", op)
             parts.append(part)
         if op.name == "multiply" and not any(light) or op.name == "divide" and not light[1]:
-            raise _refusal(f"`{op.name}` is computed from the whole of the axis", op)
+            raise refusal(f"`{op.name}` is computed from the whole of the axis", op)
         return self.builder.emit(op.name, *parts, **op.attrs), "add"
 
 
@@ -557,35 +465,6 @@ def _opened(type_: Type, axis: int | None) -> Type:
     if axis is None:
         return type_
     return type_.with_shape(tuple(None if k == axis else n for k, n in enumerate(type_.shape)))
-
-
-def _independent(op: Op) -> _Loop:
-    """What each iteration keeps to. Raises UnsupportedError where iterations depend on each other."""
-    (body,) = op.regions
-    low = constant_of(op.operands[0])
-    if constant_of(op.operands[2]) != 1 or low is None or low < 0:
-        raise _refusal("the loop does not count up by 1 from a number that is known", op)
-    loop, offsets = _Loop(0), set[int]()
-    for k, parameter in enumerate(body.params[1:]):
-        if parameter.type.is_scalar:
-            how = combine_of(body, parameter, body.results[k])
-            if how is None:
-                raise _refusal(f"each iteration of the loop needs `{parameter.hint}` of the one before", op)
-            loop.combines[k] = how
-            continue
-        uses, versions = uses_of(body, parameter)
-        found = [(axis, own_offset(op, uses, versions, axis)) for axis in range(parameter.type.rank)]
-        axis, offset = next(((a, o) for a, o in found if o is not None), (0, None))
-        if offset is None or body.results[k] not in versions or not keeps(body, versions):
-            raise _refusal(f"iterations of the loop do not keep to places of their own in `{parameter.hint}`", op)
-        loop.axes[k], loop.versions[k] = axis, versions
-        offsets.add(offset)
-    if len(offsets) > 1:
-        raise _refusal("an iteration of the loop writes at different indices", op)
-    loop.offset = next(iter(offsets), 0)
-    if low + loop.offset < 0:
-        raise _refusal("the loop writes at indices that count from the end", op)
-    return loop
 
 
 def shares(weights: Sequence[float], count: int) -> list[range]:
