@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -35,6 +36,7 @@ from wengert.compiler.frontend.objects import (
 )
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.reductions import REDUCTIONS
+from wengert.compiler.frontend.rewrite import Entered
 from wengert.compiler.frontend.targets import assign, name_it
 from wengert.compiler.frontend.tracer import EXPRESSIONS, SERVICES, STATEMENTS, Tracer, closure_of, handles, provides
 from wengert.compiler.frontend.truth import combine, condition_of, is_cheap, splice, truth
@@ -398,6 +400,21 @@ def attribute_expression(tracer: Tracer, node: ast.Attribute) -> Object:
     return attribute(tracer, tracer.evaluate(node.value), node.attr, node)
 
 
+@handles(EXPRESSIONS, Entered)
+def entered(tracer: Tracer, node: Entered) -> Object:
+    """The contexts of a `with`: those that say what becomes of warnings, of which compiled code has none."""
+    for item in node.items:
+        call, fine = item.context_expr, False
+        if isinstance(call, ast.Call) and not call.args and item.optional_vars is None:
+            made = tracer.evaluate(call.func)
+            given = {k.arg: tracer.evaluate(k.value) for k in call.keywords}
+            quiet = all(v in (Static("ignore"), Static("warn")) for v in given.values())
+            fine = made == Static(np.errstate) and quiet or made == Static(warnings.catch_warnings) and not given
+        if not fine:
+            tracer.refuse("with", call, what="with")
+    return Static(True)
+
+
 # -- statements that are one expression, and those that are refused
 
 
@@ -413,7 +430,7 @@ def nothing(tracer: Tracer, node: ast.Pass) -> None:
 
 
 _REFUSED: dict[type[ast.AST], str] = {
-    ast.With: "with", ast.Try: "try", ast.Global: "global", ast.Nonlocal: "global", ast.Import: "import",
+    ast.Try: "try", ast.Global: "global", ast.Nonlocal: "global", ast.Import: "import",
     ast.ImportFrom: "import", ast.ClassDef: "class", ast.Match: "match",
 }  # fmt: skip
 

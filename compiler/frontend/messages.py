@@ -13,7 +13,7 @@ _U, _T, _C, _R = UnsupportedError, TypeMismatch, CompileError, RaceError
 CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     # statements and expressions
     "statement": (_U, "`{what}` statements cannot be compiled", "Move this out of the compiled function."),
-    "with": (_U, "`with` cannot be compiled", "Enter the context around the call of the compiled function."),
+    "with": (_U, "`with` cannot be compiled", "Enter the context around the call of the compiled function; `np.errstate` and `warnings.catch_warnings` with \"ignore\" are left out of it."),
     "try": (_U, "`try` cannot be compiled", "Test the condition with `if`, or `raise` and let the caller handle it."),
     "global": (_U, "`{what}` cannot be compiled: a compiled function has no side effects on names outside it", "Return the value instead."),
     "import": (_U, "`import` cannot be compiled", "Import at the top of the cell or file."),
@@ -77,7 +77,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "list_nested": (_U, "a list of lists of a length known only at run time", "Use an array: np.zeros((n, m))."),
     "list_operator": (_U, "`{sign}` of a list in compiled code", "Make it an array first: `np.array(xs)`."),
     "list_repeat": (_U, "a list of arrays repeated a number of times known only at run time", "Use np.zeros((n, m))."),
-    "dict_mutation": (_U, "dicts cannot be changed in compiled code", "Make a new one: `d = {{**d, 'key': value}}`, or use variables or an array."),
+    "dict_mutation": (_U, "a dict that something else may refer to cannot be changed in compiled code", "Change one that the function made and gave one name, or make a new one: `d = {{**d, 'key': value}}`."),
     "list_mutation": (_U, "lists cannot be changed in compiled code", "Allocate an array with np.zeros and fill it, or build a new tuple."),
     # arrays
     "axis": (_T, "axis {axis} is out of bounds for an array of rank {rank}", None),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import inspect
 import linecache
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.diag.span import Source
+from wengert.compiler.frontend.rewrite import Rewriter
 
 FunctionNode = ast.FunctionDef | ast.Lambda
 
@@ -65,8 +65,6 @@ def _find(function: types.FunctionType, code: types.CodeType) -> Parsed:
     known = _texts.get(filename)
     if known is None or known[0] != text or known[1].name != name:
         tree = ast.parse(text)
-        if ":=" in text:  # else there is nothing to rewrite, in a file that may be long
-            tree = _Tests().visit(tree)
         nodes = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]
         known = _texts[filename] = (text, Source(name, text), nodes)
     candidates = [n for n in known[2] if _matches(n, code)]
@@ -79,27 +77,8 @@ def _find(function: types.FunctionType, code: types.CodeType) -> Parsed:
             else f"`{function.__name__}` is one of several lambdas of one line; wengert cannot tell which",
             help="Run the cell or import the module again." if not candidates else "Put each on a line of its own.",
         )
+    Rewriter().visit(candidates[0])  # in place; what is rewritten already stays
     return Parsed(candidates[0], known[1])
-
-
-class _Tests(ast.NodeTransformer):
-    """`while (x := f()) > 0: ...` as `while True: if not (x := f()) > 0: break ...`: what the test binds, the loop carries."""
-
-    def visit_While(self, node: ast.While) -> ast.While:
-        self.generic_visit(node)
-        leaves = (ast.Break, ast.Continue)
-        binds = any(isinstance(n, ast.NamedExpr) for n in ast.walk(node.test))
-        if not binds or any(isinstance(n, leaves) for s in node.orelse for n in ast.walk(s)):
-            return node
-        both = isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And)
-        parts = node.test.values if both else [node.test]  # type: ignore[attr-defined]
-        ends: list[ast.stmt] = []
-        for part in parts:
-            test = ast.copy_location(ast.UnaryOp(ast.Not(), part), part)
-            end = ast.copy_location(ast.Break(), part)
-            ends.append(ast.copy_location(ast.If(test, [*copy.deepcopy(node.orelse), end], []), part))
-        forever = ast.copy_location(ast.Constant(True), node.test)
-        return ast.copy_location(ast.While(forever, [*ends, *node.body], []), node)
 
 
 def _matches(node: FunctionNode, code: types.CodeType) -> bool:
