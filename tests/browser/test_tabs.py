@@ -88,6 +88,7 @@ def test_transfers_on_a_simulated_gpu(lab, page, picture):
     transfers.get_by_role("button", name="Record a call").click()
     expect(transfers.locator(".wgt-event-compute").nth(30)).to_be_attached(timeout=PATIENCE)
     expect(transfers.get_by_test_id("diagnosis")).to_contain_text("of the busy time is copying")
+    expect(transfers.locator(".wgt-cumulated")).to_be_visible()
     picture(transfers, "transfers")
     before = transfers.locator(".wgt-event").count()
     transfers.get_by_role("button", name="zoom in").click()

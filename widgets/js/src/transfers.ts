@@ -9,6 +9,7 @@ import type { Cleanup, EventData, LaneName, RenderContext, TransfersData } from 
 
 const ROW = 24;
 const GAP = 8;
+const SUM = 46; // height of the bytes copied so far
 const EDGE = { left: 86, right: 12, bottom: 26 };
 const LANE_CLASS: Record<LaneName, string> = { host: "host", "to device": "to-device", compute: "compute", "to host": "to-host" };
 type Column = "start" | "name" | "lane" | "bytes" | "seconds" | "why";
@@ -123,12 +124,39 @@ function drawTimeline(canvas: SVGSVGElement, data: TransfersData, [from, to]: Wi
     }
     y += height + GAP;
   }
+  const copies = data.events.filter((event) => event.bytes > 0 && (event.lane === "to device" || event.lane === "to host"));
+  if (copies.length > 0) {
+    parts.push(...cumulated(copies, scale, y, width));
+    y += SUM + GAP;
+  }
   const ticks = scale.ticks(Math.max(3, Math.floor(room / 130)));
   for (const tick of ticks)
     parts.push(svg("line", { class: "wgt-grid", x1: scale(tick), x2: scale(tick), y1: 0, y2: y }), svg("text", { class: "wgt-tick", x: scale(tick), y: y + 15, "text-anchor": "middle" }, tick === 0 ? "0" : formatSeconds(tick)));
   canvas.setAttribute("width", String(width));
   canvas.setAttribute("height", String(y + EDGE.bottom));
   canvas.replaceChildren(...parts);
+}
+
+/** Bytes copied until each moment, as steps over the timeline. */
+function cumulated(copies: EventData[], scale: (time: number) => number, top: number, width: number): SVGElement[] {
+  const right = width - EDGE.right;
+  const steps = runningBytes(copies);
+  const all = steps.at(-1)!.bytes;
+  const place = (time: number): number => Math.min(right, Math.max(EDGE.left, scale(time)));
+  const level = (bytes: number): number => top + SUM - (SUM - 14) * (bytes / all);
+  const route = steps.map(({ time, bytes }) => `H${place(time).toFixed(1)}V${level(bytes).toFixed(1)}`).join("");
+  return [
+    svg("rect", { class: "wgt-lane-ground", x: EDGE.left, y: top, width: right - EDGE.left, height: SUM, rx: 3 }),
+    svg("text", { class: "wgt-lane-name", x: EDGE.left - 10, y: top + SUM / 2 + 4, "text-anchor": "end" }, "copied"),
+    svg("path", { class: "wgt-cumulated", d: `M${EDGE.left},${level(0)}${route}H${right}` }),
+    svg("text", { class: "wgt-tick", x: right - 6, y: top + 11, "text-anchor": "end" }, `${formatBytes(all)} in all`),
+  ];
+}
+
+/** The bytes copied by the end of each copy. */
+export function runningBytes(copies: EventData[]): { time: number; bytes: number }[] {
+  let bytes = 0;
+  return [...copies].sort((a, b) => a.end - b.end).map((event) => ({ time: event.end, bytes: (bytes += event.bytes) }));
 }
 
 function bar(event: EventData, x: number, width: number, y: number): SVGElement {

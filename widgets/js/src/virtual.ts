@@ -24,17 +24,20 @@ export function virtualList(label: string): VirtualList {
   let count = 0;
   let draw: (index: number) => HTMLElement = () => html("div");
   let drawn: [number, number] = [-1, -1];
+  const live = new Map<number, HTMLElement>();
   const update = (): void => {
     const [from, to] = windowOf(element.scrollTop, element.clientHeight || 400, count);
     if (from === drawn[0] && to === drawn[1]) return;
+    if (drawn[0] < 0) for (const [index, row] of live) (row.remove(), live.delete(index));
     drawn = [from, to];
-    const rows: HTMLElement[] = [];
+    for (const [index, row] of live) if (index < from || index >= to) (row.remove(), live.delete(index));
     for (let index = from; index < to; index += 1) {
+      if (live.has(index)) continue; // a line that stays in sight stays as it is
       const row = draw(index);
       row.style.top = `${index * LINE_HEIGHT}px`;
-      rows.push(row);
+      live.set(index, row);
+      room.append(row);
     }
-    room.replaceChildren(...rows);
   };
   element.addEventListener("scroll", update, { passive: true });
   return {

@@ -3,6 +3,7 @@ import { test } from "vitest";
 import { alignLines, comparable, matches } from "../src/diff";
 import { bands, middling, viridis } from "../src/explore_map";
 import { clampWindow, packLanes, panWindow, zoomWindow } from "../src/gantt_scale";
+import { runningBytes } from "../src/transfers";
 import { windowOf } from "../src/virtual";
 import type { EventData } from "../src/types";
 
@@ -62,6 +63,11 @@ test("events of one lane that overlap are drawn below each other", () => {
   const [track] = packLanes(events, ["compute"]);
   assert.equal(track!.count, 2);
   assert.deepEqual(events.map((e) => track!.rows.get(e)), [0, 1, 0]);
+});
+
+test("bytes add up in the order in which copies end", () => {
+  const copy = (end: number, bytes: number): EventData => ({ lane: "to device", name: "u", start: 0, end, bytes, why: "", device: "", order: 0 });
+  assert.deepEqual(runningBytes([copy(3, 10), copy(1, 5), copy(2, 1)]), [{ time: 1, bytes: 5 }, { time: 2, bytes: 6 }, { time: 3, bytes: 16 }]);
 });
 
 test("the map has the colours of its heights and nothing where there is no value", () => {
