@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,12 @@ def font(size: int) -> FreeTypeFont | ImageFont:
     return ImageFont.load_default(size * SCALE)
 
 
+@lru_cache(2000)
+def length(words: str, size: int) -> float:
+    """How wide words are, in pixels of the picture."""
+    return font(size).getlength(words)
+
+
 class Painter:
     """A white sheet of `WIDTH` by `height` CSS pixels; all lengths are in CSS pixels.
 
@@ -54,7 +60,7 @@ class Painter:
         from PIL import Image, ImageDraw
 
         self._palette: dict[tuple[int, int, int], int] = {}
-        self._shades: dict[tuple[int, int], list[int]] = {}
+        self._shades: dict[tuple[int, int], bytes] = {}
         self.image = Image.new("P", (WIDTH * SCALE, int(height) * SCALE), self._index(rgb(PAPER)))
         self.draw: Any = ImageDraw.Draw(self.image)
 
@@ -68,7 +74,7 @@ class Painter:
             found = self._palette[colour] = self._palette[near]
         return found
 
-    def _ramp(self, paper: int, ink: int) -> list[int]:
+    def _ramp(self, paper: int, ink: int) -> bytes:
         """For how much of a pixel a letter covers (0 to 255): the colour between the paper and the ink."""
         if (paper, ink) not in self._shades:
             places = {place: colour for colour, place in self._palette.items()}
@@ -77,7 +83,7 @@ class Painter:
                 self._index(tuple(round(a + (b - a) * step / (SHADES + 1)) for a, b in zip(*ends, strict=True)))  # type: ignore[arg-type]
                 for step in range(SHADES + 2)
             ]
-            self._shades[paper, ink] = [mixed[round(cover * (SHADES + 1) / 255)] for cover in range(256)]
+            self._shades[paper, ink] = bytes(mixed[round(cover * (SHADES + 1) / 255)] for cover in range(256))
         return self._shades[paper, ink]
 
     def text(
@@ -87,22 +93,26 @@ class Painter:
         from PIL import Image, ImageDraw
 
         words, stroke = ascii_only(words), 0.4 * SCALE if bold else 0
-        box = self.draw.textbbox((x * SCALE, y * SCALE), words, font(size), anchor, stroke_width=stroke)
-        left, top = max(0, int(box[0]) - 1), max(0, int(box[1]) - 1)
-        right, bottom = min(self.image.width, int(box[2]) + 2), min(self.image.height, int(box[3]) + 2)
+        wide, high = SCALE * self.width(words, size) + 2 * stroke + 2, 1.5 * size * SCALE
+        start = x * SCALE - {"l": 1 + stroke, "m": wide / 2, "r": wide}[anchor[0]]
+        left, right = max(0, int(start)), min(self.image.width, int(start + wide) + 2)
+        top = max(0, int(y * SCALE - (high / 2 if anchor[1] == "m" else 2)))
+        bottom = min(self.image.height, int(top + high))
         if right <= left or bottom <= top:
             return
         cover = Image.new("L", (right - left, bottom - top))
         ImageDraw.Draw(cover).text(
             (x * SCALE - left, y * SCALE - top), words, fill=255, font=font(size), anchor=anchor, stroke_width=stroke
         )
-        ground = self.image.getpixel((left, top))
+        ground = self.image.getpixel((left, (top + bottom) // 2))
         assert isinstance(ground, int)
-        shaded = cover.point(self._ramp(ground, self._index(rgb(colour))))
-        self.image.paste(Image.frombytes("P", shaded.size, shaded.tobytes()), (left, top), cover.point(TOUCHED))
+        covered = cover.tobytes()
+        shaded = covered.translate(self._ramp(ground, self._index(rgb(colour))))
+        mask = Image.frombytes("L", cover.size, covered.translate(TOUCHED))
+        self.image.paste(Image.frombytes("P", cover.size, shaded), (left, top), mask)
 
     def width(self, words: str, size: int = 13) -> float:
-        return self.draw.textlength(ascii_only(words), font=font(size)) / SCALE
+        return length(ascii_only(words), size) / SCALE
 
     def fitted(self, words: str, room: float, size: int = 13) -> str:
         """`words`, cut with an ellipsis where they would be wider than `room`."""
@@ -162,7 +172,7 @@ class Painter:
         return [first[place] for place in sorted(first)]
 
 
-TOUCHED = [0] + [255] * 255
+TOUCHED = bytes([0] + [255] * 255)
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
