@@ -135,6 +135,9 @@ def test_a_node_says_its_rule_and_what_it_cost():
     model = present.graph_model(program.graph)
     (sine,) = (n for n in model.nodes if n.half == "primal" and "sin" in n.label and "/" not in n.label)
     assert "rule     ∂sin(x)/∂x = cos(x)" in model.detail(sine.id)
-    assert "rule" not in model.to_dict()["nodes"][0]
+    sent = model.to_dict()
+    rules = [node["rule"] for node in sent["nodes"]]
+    assert len(sent["rules"]) == max(rules) + 1 < len(rules)  # each is sent once
+    assert sent["rules"][rules[[node["id"] for node in sent["nodes"]].index(sine.id)]] == "∂sin(x)/∂x = cos(x)"
     values = present.graph_values(model, watch_values(program, [2.0, 50]))
     assert values.texts[sine.id].endswith("; 50 elements computed")
