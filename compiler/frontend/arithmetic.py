@@ -17,7 +17,17 @@ import numpy as np
 
 from wengert.compiler.frontend.index import Affine, Term, atom, number
 from wengert.compiler.frontend.merge import describe, scalar_type, to_value
-from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Static, Tuple, is_list, is_number
+from wengert.compiler.frontend.objects import (
+    Array,
+    ArrayValue,
+    Iteration,
+    Object,
+    Scalar,
+    Static,
+    Tuple,
+    is_list,
+    is_number,
+)
 from wengert.compiler.frontend.tracer import SERVICES, WEAK_DTYPES, Tracer
 from wengert.compiler.frontend.written_grids import integer_power as integer_power_by_squaring
 from wengert.compiler.ir.core import Value
@@ -41,6 +51,8 @@ def operand(tracer: Tracer, item: Object) -> Object:
     if isinstance(item, Scalar | Array) or is_number(item):
         return item
     if isinstance(item, Tuple) and (item.kind in (tuple, list) or is_list(item)):
+        return as_array(tracer, item)
+    if isinstance(item, Iteration) and item.bounds is not None:  # a range
         return as_array(tracer, item)
     if (
         isinstance(item, Static)

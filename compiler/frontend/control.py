@@ -235,11 +235,13 @@ def run_body(tracer: Tracer, body: Body) -> None:
     """One iteration: no flag is set when it begins, `continue` ends with it."""
     for flag in FLAGS:
         tracer.bind(flag, FALSE)
+    start = tracer.state.copy(tracer.frame.index)
     run_block(tracer, body)
     if tracer.flag(CONTINUE) != FALSE:
         tracer.names.pop(LEFT, None)
     tracer.bind(CONTINUE, FALSE)
-    tracer.names.pop(DEAD, None)
+    if DEAD in tracer.names:  # nothing comes from here
+        tracer.state = start
 
 
 @handles(STATEMENTS, ast.While)

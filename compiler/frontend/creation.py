@@ -12,7 +12,7 @@ from wengert.compiler.frontend.arithmetic import ONE, broadcast_to, dtype_and_we
 from wengert.compiler.frontend.gather import empty
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.merge import describe, scalar_type
-from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Static, Tuple, is_list
+from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Iteration, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.tracer import SERVICES, WEAK_DTYPES, Tracer, provides
 from wengert.compiler.frontend.views import as_index
 from wengert.compiler.ir.core import Value
@@ -123,6 +123,9 @@ def as_array(tracer: Tracer, item: Object, dtype: Object = NONE) -> Object:
         made = from_list(tracer, item)
     elif isinstance(item, Array) or scalar_type(item) is not None:
         made = item
+    elif isinstance(item, Iteration) and item.bounds is not None:
+        low, high, step = item.bounds
+        made = arange(tracer, tracer.integer(low), tracer.integer(high), step)
     else:
         tracer.refuse("number_expected", what=describe(item))
     if dtype != NONE:

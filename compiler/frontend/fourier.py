@@ -191,6 +191,8 @@ def _axes(x, axes):
 
 def fftshift(x, axes=None):
     y = np.asarray(x)
+    if y.ndim == 0:
+        raise ValueError("an array of no dimensions has nothing to shift")
     for k in _axes(y, axes):
         y = _turned(y, k, lambda n: (n + 1) // 2)
     return y
@@ -198,6 +200,8 @@ def fftshift(x, axes=None):
 
 def ifftshift(x, axes=None):
     y = np.asarray(x)
+    if y.ndim == 0:
+        raise ValueError("an array of no dimensions has nothing to shift")
     for k in _axes(y, axes):
         y = _turned(y, k, lambda n: n // 2)
     return y

@@ -166,7 +166,8 @@ def ndindex_of(tracer: Tracer, *shape: Object) -> Object:
 
 
 def ndenumerate_of(tracer: Tracer, arr: Object) -> Object:
-    assert isinstance(arr, Array)
+    if not isinstance(arr, Array):
+        tracer.refuse("iterate", what=describe(arr))
     extents = tracer.extents(arr)
 
     def item(places: list[Scalar]) -> Object:

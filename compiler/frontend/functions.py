@@ -213,6 +213,8 @@ def float_power(tracer: Tracer, x1: Object, x2: Object) -> Object:
 def rounded(tracer: Tracer, a: Object, decimals: Object = Static(0)) -> Object:
     if not isinstance(decimals, Static) or type(decimals.value) is not int or decimals.value < 0:
         tracer.refuse("static_needed", what="decimals of np.round (not negative)")
+    if decimals.value and dtype_and_weakness(operand(tracer, a))[0] == BOOL:  # type: ignore[index]
+        tracer.refuse("operand", name="np.round to decimals", types="bools")
     if decimals.value == 0 or dtype_and_weakness(operand(tracer, a))[0].kind in "iu":  # type: ignore[index]
         return _rounded(tracer, "rint", a)
     factor = Static(float(10**decimals.value))
@@ -234,6 +236,8 @@ def at(row: str) -> Builder:
         dtype = dtype_and_weakness(operand(tracer, b))[0]  # type: ignore[index]
         if not np.can_cast(dtype.numpy, target.dtype.numpy, "same_kind"):
             tracer.refuse("operand", name=f"np.{row}.at", types=f"{describe(a)} and {describe(b)}")
+        if row in ("maximum", "minimum") and target.dtype.kind == "c":
+            tracer.refuse("operand", name=f"np.{row}.at", types=describe(a))
         items = list(indices.items) if isinstance(indices, Tuple) and indices.kind is tuple else [indices]
         items = masks.picked(tracer, target, arrays_for_lists(tracer, items))
         if row == "add":
@@ -430,7 +434,9 @@ def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object
     if is_list(iterable) and not lists.are_numbers(iterable):
         return SERVICES["inline"](tracer, written_numbers.sum_of, [iterable, lists.first_sum(tracer, iterable, start)])  # type: ignore[no-any-return]
     if is_list(iterable):
-        made = reductions.SUM(tracer, lists.of_numbers(tracer, iterable))
+        numbers = lists.of_numbers(tracer, iterable)
+        kind = Static(numbers.dtype.numpy) if numbers.dtype.kind in "iu" else NONE
+        made = reductions.SUM(tracer, numbers, dtype=kind)
         made = Scalar(made.value, lists.is_weak(iterable)) if isinstance(made, Scalar) else made
         return made if start == Static(0) else binary(tracer, ast.Add, start, made)
     if isinstance(iterable, Array):

@@ -16,6 +16,7 @@ from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Ob
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Value
+from wengert.compiler.ir.opdef import InferenceError
 from wengert.compiler.ir.types import C128, F64, PART, DType, dtype_of
 
 SINGULAR, NO_SVD = "Singular matrix", "SVD did not converge"
@@ -49,7 +50,11 @@ def matrix(tracer: Tracer, name: str, item: Object, square: bool = True) -> Arra
 def call(tracer: Tracer, row: str, contents: Sequence[ArrayValue], fault: str | None) -> list[Any]:
     """The results of a row, without the last, after the check of it."""
     values = [c.value for c in contents]
-    made = tracer.builder.op(row, values)
+    try:
+        made = tracer.builder.op(row, values)
+    except InferenceError:
+        kinds = " and ".join(str(c.dtype) for c in contents)
+        tracer.refuse("operand", name=f"np.linalg.{row}", types=f"matrices of {kinds} in compiled code")
     if fault is not None:
         tracer.check(made.results[-1], "linalg", fault)
     return list(made.results[:-1])

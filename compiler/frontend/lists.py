@@ -157,12 +157,17 @@ def grows(tracer: Tracer, node: ast.AST) -> bool:
 
 @lru_cache(maxsize=4096)
 def _changed(function: ast.AST) -> frozenset[str]:
-    """Names with an `append` to them."""
+    """Names of what is appended to, or pushed on as on a heap."""
     return frozenset(
         n.func.value.id
         for n in ast.walk(function)
         if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "extend")
         and isinstance(n.func.value, ast.Name)
+    ) | frozenset(
+        n.args[0].id
+        for n in ast.walk(function)
+        if isinstance(n, ast.Call) and n.args and isinstance(n.args[0], ast.Name)
+        and getattr(n.func, "attr", getattr(n.func, "id", "")) == "heappush"
     )  # fmt: skip
 
 

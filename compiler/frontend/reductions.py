@@ -62,6 +62,8 @@ def reduction(row: str) -> Callable[..., Object]:
         if where != TRUE:
             item = masked(tracer, row, item, where, initial)
         if not isinstance(item, Array):
+            if axis not in (NONE, Static(0), Static(-1), Tuple(tuple, ())):
+                tracer.refuse("axis", axis=describe(axis), rank=0)
             return started(tracer, row, item, initial)
         content = tracer.read(item)
         axes = axes_from(tracer, axis, item.rank)
@@ -133,6 +135,8 @@ def mean(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE, k
     if dtype != NONE or known[0].kind in "biu":  # type: ignore[index]
         item = arithmetic.convert(tracer, item, dtype_from(tracer, dtype))
     if not isinstance(item, Array):
+        if axis not in (NONE, Tuple(tuple, ())):
+            tracer.refuse("axis", axis=describe(axis), rank=0)
         return item
     axes = axes_from(tracer, axis, item.rank)
     total = SUM(tracer, item, axis, NONE, keepdims)
@@ -154,7 +158,8 @@ def variance(
     real = PART.get(item.dtype, item.dtype)
     count = count_of(tracer, tracer.extents(item), axes, real)
     if ddof != Static(0):
-        count = tracer.builder.emit("subtract", count, arithmetic.scalar_value(tracer, ddof, real))
+        less = tracer.builder.emit("subtract", count, arithmetic.scalar_value(tracer, ddof, real))
+        count = tracer.builder.emit("maximum", less, tracer.constant(0, real))
     return binary(tracer, DIVIDE, total, Scalar(count, False))
 
 
@@ -233,9 +238,14 @@ def norm(tracer: Tracer, x: Object, ord: Object = NONE, axis: Object = NONE, kee
         item = arithmetic.convert(tracer, item, F64)  # type: ignore[assignment]
     size = complexes.absolute(tracer, item)
     if ord in (Static(1), Static(float("inf"))) and (item.rank == 1 or isinstance(axis, Static) and axis != NONE):
-        return (SUM if ord == Static(1) else MAX)(tracer, size, axis, NONE, keepdims)
+        if ord == Static(1):
+            return SUM(tracer, size, axis, NONE, keepdims)
+        return MAX(tracer, size, axis, NONE, keepdims, Static(0.0))
     if ord not in (NONE, Static(2), Static("fro")) or (ord == Static(2) and item.rank > 1 and axis == NONE):
         tracer.refuse("call", name="np.linalg.norm of this order", help="Write it out: `np.sqrt(np.sum(x * x))`.")
+    along = item.rank if axis == NONE else len(axes_from(tracer, axis, item.rank))
+    if (ord == Static("fro") and along != 2) or (ord == Static(2) and along != 1):
+        tracer.refuse("contract", name="np.linalg.norm", problem="this order is of vectors or of matrices alone")
     return apply(tracer, "sqrt", (SUM(tracer, complexes.squared_modulus(tracer, item), axis, NONE, keepdims),))
 
 
@@ -344,6 +354,8 @@ def cumulative(verb: str) -> Callable[..., Object]:
     def build(tracer: Tracer, a: Object, axis: Object = NONE, dtype: Object = NONE) -> Object:
         content, along = along_axis(tracer, a, axis)
         extreme = verb in ("maximum", "minimum")
+        if extreme and content.dtype.kind == "c":
+            tracer.refuse("operand", name=f"np.{verb}.accumulate", types=describe(a))
         kind = dtype_from(tracer, dtype, content.dtype if extreme else accumulator(content.dtype))
         value, builder = cast(tracer, content.value, kind), tracer.builder
         unit = _least(kind, verb) if extreme else 0 if verb == "sum" else 1

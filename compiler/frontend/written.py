@@ -6,6 +6,7 @@ Formulas of `interp`, `gradient` and the percentiles are NumPy's, to the roundin
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -349,10 +350,10 @@ def percentile(a, q, axis=None, method="linear", keepdims=False):
 def median(a, axis=None, keepdims=False):
     s = in_order(_last(a, axis))
     n = s.shape[-1]
-    if n == 0:
-        raise ValueError("the median of no elements")
     if (s[..., :0] / 1).dtype != s.dtype:
         s = s.astype(np.float64)
+    if n == 0:
+        return _kept(np.sum(s, axis=-1) + np.nan, a, axis, keepdims)
     made = (s[..., (n - 1) // 2] + s[..., n // 2]) / 2
     return _kept(np.where(s[..., n - 1] != s[..., n - 1], s[..., n - 1], made), a, axis, keepdims)
 
@@ -380,7 +381,8 @@ WRITTEN: dict[Any, Written] = {
     math.factorial: Written(written_numbers.factorial), math.comb: Written(written_numbers.comb),
     math.perm: Written(written_numbers.perm), math.isqrt: Written(written_numbers.isqrt),
     math.prod: Written(written_numbers.prod), math.isclose: Written(written_numbers.isclose),
-    np.apply_along_axis: Written(written_grids.apply_along_axis, (), True),
+    heapq.heappush: Written(written_numbers.heappush), heapq.heappop: Written(written_numbers.heappop),
+    heapq.heapify: Written(written_numbers.heapify), np.apply_along_axis: Written(written_grids.apply_along_axis, (), True),
 }  # fmt: skip
 WRITTEN |= {known: Written(f, (), True) for known, f in (
     fourier.WRITTEN | written_arrays.WRITTEN_ANY | written_indices.WRITTEN_ANY | written_linalg.ANY

@@ -203,7 +203,7 @@ def _observations(m, y, rowvar):
 def cov(m, y=None, rowvar=True, bias=False, ddof=None):
     x = _observations(m, y, rowvar) * np.float64(1)
     n = x.shape[1]
-    fact = n - ((0 if bias else 1) if ddof is None else ddof)
+    fact = max(n - ((0 if bias else 1) if ddof is None else ddof), 0) * 1.0
     off = x - np.mean(x, axis=1, keepdims=True)
     c = off @ np.conj(off).T / fact
     if np.ndim(m) == 1 and y is None:
@@ -297,6 +297,8 @@ def _widths(pad_width, n):
         return ((pad_width, pad_width),) * n
     if np.ndim(pad_width) == 1:
         return ((pad_width[0], pad_width[-1]),) * n
+    if len(pad_width) not in (1, n):
+        raise ValueError("operands could not be broadcast together: as many widths as axes are needed, or one")
     return tuple(pad_width) * n if len(pad_width) == 1 else tuple(pad_width)
 
 
@@ -403,6 +405,8 @@ def hsplit(ary, indices_or_sections):
 
 
 def vsplit(ary, indices_or_sections):
+    if np.ndim(ary) < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
     return split(ary, indices_or_sections, 0)
 
 
@@ -445,7 +449,7 @@ def sinc(x):
 
 
 def modf(x):
-    v = np.asarray(x) * 1.0
+    v = np.asarray(x).astype(np.sqrt(np.zeros_like(x)).dtype)
     whole = np.trunc(v)
     rest = np.copysign(np.where(np.isinf(v), np.zeros_like(v), v - whole), v)
     return rest, whole
@@ -526,13 +530,18 @@ def cond(x, p=None):
 
 
 def matrix_rank(A, tol=None):
+    if np.ndim(A) < 2:
+        return np.int64(np.any(A != 0))
     s = np.linalg.svd(A, compute_uv=False)
-    least = np.max(s) * max(A.shape[0], A.shape[1]) * 2.220446049250313e-16 if tol is None else tol
-    return np.sum(s > least)
+    smallest = 1.1920929e-07 if s.dtype == np.float32 else 2.220446049250313e-16
+    least = np.max(s, axis=-1, keepdims=True, initial=0.0) * max(A.shape[-2], A.shape[-1]) * smallest if tol is None else tol
+    return np.sum(s > least, axis=-1)
 
 
 def multi_dot(arrays):
     made = arrays[0]
+    if np.ndim(made) > 2 or np.ndim(arrays[-1]) > 2:
+        raise ValueError("multi_dot takes matrices, and vectors at its ends")
     for a in tuple(arrays)[1:]:
         made = made @ a
     return made

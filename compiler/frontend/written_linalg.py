@@ -74,12 +74,13 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 def insert(arr, obj, values, axis=None):
     if np.ndim(obj) != 0:
         raise ValueError("compiled np.insert takes one index")
-    if axis is not None and np.ndim(arr) != 1:
-        raise ValueError("compiled np.insert takes a vector, or no axis")
-    x = np.ravel(arr)
+    x = np.ravel(arr) if axis is None else np.moveaxis(np.asarray(arr), axis, 0)
     at = obj + x.shape[0] if obj < 0 else obj
     if not (at >= 0 and at <= x.shape[0]):
         raise IndexError("np.insert: the index is out of bounds")
+    if np.ndim(x) > 1:
+        row = np.broadcast_to(values, x.shape[1:]).astype(x.dtype)
+        return np.moveaxis(np.concatenate((x[:at], row[None], x[at:])), 0, axis)
     return np.concatenate((x[:at], np.ravel(np.asarray([values]) if np.ndim(values) == 0 else values).astype(x.dtype), x[at:]))
 
 

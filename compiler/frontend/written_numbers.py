@@ -196,6 +196,55 @@ def some(items):
     return False
 
 
+# -- heaps, as CPython's heapq orders them
+
+
+def _rise(heap, start, place):
+    item = heap[place]
+    while place > start:
+        above = (place - 1) >> 1
+        if not item < heap[above]:
+            break
+        heap[place] = heap[above]
+        place = above
+    heap[place] = item
+
+
+def _sink(heap, place):
+    end = len(heap)
+    start = place
+    item = heap[place]
+    child = 2 * place + 1
+    while child < end:
+        if child + 1 < end and not heap[child] < heap[child + 1]:
+            child += 1
+        heap[place] = heap[child]
+        place = child
+        child = 2 * place + 1
+    heap[place] = item
+    _rise(heap, start, place)
+
+
+def heappush(heap, item):
+    heap.append(item)
+    _rise(heap, 0, len(heap) - 1)
+
+
+def heappop(heap):
+    last = heap.pop()
+    if len(heap) == 0:
+        return last
+    least = heap[0]
+    heap[0] = last
+    _sink(heap, 0)
+    return least
+
+
+def heapify(x):
+    for k in range(len(x) // 2 - 1, -1, -1):
+        _sink(x, k)
+
+
 def reduced_along(function, a, axis, start):
     x = np.moveaxis(a, axis, 0)
     n = x.shape[0]

@@ -45,14 +45,23 @@ def copyto(dst, src, where=None):
 
 
 def diag_indices_from(arr):
+    if arr.ndim < 2:
+        raise ValueError("input array must be at least 2-d")
+    for n in arr.shape[1:]:
+        if n != arr.shape[0]:
+            raise ValueError("All dimensions of input must be of equal length")
     return np.diag_indices(arr.shape[0], arr.ndim)
 
 
 def tril_indices_from(arr, k=0):
+    if arr.ndim != 2:
+        raise ValueError("input array must be 2-d")
     return np.tril_indices(arr.shape[0], k, arr.shape[1])
 
 
 def triu_indices_from(arr, k=0):
+    if arr.ndim != 2:
+        raise ValueError("input array must be 2-d")
     return np.triu_indices(arr.shape[0], k, arr.shape[1])
 
 
@@ -119,7 +128,10 @@ def matrix_transpose(x):
 
 
 def vecdot(x1, x2, axis=-1):
-    return np.sum(np.conj(x1) * x2, axis=axis)
+    products = np.conj(x1) * x2 if np.iscomplexobj(x1) else x1 * x2
+    if products.dtype == np.bool_:
+        return np.any(products, axis=axis)
+    return np.sum(products, axis=axis, dtype=products.dtype)
 
 
 def vector_norm(x, axis=None, keepdims=False, ord=2):
@@ -129,7 +141,9 @@ def vector_norm(x, axis=None, keepdims=False, ord=2):
 
 
 def matrix_norm(x, keepdims=False, ord="fro"):
-    return np.linalg.norm(x, ord, keepdims=keepdims)
+    if np.ndim(x) < 2:
+        raise ValueError("matrix_norm takes an array of two dimensions or more")
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
 
 
 REAL: dict[Any, Any] = {getattr(np, f.__name__): f for f in (setxor1d, partition, argpartition)}

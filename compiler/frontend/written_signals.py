@@ -164,6 +164,8 @@ def _euclid(a, b):
 
 def gcd(x1, x2):
     both = np.multiply(x1, 0) + np.multiply(x2, 0)
+    if np.asarray(both).dtype.kind not in "iu":
+        raise TypeError("ufunc 'gcd' not supported for the input types: whole numbers are needed")
     if np.ndim(x1) == 0 and np.ndim(x2) == 0:
         return _euclid(x1, x2) + both
     a = np.ravel(both + x1)

@@ -94,6 +94,15 @@ def _pushforward_prod(ctx: Any, op: Op, tangent: Value) -> Sequence[Value]:
     return (ctx.builder.emit("sum", (Sym(ctx.builder, tangent) * partial).value, axes=op.attrs["axes"]),)
 
 
+def _of_some(evaluate: Callable[..., Any], name: str, a: Any, axes: tuple[int, ...]) -> Any:
+    """Of nothing the extremes are what changes no other, so that `initial` need not ask whether there is something."""
+    if name in ("max", "min") and not np.size(a):
+        kind = a.dtype.kind
+        ends = (-np.inf, np.inf) if kind == "f" else (False, True) if kind == "b" else (np.iinfo(a.dtype).min, np.iinfo(a.dtype).max)
+        return evaluate(a, axis=axes, initial=ends[name == "min"])
+    return evaluate(a, axis=axes)
+
+
 def _row(name: str, kinds: str, evaluate: Callable[..., Any], combine: str, **fields: Any) -> None:
     """combine: the element-wise row that joins two partial results."""
     register(
@@ -101,7 +110,7 @@ def _row(name: str, kinds: str, evaluate: Callable[..., Any], combine: str, **fi
             name,
             "reduce",
             _infer(kinds, name),
-            lambda a, axes: evaluate(a, axis=axes, dtype=a.dtype) if name in ("sum", "prod") else evaluate(a, axis=axes),
+            lambda a, axes: evaluate(a, axis=axes, dtype=a.dtype) if name in ("sum", "prod") else _of_some(evaluate, name, a, axes),
             numpy=(name,),
             extent=_extent,
             instruction={"combine": combine},
@@ -113,7 +122,7 @@ def _row(name: str, kinds: str, evaluate: Callable[..., Any], combine: str, **fi
 
 _row("sum", "iufc", np.sum, "add", linear_in=(0,), pullback=_pullback_sum, doc="sum over axes; 0 of nothing")
 _row("prod", "iufc", np.prod, "multiply", pullback=_pullback_prod, pushforward=_pushforward_prod, doc="product over axes; 1 of nothing")  # fmt: skip
-_row("max", "biuf", np.max, "maximum", pullback=_pullback_extremum, pushforward=_pushforward_extremum, kinks="ties share equally", doc="largest over axes that are not empty; NaN if any is")  # fmt: skip
-_row("min", "biuf", np.min, "minimum", pullback=_pullback_extremum, pushforward=_pushforward_extremum, kinks="ties share equally", doc="smallest over axes that are not empty; NaN if any is")  # fmt: skip
+_row("max", "biuf", np.max, "maximum", pullback=_pullback_extremum, pushforward=_pushforward_extremum, kinks="ties share equally", doc="largest over axes; the least there is of nothing; NaN if any is")  # fmt: skip
+_row("min", "biuf", np.min, "minimum", pullback=_pullback_extremum, pushforward=_pushforward_extremum, kinks="ties share equally", doc="smallest over axes; the greatest there is of nothing; NaN if any is")  # fmt: skip
 _row("any", "bi", np.bitwise_or.reduce, "bitwise_or", doc="whether any element is True; of integers, which bits any has")
 _row("all", "b", np.all, "bitwise_and", doc="whether every element is True")

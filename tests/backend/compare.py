@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from tests.harness.layouts import own
 from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.runtime import cpu
 
 
 def fresh(arguments: Sequence[Any]) -> list[Any]:
-    return [np.array(a) if isinstance(a, np.ndarray) and a.ndim else a for a in arguments]
+    """The arguments in memory of their own, laid out as they are."""
+    return list(own(dict(enumerate(arguments))).values())
 
 
 def run(executable: cpu.Executable, arguments: Sequence[Any]) -> list[Any]:

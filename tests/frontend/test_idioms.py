@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,6 +69,42 @@ def first_large(x):
     return -1.0
 
 
+def shortest_paths(starts, ends, weights):
+    dist = np.full(len(starts) - 1, np.inf)
+    dist[0] = 0.0
+    heap = [(0.0, 0)]
+    while heap:
+        d, u = heapq.heappop(heap)
+        if d > dist[u]:
+            continue
+        for e in range(starts[u], starts[u + 1]):
+            v = int(ends[e])
+            if d + weights[e] < dist[v]:
+                dist[v] = d + weights[e]
+                heapq.heappush(heap, (dist[v], v))
+    return dist
+
+
+def smallest_by_heap(x):
+    xs = [v for v in x]  # noqa: C416  # of run-time length
+    heapq.heapify(xs)
+    return heapq.heappop(xs), heapq.heappop(xs), xs
+
+
+def read_before_it_grows(rates, terms):
+    """Both paths fail on the empty list that it is at first."""
+    factors = []
+    for r, n in zip(rates, terms):
+        total = 0.0
+        for t in range(1, int(n)):
+            if t <= len(factors):
+                total += factors[t - 1]
+            else:
+                total += factors[-1] * 0.9
+        factors.append((1 - r * total) / (1 + r))
+    return np.array(factors), np.log(range(1, len(factors)))
+
+
 def folds_of_ufuncs(i):
     f = 1.0 * i
     return (
@@ -89,6 +126,8 @@ def products_of_vectors(a, b):
 A, B = np.arange(12.0).reshape(4, 3), np.arange(12.0)[::-1].reshape(4, 3) ** 1.1
 CASES: list[tuple[Any, tuple[Any, ...]]] = [
     (lists_returned, (X,)), (folds, (X,)), (extremes_by_key, (X,)), (found_in_lists, (X,)), (unpacked, (X,)), (first_large, (X,)), (first_large, (0 * X,)),
+    (shortest_paths, (np.array([0, 2, 4, 6, 7]), np.array([1, 2, 0, 3, 0, 3, 1]), np.array([4.0, 1, 4, 1, 1, 5, 1]))), (smallest_by_heap, (X,)),
+    (read_before_it_grows, (np.array([0.02, 0.022, 0.025]), np.array([1.0, 2, 4]))),
     (folds_of_ufuncs, (np.array([3, 1, 2, 5, 2]),)), (slopes, (M,)), (products_of_vectors, (A, B)),
     (lambda x: (np.linspace(x[0], x[1], 5), np.linspace(0, x[2], 4), np.linspace(0, 1, 4)), (X.astype(np.float32),)),
 ]  # fmt: skip

@@ -26,7 +26,7 @@ import numpy as np
 
 from tests.harness.layout_calls import ANY, IN_PLACE, INDICES, MATRICES, SCALARS, VECTORS, WRITING
 from wengert.compiler import ops as rows
-from wengert.compiler.diag.errors import CompileError
+from wengert.compiler.diag.errors import CompileError, UnsupportedError
 from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.frontend.trace import trace
 from wengert.compiler.ir.interpret import interpret
@@ -44,6 +44,11 @@ Shapes = dict[str, Sequence[tuple[int, ...]]]
 SHAPES: Shapes = {"0": [()], "1": [(6,), (0,)], "2": [(4, 6), (0, 3), (3, 0)], "3": [(2, 3, 4), (2, 0, 3)]}
 SQUARE: Shapes = {"2": [(3, 3)], "3": [(2, 3, 3)]}
 PER_FUNCTION = 12
+OF_NOTHING = (
+    "np.polymul(x, y)", "np.bincount(abs(x), weights=k)", "sum(x)", "sum([v for v in np.ravel(x)])",
+    "sum([t for _, t in np.ndenumerate(x)])",
+)  # fmt: skip
+"""Calls that give a Python number, or another dtype, where there is nothing, and are not compared there."""
 INTERPRETED = ("C", "backwards", "overlapping")
 """Layouts the interpreter runs on, too: it computes with NumPy, to which layouts are nothing new."""
 
@@ -220,11 +225,14 @@ def function_of(unit: Unit, calls: tuple[str, ...], names: tuple[str, ...]) -> A
     return space["f"]
 
 
-def own(arguments: dict[str, Any]) -> dict[str, Any]:
+def own(arguments: dict[Any, Any]) -> dict[Any, Any]:
     """The arguments again, in fresh memory of the same layout; what overlaps still does."""
     bases: dict[int, np.ndarray] = {}
-    made = {}
+    made: dict[Any, Any] = {}
     for name, a in arguments.items():
+        if not isinstance(a, np.ndarray) or not a.ndim:
+            made[name] = a
+            continue
         base = a
         while isinstance(base.base, np.ndarray):
             base = base.base
@@ -297,11 +305,15 @@ def _compiled(unit: Unit, calls: Sequence[str], variants: Any, wanted: Any, outc
         for way in ("interpreter", "compiled") if name.startswith(INTERPRETED) else ("compiled",):
             given = list(own(arguments).values())
             expected = wanted[calls[0], name]
+            if isinstance(expected, ZeroDivisionError) or any(c in OF_NOTHING and "0" in name for c in calls):
+                continue
             try:
                 leaves = interpret(traced.function, given) if way == "interpreter" else _run(executable, given)
             except Exception as error:
                 if isinstance(expected, Exception):
                     continue
+                if "compiled" in str(error):  # a refusal that had to wait for the values
+                    raise UnsupportedError(str(error)) from None
                 raise Fault(name, f"{way}: {error!r:.300}") from None
             if isinstance(expected, Exception):
                 raise Fault(name, f"{way}: no error, NumPy: {expected!r:.200}")
