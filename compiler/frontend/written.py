@@ -117,47 +117,74 @@ def interp(x, xp, fp, left=None, right=None):
 # -- sums of products
 
 
-def _full(a, v):
+def _whole_overlap(made, a, v):
+    """made[j] = sum of v[k] a[m - 1 + j - k]: stretch by stretch, which stays in the cache, and four k at a time."""
+    n = a.shape[0]
+    m = v.shape[0]
+    size = max(4096, n // 32)
+    for start in range(m - 1, n, size):
+        end = min(start + size, n)
+        part = made[start - m + 1 : end - m + 1]
+        part[:] = v[0] * a[start:end]
+        k = 1
+        while k + 4 <= m:
+            part[:] = (
+                part
+                + v[k] * a[start - k : end - k]
+                + v[k + 1] * a[start - k - 1 : end - k - 1]
+                + v[k + 2] * a[start - k - 2 : end - k - 2]
+                + v[k + 3] * a[start - k - 3 : end - k - 3]
+            )
+            k += 4
+        while k < m:
+            part += v[k] * a[start - k : end - k]
+            k += 1
+
+
+def _any_overlap(made, a, v):
+    """As np.convolve(a, v, "full"), where a is no shorter than v."""
+    n = a.shape[0]
+    m = v.shape[0]
+    made[: m - 1] = 0
+    made[n:] = 0
+    _whole_overlap(made[m - 1 : n], a, v)
+    for k in range(m - 1):
+        made[k : m - 1] += v[k] * a[: m - 1 - k]
+    for k in range(1, m):
+        made[n : n + k] += v[k] * a[n - k :]
+
+
+def _convolved(a, v, mode, first):
+    """first: where "same" begins."""
     n = a.shape[0]
     m = v.shape[0]
     if n == 0:
         raise ValueError("a cannot be empty")
     if m == 0:
         raise ValueError("v cannot be empty")
-    made = np.zeros(n + m - 1, dtype=(a[0] * v[0]).dtype)
-    k = 0
-    while k + 4 <= m and n >= 4:  # four at a time: the sums are read and written once
-        made[k + 3 : k + n] = made[k + 3 : k + n] + v[k] * a[3:] + v[k + 1] * a[2:-1] + v[k + 2] * a[1:-2] + v[k + 3] * a[:-3]
-        for i in range(3):
-            for j in range(i + 1):
-                made[k + i] += v[k + j] * a[i - j]
-            for j in range(i + 1, 4):
-                made[k + n + i] += v[k + j] * a[n + i - j]
-        k += 4
-    while k < m:
-        made[k : k + n] += v[k] * a
-        k += 1
-    return made
-
-
-def _window(full, n, m, mode, first):
-    small = min(n, m)
+    if mode not in ("full", "same", "valid"):
+        raise ValueError("mode must be 'full', 'same' or 'valid'")
+    dtype = (a[0] * v[0]).dtype
     large = max(n, m)
-    if mode == "full":
-        return full
-    if mode == "same":
-        return full[first : first + large].copy()
     if mode == "valid":
-        return full[small - 1 : large].copy()
-    raise ValueError("mode must be 'full', 'same' or 'valid'")
+        made = unset(large - min(n, m) + 1, dtype)
+        if n >= m:
+            _whole_overlap(made, a, v)
+        else:
+            _whole_overlap(made, v, a)
+        return made
+    made = unset(n + m - 1, dtype)
+    if n >= m:
+        _any_overlap(made, a, v)
+    else:
+        _any_overlap(made, v, a)
+    return made[first : first + large].copy() if mode == "same" else made
 
 
 def convolve(a, v, mode="full"):
     x = np.asarray(a)
     y = np.asarray(v)
-    n = x.shape[0]
-    m = y.shape[0]
-    return _window(_full(x, y), n, m, mode, (min(n, m) - 1) // 2)
+    return _convolved(x, y, mode, (min(x.shape[0], y.shape[0]) - 1) // 2)
 
 
 def correlate(a, v, mode="valid"):
@@ -165,8 +192,7 @@ def correlate(a, v, mode="valid"):
     y = np.asarray(v)
     n = x.shape[0]
     m = y.shape[0]
-    first = (m - 1) // 2 if n >= m else n - 1 - (n - 1) // 2
-    return _window(_full(x, y[::-1]), n, m, mode, first)
+    return _convolved(x, y[::-1], mode, (m - 1) // 2 if n >= m else n - 1 - (n - 1) // 2)
 
 
 def kron(a, b):

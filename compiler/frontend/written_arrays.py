@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend.intrinsics import is_sequence, prange, stop_gradient, unset
+from wengert.compiler.frontend.intrinsics import is_sequence, stop_gradient, unset
 
 # ruff: noqa: A002, E501, SIM102, SIM108, SIM114, PLR0124  # as in written.py
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
@@ -361,11 +361,9 @@ def repeat(a, repeats, axis=None):
         if repeats < 0:
             raise ValueError("repeats may not contain negative values.")
         v = np.ravel(x)
-        pairs = unset((v.shape[0], repeats), x.dtype)
-        for k in prange(v.shape[0]):
-            for j in range(repeats):
-                pairs[k, j] = v[k]
-        made = pairs.reshape((*x.shape[:-1], n * repeats))
+        groups = unset((v.shape[0], repeats), x.dtype)
+        groups[:] = v[:, None]
+        made = groups.reshape((*x.shape[:-1], n * repeats))
         return made if axis is None else np.moveaxis(made, -1, axis)
     counts = np.asarray(repeats)
     if counts.shape[0] != n:
