@@ -1,6 +1,6 @@
 """The entry of a kernel: which iterations a thread does, on NVPTX and on the simulated GPU.
 
-    grid       thread t of T does iterations t, t + T, ...
+    grid       thread t does iteration t; where threads have memory of their own, T of them do iterations t, t + T, ...
     plane      threads and iterations have two indices; a thread does several rows, of one column
     chunk      a block does the next `CHUNK` iterations, its threads one after the other: short ones, four a thread
     combine    one iteration a thread; the values of `group` threads beside each other are combined, in a fixed order
@@ -345,7 +345,15 @@ class EntryWriter:
         first, step = self.entry.thread(self.text)
         if self.scratch is not None:
             self._give_scratch(first, step)
-        self._loop(first, self.count, step, self.done)
+            self._loop(first, self.count, step, self.done)
+            return
+        only = self.text.fresh("only")  # what a loop around it would keep in registers leaves room for more threads
+        self.text.branch_if(self.text.value(f"icmp slt i64 {first}, {self.count}"), only, self.done)
+        self.text.label(only)
+        following = self.text.fresh("next")
+        self._iteration(first, following, self.done)
+        self.text.label(following)
+        self.text.branch(self.done)
 
     def _plane(self) -> None:
         """No loop, so that a thread has little to do beside its rows, which are a block's height apart."""

@@ -96,6 +96,7 @@ def _launch(host: HostWriter, op: Op) -> None:
     text.branch_if(text.value(f"icmp sgt i64 {count}, 0"), go, after)
     text.label(go)
     rows, depth, more = "1", "1", "1"
+    scratch, held = host.scratch[kernel], ""
     if op.attrs["threads"] == "plane":
         columns = op.attrs["columns"]
         width = host.scalars[op.operands[columns]] if columns > 0 else str(-columns)
@@ -105,8 +106,12 @@ def _launch(host: HostWriter, op: Op) -> None:
         blocks, threads = text.value(f"udiv i64 {text.value(f'add i64 {count}, {per - 1}')}, {per}"), str(BLOCK)
     else:
         one = op.attrs["threads"] == "one"
-        blocks, threads = ("1", "1") if one else _grid(host, count, THREADS[op.attrs["threads"]])
-    scratch, held = host.scratch[kernel], ""
+        each = THREADS.get(op.attrs["threads"], 1)
+        blocks, threads = text.value(f"udiv i64 {text.value(f'add i64 {count}, {each - 1}')}, {each}"), str(each)
+        if one:
+            blocks, threads = "1", "1"
+        elif scratch is not None:
+            blocks = _smaller(host, blocks, str(MOST_THREADS // each))
     arguments = [("i64", count), ("ptr", host.table_word(Table.ERRORS))]
     for v, buffer in zip(op.operands[1 : 1 + outputs], buffers, strict=True):
         arguments += _argument(host, v, buffer)
@@ -138,12 +143,6 @@ def _launch(host: HostWriter, op: Op) -> None:
     text.label(after)
     for v, buffer in zip(op.results, buffers, strict=True):
         host.arrays[v] = buffer
-
-
-def _grid(host: HostWriter, count: str, threads: int) -> tuple[str, str]:
-    """(blocks, threads of a block) for so many iterations."""
-    up = host.text.value(f"udiv i64 {host.text.value(f'add i64 {count}, {threads - 1}')}, {threads}")
-    return _smaller(host, up, str(MOST_THREADS // threads)), str(threads)
 
 
 MOST_DOWN = 65535

@@ -13,7 +13,7 @@ single elements, each of which waits for the device.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wengert.compiler.backend.device_folded import REGION_UPDATES
 from wengert.compiler.backend.device_fusion import Fusion, fuse, is_harmless, is_lazy
@@ -29,6 +29,7 @@ from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
 from wengert.compiler.ir.opdef import extent_of, row_of
+from wengert.compiler.ir.printer import print_function
 from wengert.compiler.ir.types import DType
 from wengert.compiler.ir.verify import verify
 from wengert.compiler.passes.own_index import is_independent
@@ -85,6 +86,9 @@ def outline(function: Function, deterministic: bool = False) -> Outlined:
     return Outlined(host, outliner.kernels, outliner.notes)
 
 
+_NOTHING = Function("", Block())
+
+
 class Outliner:
     """Writes the host part. `values` maps scalars and stored arrays of the original function to the host's."""
 
@@ -94,6 +98,7 @@ class Outliner:
         self._pending: list[Value] = []  # stored values of one group that no kernel writes yet
         self.values: dict[Value, Value] = {}
         self.kernels: list[Kernel] = []
+        self._known: dict[object, Kernel] = {}
         self.notes: list[tuple[str, Span | None]] = []
         self.host = Builder(Block())
 
@@ -166,9 +171,8 @@ class Outliner:
         size = _size(iteration)
         chunk = not (one_thread or shared or heavy or wide is not None or combined) and size is not None and size <= SHORT
         rows = 1 if wide is None or shared else _rows(iteration)
-        self.kernels.append(
-            Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, wide, chunk, combined, rows)
-        )
+        made = Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, wide, chunk, combined, rows)
+        function = self._kept(label, made).function
         threads = (
             "one" if one_thread else "few" if heavy else "plane" if wide is not None else "group" if combined
             else "chunk" if chunk else "many"
@@ -178,6 +182,17 @@ class Outliner:
             columns=wide, rows=rows,
         )  # fmt: skip
         return list(op.results)
+
+    def _kept(self, label: str, kernel: Kernel) -> Kernel:
+        """The kernel, or one before it that does the same; those that find faults tell their line, and are kept apart."""
+        key: object = kernel
+        if not any(row_of(op).traps for op in kernel.iteration.walk()):
+            flags = replace(kernel, name="", function=_NOTHING, iteration=_NOTHING, span=None)
+            key = label, flags, print_function(Function("", kernel.iteration.body, kernel.iteration.written))
+        if key not in self._known:
+            self._known[key] = kernel
+            self.kernels.append(kernel)
+        return self._known[key]
 
     def fill(
         self, label: str, extents: Sequence[Value], dtype: DType, element: Callable[..., Value], hint: str

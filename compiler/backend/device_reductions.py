@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wengert.compiler.backend.device_facts import made_by
 from wengert.compiler.backend.device_kernels import KernelBuilder
 from wengert.compiler.backend.device_memory import BLOCK
+from wengert.compiler.backend.fuse import op_cost
 from wengert.compiler.ir.core import Block, Op, Value
 from wengert.compiler.ir.opdef import row_of
 from wengert.compiler.ir.types import I64, DType, Type
@@ -35,6 +37,9 @@ at once, also where each needs 64 registers."""
 WARP = 32
 EACH = 8
 """Elements that a thread should have at least, where there are so many."""
+LIGHT, TOGETHER = 8, 4
+"""The cost of an element (see `op_cost`) above which a thread loads so many before it computes: functions have branches, behind
+which no load is moved."""
 
 
 def identity(combine: str, dtype: DType) -> bool | int | float:
@@ -182,24 +187,62 @@ class _Stages:
     ) -> Value:  # fmt: skip
         """The elements first, first + stride, ... below length, combined in that order. step: the stride as an index, which is
         added to that of an element, for to divide would take longer than all else."""
-        indices = [Value(Type(I64), "k"), *(Value(Type(I64), "index") for _ in inner[1:] and inner)]
-        body = Block(params=[*indices, Value(Type(self.dtype), "total")])
         by, end = kernel.capture(stride), kernel.capture(length)
-        begin = kernel.unflatten(first, inner) if indices[1:] else []
-        start = kernel.constant(identity(self.combine, self.dtype), self.dtype)
-        with kernel.inside(body):
-            emit, place, carry, following = kernel.builder.emit, indices[1:] or indices, None, list[Value]()
-            total = emit(self.combine, body.params[-1], element(place))
-            for index, digit, extent in reversed(list(zip(indices[1:], step, inner, strict=False))):
-                after = emit("add", index, kernel.capture(digit))
-                after = after if carry is None else emit("add", after, carry)
-                if len(following) + 1 < len(inner):
-                    beyond = emit("greater_equal", after, kernel.capture(extent))
-                    carry = emit("where", beyond, kernel.integer(1), kernel.zero())
-                    after = emit("where", beyond, emit("subtract", after, kernel.capture(extent)), after)
-                following.insert(0, after)
-            body.results = [*following, total]
-        return kernel.builder.for_(first, end, by, [*begin, start], body).results[-1]
+        begin = [first] if len(inner) == 1 else kernel.unflatten(first, inner)
+        total = kernel.constant(identity(self.combine, self.dtype), self.dtype)
+
+        def following(place: Sequence[Value]) -> list[Value]:
+            return [kernel.builder.emit("add", place[0], by)] if len(inner) == 1 else self._after(kernel, place, inner, step)
+
+        def several(count: int) -> Block:
+            """A trip of `count` elements, which carries the place of the first; what they load comes before all else."""
+            indices = [Value(Type(I64), "index") for _ in begin]
+            body = Block(params=[Value(Type(I64), "k"), *indices, Value(Type(self.dtype), "total")])
+            with kernel.inside(body):
+                places: list[Sequence[Value]] = [indices]
+                for _ in range(count):
+                    places.append(following(places[-1]))
+                work, result = Block(), body.params[-1]
+                with kernel.inside(work):
+                    elements = [element(place) for place in places[:count]]
+                early = made_by([v for op in work.ops if op.name == "load" for v in op.results], work.ops)
+                body.ops += early + [op for op in work.ops if op not in early]
+                for e in elements:
+                    result = kernel.builder.emit(self.combine, result, e)
+                body.results = [*places[-1], result]
+            return body
+
+        single, carried = several(1), [*begin, total]
+        if sum(op_cost(op) for op in single.walk()) > LIGHT:
+            builder, count = kernel.builder, kernel.integer(TOGETHER)
+            more = builder.emit("multiply", by, kernel.integer(TOGETHER - 1))
+            together = builder.for_(
+                first, builder.emit("subtract", end, more), builder.emit("multiply", by, count), carried, several(TOGETHER)
+            )
+            carried = list(together.results)
+            first = carried[0] if len(inner) == 1 else self._flat(kernel, carried[:-1], inner)
+        return kernel.builder.for_(first, end, by, carried, single).results[-1]
+
+    def _after(self, kernel: KernelBuilder, place: Sequence[Value], inner: list[Value], step: list[Value]) -> list[Value]:
+        """The index a stride on."""
+        emit, carry, found = kernel.builder.emit, None, list[Value]()
+        for axis in reversed(range(len(inner))):
+            after = emit("add", place[axis], kernel.capture(step[axis]))
+            after = after if carry is None else emit("add", after, carry)
+            if axis:
+                extent = kernel.capture(inner[axis])
+                beyond = emit("greater_equal", after, extent)
+                carry = emit("where", beyond, kernel.integer(1), kernel.zero())
+                after = emit("where", beyond, emit("subtract", after, extent), after)
+            found.insert(0, after)
+        return found
+
+    def _flat(self, kernel: KernelBuilder, place: Sequence[Value], inner: list[Value]) -> Value:
+        """The number of an element."""
+        emit, flat = kernel.builder.emit, place[0]
+        for index, extent in zip(place[1:], inner[1:], strict=True):
+            flat = emit("add", emit("multiply", flat, kernel.capture(extent)), index)
+        return flat
 
     def _at_most(self, a: Value, b: Value) -> Value:
         host = self.outliner.host
