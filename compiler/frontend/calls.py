@@ -38,7 +38,7 @@ from wengert.compiler.frontend.objects import (
 )
 from wengert.compiler.frontend.reads import CONTENTS, MISSING, now
 from wengert.compiler.frontend.signature import Leaf, Signature
-from wengert.compiler.frontend.source import Parsed, parameters, parse, unwrap
+from wengert.compiler.frontend.source import Parsed, function_of, parameters, parse, unwrap
 from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, SERVICES, Frame, Tracer, handles, provides
 from wengert.compiler.frontend.ufuncs import with_out
 from wengert.compiler.frontend.written import WRITTEN, Written
@@ -392,6 +392,7 @@ def property_of(tracer: Tracer, function: Any, owner: Object) -> Object:
 
 def transformed(tracer: Tracer, transform: Any, args: Sequence[Object], keywords: Keywords) -> Object:
     """`grad(f)` of a function known at compile time: made now."""
+    args = [_alone(tracer, transform, a) if isinstance(a, Closure) else a for a in args]
     items = [*args, *keywords.values()]
     if any(not isinstance(i, Static | Tuple) for i in items):
         tracer.refuse(
@@ -401,6 +402,35 @@ def transformed(tracer: Tracer, transform: Any, args: Sequence[Object], keywords
         )
     plain = [to_python(tracer, i) for i in args]
     return Static(transform(*plain, **{k: to_python(tracer, v) for k, v in keywords.items()}))
+
+
+def _alone(tracer: Tracer, transform: Any, closure: Closure) -> Object:
+    """A function defined inside, which needs nothing of the functions around it, as one of its own."""
+    around = [tracer.closed_over[closure.frame], *tracer.frames]
+    known = {name for frame in around for name in (*_bound(frame.node), *frame.enclosed)}
+    read = {n.id for n in ast.walk(closure.node) if isinstance(n, ast.Name)} & known - _bound(closure.node)
+    made = None
+    if not read and not closure.defaults and not closure.keyword_defaults:
+        made = function_of(closure.node, tracer.closed_over[closure.frame].namespace)
+    if made is None:
+        tracer.refuse(
+            "call",
+            name=f"{readable(transform)} of a function defined inside"
+            + (f" that reads `{min(read)}` of the function around it" if read else ""),
+            help="Define the function outside of the compiled one"
+            + (", and pass what it reads as an argument." if read else "."),
+        )
+    return Static(made)
+
+
+def _bound(node: ast.FunctionDef | ast.Lambda) -> set[str]:
+    """The names that a function binds: its parameters, and what it assigns or defines."""
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    return names | {
+        n.arg if isinstance(n, ast.arg) else n.name
+        for n in ast.walk(node)
+        if isinstance(n, ast.arg) or (isinstance(n, ast.FunctionDef) and n is not node)
+    }
 
 
 def to_python(tracer: Tracer, item: Object) -> Any:
