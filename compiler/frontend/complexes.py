@@ -150,4 +150,10 @@ COMPLEX: dict[Any, Any] = {
     np.iscomplex: imaginary_part("not_equal"),
     np.iscomplexobj: holds_complex(True), np.isrealobj: holds_complex(False), complex: make, abs: absolute,
 }  # fmt: skip
-METHODS: dict[str, Any] = {"conj": conjugate, "conjugate": conjugate}
+def _conjugate_method(tracer: Tracer, x: Object) -> Object:
+    """The method of arrays, which leaves bools as they are."""
+    kind = dtype_and_weakness(x)
+    return creation.copied(tracer, x) if isinstance(x, Array) and kind is not None and kind[0] == BOOL else conjugate(tracer, x)
+
+
+METHODS: dict[str, Any] = {"conj": _conjugate_method, "conjugate": _conjugate_method}

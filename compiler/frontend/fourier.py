@@ -100,6 +100,8 @@ def hfft(a, n=None, axis=-1, norm=None):
 
 
 def ihfft(a, n=None, axis=-1, norm=None):
+    if np.iscomplexobj(a):
+        raise TypeError("ihfft takes real numbers")
     x = _resized(np.moveaxis(np.asarray(a), axis, -1), n)
     return np.moveaxis(np.conj(_rfft(x, _factor(x.shape[-1], norm, False))), -1, axis)
 

@@ -14,6 +14,8 @@ from wengert.compiler.frontend.objects import NONE, Array, Object, Slice, Static
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import indexed
 
+PLAIN: dict[str, Any] = {"b": np.dtype(bool), "i": 0, "f": 0.0, "c": 0j}
+"""Python's numbers, which give way to dtypes of their kind."""
 WHOLE = Slice(None, None, None)
 
 
@@ -41,6 +43,11 @@ def grid(function: Any) -> Any:
     return build
 
 
+def _one(tracer: Tracer, item: Object, dtype: np.dtype[Any]) -> Object:
+    made: Object = SERVICES["call"](tracer, Static(np.array), [Tuple(list, (item,)), Static(dtype)], {})
+    return made
+
+
 def rows(tracer: Tracer, items: Sequence[Object]) -> Object:
     """np.r_: vectors, ranges and numbers one after the other."""
     parts = []
@@ -48,8 +55,11 @@ def rows(tracer: Tracer, items: Sequence[Object]) -> Object:
         if isinstance(item, Static) and isinstance(item.value, str):
             tracer.refuse("call", name="np.r_ with a directive", help="Use np.concatenate or np.stack.")
         one = vector(tracer, item) if isinstance(item, Slice) else item
-        parts.append(Tuple(list, (one,)) if scalar_type(one) is not None else as_array(tracer, one))
-    return concatenate(tracer, Tuple(tuple, tuple(parts)))
+        parts.append(one if scalar_type(one) is not None else as_array(tracer, one))
+    kinds = [scalar_type(p) or (p.dtype, False) for p in parts]  # type: ignore[union-attr]
+    dtype = np.result_type(*(PLAIN[k[0].kind] if k[1] else k[0].numpy for k in kinds))
+    items = [p if isinstance(p, Array) else _one(tracer, p, dtype) for p in parts]
+    return concatenate(tracer, Tuple(tuple, tuple(items)))
 
 
 def columns(tracer: Tracer, items: Sequence[Object]) -> Object:

@@ -25,7 +25,10 @@ def axes_from(tracer: Tracer, item: Object, rank: int) -> tuple[int, ...]:
     if item == NONE:
         return tuple(range(rank))
     if isinstance(item, Tuple):
-        return tuple(sorted({axis_within(tracer, a, rank) for a in item.items}))
+        found = {axis_within(tracer, a, rank) for a in item.items}
+        if len(found) < len(item.items):
+            tracer.refuse("binding", name="axis", problem="duplicate value in 'axis'")
+        return tuple(sorted(found))
     return (axis_within(tracer, item, rank),)
 
 

@@ -255,6 +255,8 @@ def _slope(y, spacing, edge_order):
 
 def gradient(f, *varargs, axis=None, edge_order=1):
     y = np.asarray(f)
+    if y.dtype == np.bool_:
+        raise TypeError("numpy boolean subtract, the `-` operator, is not supported")
     if (y[:0] / 1).dtype != y.dtype:
         y = y.astype(np.float64)
     if edge_order != 1 and edge_order != 2:

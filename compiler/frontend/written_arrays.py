@@ -98,6 +98,8 @@ def histogram(a, bins=10, range=None, density=None, weights=None):
 
 
 def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
+    if np.ndim(x) != 1 or np.ndim(y) != 1:
+        raise ValueError("compiled np.histogram2d takes two vectors")
     u = np.ravel(x)
     v = np.ravel(y)
     if u.shape[0] != v.shape[0]:
@@ -249,8 +251,9 @@ def fmin(x1, x2):
 
 
 def unwrap(p, discont=None, axis=-1, period=2 * np.pi):
-    x = np.moveaxis(np.asarray(p), axis, -1) * 1.0
-    d = np.diff(x)
+    raw = np.moveaxis(np.asarray(p), axis, -1)
+    x = raw * 1.0
+    d = np.diff(raw) * 1.0  # whole numbers without a sign wrap first
     half = period / 2
     least = half if discont is None else max(discont, half)
     turned = np.remainder(d + half, period) - half
@@ -262,7 +265,10 @@ def unwrap(p, discont=None, axis=-1, period=2 * np.pi):
 
 
 def ediff1d(ary, to_end=None, to_begin=None):
-    d = np.diff(np.ravel(ary))
+    x = np.asarray(ary)
+    if x.dtype == np.bool_:
+        raise TypeError("numpy boolean subtract, the `-` operator, is not supported")
+    d = np.diff(np.ravel(x))
     if to_begin is not None:
         d = np.concatenate((np.ravel(np.asarray([to_begin])), d))
     if to_end is not None:
@@ -514,6 +520,8 @@ def setdiff1d(ar1, ar2):
 
 
 def lexsort(keys):
+    if np.ndim(keys[0]) > 1:
+        raise ValueError("compiled np.lexsort takes vectors as keys")
     order = np.argsort(keys[0], kind="stable")
     for key in tuple(keys)[1:]:
         order = order[np.argsort(key[order], kind="stable")]

@@ -56,7 +56,7 @@ def unravel_index(indices, shape, order="C"):
         count = count * n
     if np.any((rest < 0) | (rest >= count)):
         raise ValueError("index is out of bounds for array with these sizes")
-    rest = rest + np.int64(0)
+    rest = rest.astype(np.int64) + np.int64(0)
     made = ()
     for n in reversed(sizes) if order == "C" else sizes:
         made = (rest % n, *made) if order == "C" else (*made, rest % n)
@@ -70,7 +70,7 @@ def ravel_multi_index(multi_index, dims):
         k = np.asarray(index)
         if np.any((k < 0) | (k >= n)):
             raise ValueError("invalid entry in coordinates array")
-        made = made * n + k
+        made = made * n + k.astype(np.int64)
     return made
 
 

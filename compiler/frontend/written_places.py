@@ -128,6 +128,8 @@ def matrix_transpose(x):
 
 
 def vecdot(x1, x2, axis=-1):
+    if np.ndim(x1) == 0 or np.ndim(x2) == 0:
+        raise ValueError("vecdot takes arrays of one dimension or more")
     products = np.conj(x1) * x2 if np.iscomplexobj(x1) else x1 * x2
     if products.dtype == np.bool_:
         return np.any(products, axis=axis)

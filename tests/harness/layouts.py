@@ -45,6 +45,7 @@ SHAPES: Shapes = {"0": [()], "1": [(6,), (0,)], "2": [(4, 6), (0, 3), (3, 0)], "
 SQUARE: Shapes = {"2": [(3, 3)], "3": [(2, 3, 3)]}
 PER_FUNCTION = 12
 OF_NOTHING = (
+    "np.linalg.pinv(x)", "np.interp(x, k, y)", "np.interp(y, k, x, 0.0, 1.0)",
     "np.polymul(x, y)", "np.bincount(abs(x), weights=k)", "sum(x)", "sum([v for v in np.ravel(x)])",
     "sum([t for _, t in np.ndenumerate(x)])",
 )  # fmt: skip
