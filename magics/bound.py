@@ -8,6 +8,9 @@ from typing import Any
 from wengert.compiler.api import Compiled, devices, notes, placed
 from wengert.magics.layers import Made
 
+LONG = 2000
+"""Operations above which the places to look at are not counted before the Findings tab is opened."""
+
 
 class Bound:
     """A panel and the names of its functions. `status` says what they are compiled for by now, and the panel's status line
@@ -29,7 +32,8 @@ class Bound:
         """After each cell; the first time is that of the panel's own cell, which has bound the names."""
         if self._names is None:
             self._names = {name: c for name, c in self._compiled.items() if user.get(name) is c}
-            self._places = sum(len(notes(f)) for f in self._primals)  # after the panel was sent: they take a while
+            # After the panel was sent: they take a while, and of a long program too long.
+            self._places = sum(len(notes(f)) for f in self._primals if not _is_long(f))
         else:
             changed = {name: name in user for name, c in self._names.items() if user.get(name) is not c}
             deleted = [name for name, there in changed.items() if not there]
@@ -68,3 +72,7 @@ class Bound:
             found = len(model.findings)
             return f"{found or 'no'} finding{'s' * (found != 1)}"
         return f"{self._places} place{'s' * (self._places != 1)} to look at, see Findings" if self._places else ""
+
+
+def _is_long(compiled: Compiled) -> bool:
+    return compiled.last is not None and sum(1 for _ in compiled.last.traced.function.walk()) > LONG

@@ -85,6 +85,8 @@ def test_a_cell_that_runs_again_leaves_nothing_behind(kernel):
 def test_a_panel_says_what_became_of_its_functions(kernel):
     status = "from ipywidgets.widgets.widget import _instances; "
     status += "print([w for w in _instances.values() if type(w).__name__ == 'Panel'][-1].status)"
+    kernel.run("%%autodiff\ndef floored(x: float) -> float:\n    return x * np.floor(x)")
+    assert kernel.run(status).printed.rstrip().endswith("1 place to look at, see Findings")
     kernel.run("%%autodiff\ndef gone(x: float) -> float:\n    return x * x")
     assert "deleted" not in kernel.run(status).printed
     kernel.run("del gone, grad_gone")

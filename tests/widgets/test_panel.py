@@ -88,3 +88,19 @@ def test_graph_answers_go_to_their_own_traits():
     assert list(graph.path["nodes"]) == ["flux"] and graph.offers == ["values", "path", "ir"]
     graph.question = {"what": "ir", "serial": 3}
     assert "ZeroDivisionError" in graph.answered["error"]
+
+
+def test_nbconvert_shows_the_picture_and_the_text():
+    nbconvert = pytest.importorskip("nbconvert")
+    nbformat = pytest.importorskip("nbformat")
+    panel = Panel("misfit compiled", {"Graph": samples.graph})
+    data, metadata = panel._repr_mimebundle_()
+    cell = nbformat.v4.new_code_cell("%%autodiff")
+    cell.outputs = [nbformat.v4.new_output("display_data", data, metadata=metadata)]
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    page = nbconvert.HTMLExporter().from_notebook_node(notebook)[0]
+    assert "data:image/png;base64," in page
+    without = {kind: value for kind, value in data.items() if kind != "image/png"}  # where Pillow is not installed
+    cell.outputs = [nbformat.v4.new_output("display_data", without)]
+    assert "misfit compiled" in nbconvert.HTMLExporter().from_notebook_node(notebook)[0]
+    panel.close()

@@ -312,7 +312,7 @@ class GraphView {
   }
 
   private resized(): void {
-    if (this.touched) return;
+    if (this.touched || this.canvas.clientWidth === 0) return; // 0: its tab is hidden
     if (Math.abs(this.size()[0] - this.laidOut) > RELAYOUT) this.draw();
     else this.fit();
   }
