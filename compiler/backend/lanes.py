@@ -117,7 +117,7 @@ def _fits(plan: Plan, block: Block, outputs: set[Value], lane: Value) -> bool:
             if not all(_fits(plan, region, outputs, lane) for region in op.regions):
                 return False
         elif any(v.type.is_array for v in op.results):
-            if op.result in plan.stored:
+            if any(v in plan.stored for v in op.results):
                 return False
         elif row.kind not in ("constant", "elementwise") and op.name not in _SCALAR_OPS:
             return False

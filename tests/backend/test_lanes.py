@@ -269,3 +269,18 @@ def test_matrices_that_a_loop_keeps_square():
     assert batched(matrices[:, :, :3], 0).shape == (3, 4, 3)
     with pytest.raises(ValueError, match="square"):
         batched(matrices[:, :, :3], 1)
+
+
+def test_a_loop_that_sorts_keeps_to_one_row() -> None:
+    """Rows of several results are no lanes' work."""
+
+    def f(a: np.ndarray) -> np.ndarray:
+        made = np.zeros(a.shape[0])
+        for k in wg.prange(a.shape[0]):
+            for v in np.sort(a[k])[:3]:
+                made[k] = made[k] / 2 + v
+            made[k] += np.argsort(a[k])[0] + np.linalg.inv(a[:2, :2])[0, 0]
+        return made
+
+    a = np.random.default_rng(0).random((40, 9))
+    np.testing.assert_allclose(wg.jit(f)(a), f(a))
