@@ -48,8 +48,15 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> Any:
         fitting = [k for k, memory in enumerate(_spare) if size <= len(memory) <= size + size // 4]
         memory = _spare.pop(fitting[-1]) if fitting else None
     if memory is None:
-        memory = mmap.mmap(-1, size)
+        memory = _mapped(size)
         if hasattr(mmap, "MADV_HUGEPAGE"):
             with suppress(OSError):  # a system without them
                 memory.madvise(mmap.MADV_HUGEPAGE)
     return np.asarray(_Block(memory, shape, dtype))
+
+
+def _mapped(size: int) -> mmap.mmap:
+    """Private memory: a process that is forked off has its own."""
+    if hasattr(mmap, "MAP_PRIVATE"):
+        return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return mmap.mmap(-1, size)

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import types
+import warnings
 from functools import cached_property
 from types import SimpleNamespace
 
@@ -255,3 +256,16 @@ def test_memory_of_arrays_that_came_home_is_used_again():
     again = pages.empty((1 << 9, 1 << 9), np.dtype(np.float64))
     assert again.ctypes.data == address and again.flags.c_contiguous and again.flags.writeable
     assert pages.empty((3,), np.dtype(np.int8)).flags.owndata
+
+
+def test_memory_of_arrays_is_not_shared_with_a_forked_process():
+    array = pages.empty((1 << 18,), np.dtype(np.float64))
+    array[:] = 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads: the child does nothing but write
+        child = os.fork()
+    if child == 0:
+        array[:] = 2.0
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert np.all(array == 1.0)
