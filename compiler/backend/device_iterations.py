@@ -41,6 +41,12 @@ def trip_count(outliner: Outliner, low: Value, high: Value, step: Value) -> Valu
 def combine_of(body: Block, position: int, op: Op) -> str:
     """How a carried scalar is combined over the iterations: the rows on the way from its parameter to its result."""
     found = set(_combines(body.results[position], body.params[1 + position]))
+    if _is_read(body, position):
+        raise UnsupportedError(
+            "a parallel loop that reads a number that it carries from iteration to iteration",
+            op.span,
+            help="numbers carried by prange are sums, products or extrema, and known after the loop; use range for anything else",
+        )
     if len(found) == 1:
         return found.pop()
     if not found:
@@ -50,6 +56,43 @@ def combine_of(body: Block, position: int, op: Op) -> str:
         op.span,
         help="use one variable for each, or range instead of prange",
     )
+
+
+def _is_read(body: Block, position: int) -> bool:
+    """Whether what is carried there is used for anything but to be combined and handed on."""
+    carried, chain, values = [(body.results[position], body.params[1 + position])], set[Op](), set[Value]()
+    while carried:
+        value, parameter = carried.pop()
+        values.update((value, parameter))
+        op = value.owner
+        if value is parameter or op is None:
+            continue
+        chain.add(op)
+        if op.name in ("for", "while", "if"):
+            at = op.results.index(value)
+            ahead = {"for": 3, "while": 0}.get(op.name)
+            for region in op.regions[-1:] if op.name == "while" else op.regions:
+                inner = parameter if ahead is None else region.params[len(region.params) - len(op.results) + at]
+                carried.append((region.results[at], inner))
+            if ahead is not None:
+                carried.append((op.operands[ahead + at], parameter))
+        else:
+            carried += [(v, parameter) for v in op.operands if _leads_to(v, parameter)]
+    uses = [(o, v) for o in body.walk() for v in o.operands if v in values]
+    conditions = [r.results for o in body.walk() if o.name == "while" for r in o.regions[:1]]
+    return any(o not in chain for o, _ in uses) or any(v in values for results in conditions for v in results)
+
+
+def _leads_to(value: Value, parameter: Value) -> bool:
+    seen, waiting = set[Value](), [value]
+    while waiting:
+        v = waiting.pop()
+        if v is parameter:
+            return True
+        if v not in seen and v.owner is not None:
+            waiting += [*v.owner.operands, *(w for region in v.owner.regions for w in region.results)]
+        seen.add(v)
+    return False
 
 
 def _combines(value: Value, parameter: Value) -> Iterator[str]:

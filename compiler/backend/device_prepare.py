@@ -5,6 +5,7 @@ from __future__ import annotations
 from wengert.compiler.backend.device_again import compute_again
 from wengert.compiler.backend.device_columns import sum_columns
 from wengert.compiler.backend.device_fission import divide_at_libraries
+from wengert.compiler.backend.device_handed import leave_handed
 from wengert.compiler.backend.device_margins import leave_margins
 from wengert.compiler.backend.device_turned import turn_additions
 from wengert.compiler.backend.device_whole import leave_unfilled
@@ -18,6 +19,7 @@ def prepare(function: Function, deterministic: bool = False) -> Function:
     for name, run in (
         ("libraries", divide_at_libraries),
         ("lower", lower),
+        ("handed", leave_handed),
         ("again", compute_again),
         ("turned", lambda f: turn_additions(f, deterministic)),
         ("columns", sum_columns),

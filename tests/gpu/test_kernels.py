@@ -148,6 +148,19 @@ def polynomial(c: Vector, p: Matrix) -> float:
     return total
 
 
+def branching(a: Vector, c: Matrix, p: Matrix) -> float:
+    """The adjoint of the total is handed through loops and branches."""
+    total = 0.0
+    for i in wg.prange(p.shape[0]):
+        for k in range(c.shape[0]):
+            for j in range(c.shape[1]):
+                if p[i, j] > 0.0:
+                    total += np.sin(c[k, j])
+                else:
+                    total += np.sin(a[k] * p[i, j])
+    return total
+
+
 def softmax_loss(x: Vector) -> float:
     e = np.exp(x - np.max(x))
     return np.sum((e / np.sum(e)) ** 2)
@@ -172,6 +185,7 @@ CASES = {
     "gradient of a mixture at no places": (wg.grad(mixture, wrt=(0, 1)), rng.random(5), c[:5], p[:0]),
     "gradient of a polynomial": (wg.grad(polynomial), rng.random(4), p),
     "gradient of shared weights": (wg.grad(lambda w, t: np.sum(wg.batch(layer, (None, 0))(w, t))), c[:4], p),
+    "gradient through branches": (wg.grad(branching, wrt=(0, 1)), rng.random(5), c[:5], p[:9]),
     "steps": (steps, rng.normal(size=(70, 45)), 3),
     "gradient of steps": (wg.grad(lambda u, n: np.sum(steps(u, n) ** 2)), rng.normal(size=(70, 45)), 3),
     "gradient of small steps": (wg.grad(lambda u, n: np.sum(steps(u, n) ** 2)), rng.normal(size=(2, 3)), 3),
