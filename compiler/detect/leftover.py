@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 from wengert.compiler.detect.facts import Facts, shown
 from wengert.compiler.detect.findings import Finding
+from wengert.compiler.detect.probe import size
 from wengert.compiler.detect.rules import DECIDING, NOTHING, moves
 from wengert.compiler.ops.custom import CALLS
+
+LOOSE = 0.1
+"""A rule of the exact result and a function that iterates to a tolerance may differ by so much."""
 
 
 def own_rules(facts: Facts) -> Iterator[Finding]:
@@ -15,8 +19,11 @@ def own_rules(facts: Facts) -> Iterator[Finding]:
     calls = [op for op in facts.traced.function.walk() if op.name in CALLS and any(r in facts.flow.active for r in op.results)]
     if not calls and facts.ruled is None:
         return
+    bodies = [c.attrs["callee"].function for c in calls] or [facts.traced.function]
+    iterates = any(op.name == "while" for body in bodies for op in body.walk())
     for one in facts.locals:
-        if one.wrong:
+        off = size(one.ad - one.right) / max(size(one.ad), size(one.right), 1e-300)
+        if one.wrong and not (iterates and off < LOOSE):
             unit, name = one.direction.scale, one.direction.name
             ops = list(facts.traced.function.walk())
             op = calls[0] if calls else next((o for o in ops if o.span is not None), ops[-1])
@@ -32,7 +39,10 @@ def kinks_left(facts: Facts) -> Iterator[Finding]:
         if not one.kinked or one.direction.leaf in facts.explained:
             continue
         decisions = [op for op in facts.traced.function.walk() if op.name in DECIDING and moves(facts, one.direction.leaf, op)]
-        met = [op for op in decisions if facts.run.seen.get(op, NOTHING).ties or facts.run.seen.get(op, NOTHING).near]
+        seen = [facts.run.seen.get(op, NOTHING) for op in decisions]
+        if any(s.near and not s.ties for s in seen):  # the point has a case of its own: a length of 0 that is guarded
+            continue
+        met = [op for op, s in zip(decisions, seen, strict=True) if s.ties]
         op = (met or decisions or [op for op in facts.traced.function.walk() if any(r in facts.flow.active for r in op.results)][-1:])[0]
         unit = one.direction.scale
         text = (

@@ -55,8 +55,8 @@ class Trips:
         return max((b - a for a, b in zip(self.starts, [*self.starts[1:], self.count], strict=True)), default=0)
 
 
-NEAR = 1e-9
-"""Of numbers that are compared: much less than any step of a difference."""
+NEAR = 1e-5
+"""Of numbers that are compared: less than most steps of a difference."""
 STEEP = 40
 """Runs of an array op in which its tangent's size is looked at."""
 OFTEN = 300

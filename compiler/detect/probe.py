@@ -256,7 +256,7 @@ def _floats(value: Any) -> list[Any]:
 
 
 def directions(traced: Traced, leaves: Sequence[Any], marked: Sequence[bool], limit: int = 6) -> list[Direction]:
-    """A direction for each floating leaf; arrays along a fixed pseudo-random vector."""
+    """A direction for each floating leaf; arrays along a fixed pseudo-random vector, symmetric matrices along a symmetric one."""
     names = [p.hint for p in traced.function.params]
     found = []
     for k, (leaf, on) in enumerate(zip(leaves, marked, strict=True)):
@@ -272,6 +272,8 @@ def directions(traced: Traced, leaves: Sequence[Any], marked: Sequence[bool], li
             noise = np.random.default_rng(k).uniform(0.5, 1.5, array.shape) * np.random.default_rng(k + 99).choice(
                 [-1.0, 1.0], array.shape
             )
+            if array.ndim == 2 and array.shape[0] == array.shape[1] and np.array_equal(array, array.T):
+                noise = 0.5 * (noise + noise.T)  # what takes a symmetric matrix may not be meant for others
             vector = (noise * scale).astype(array.dtype)
         found.append(Direction(k, names[k], scale, vector))
     return found[:limit]

@@ -122,7 +122,7 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
                     break
         beside = [op for op in edges if one.direction.leaf in set().union(*(facts.depends(v) for v in op.operands))]
         equal = [op for op in moved if op.name in ("equal", "not_equal")]
-        if one.wrong and not equal:
+        if one.wrong and not moved:
             equal = [op for op in _by_line(near)[:4] if moves(facts, one.direction.leaf, op) and "exit" not in facts.flow.sinks(op.result) and _decides(facts, one, places[op])]
         for op in equal if one.wrong else ():
             kind = "pruned_zero" if prunes(facts, op) else "equality_branch"
@@ -141,7 +141,7 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
 
 FLIPPED = {"less", "less_equal", "greater", "greater_equal", "absolute", "maximum", "minimum"}
 NOTHING = Seen()
-DECIDING = FLIPPED | {"equal", "not_equal", "max", "min"}
+DECIDING = FLIPPED | {"equal", "not_equal", "max", "min", "sort"}
 MOST = 12
 """Places that are decided the other way: each is a compilation."""
 TABLES = {"interp", "searchsorted", "digitize"}
@@ -325,6 +325,8 @@ def kind_of(facts: Facts, op: Op, family: str) -> str | None:
             return "order_index"
         return "table_lookup"
     if family == "step":
+        if _wraps(facts, op):
+            return None
         counts = op.results[0].type.is_scalar
         for sink in sinks:
             if sink in STEP_KINDS and (counts or sink in ("index", "store")) and (sink != "exit" or op.name == "cast"):
@@ -346,6 +348,19 @@ def kind_of(facts: Facts, op: Op, family: str) -> str | None:
     if not {"select", "branch", "arithmetic"} & set(sinks):
         return None
     return "parametric_discontinuity"
+
+
+def _wraps(facts: Facts, op: Op) -> bool:
+    """x - b * floor(x / b), and with rint: the remainder, whose slope is right but where it jumps."""
+    ratio = op.operands[0].owner
+    if op.name not in ("floor", "rint", "trunc") or ratio is None or ratio.name != "divide":
+        return False
+    (x, b), whole = ratio.operands, facts.flow.users.get(op.result, ())
+    known = constant_of(b)
+    if not all(u.name == "multiply" and any(v is b or (known is not None and constant_of(v) == known) for v in u.operands) for u in whole):
+        return False
+    users = [u for product in whole for u in facts.flow.users.get(product.result, ())]
+    return bool(users) and all(u.name == "subtract" and u.operands[0] is x for u in users)
 
 
 def _counted_index(facts: Facts, loop: Op) -> Op | None:

@@ -46,6 +46,8 @@ def notes(compiled: Compiled) -> tuple[Finding, ...]:
 
 def _notes(facts: Facts) -> Iterator[Finding]:
     for op, rough in facts.flow.detaching():
+        if facts.calls_of(op) & loops.LIBRARY - rules.ORDERS - rules.TABLES:
+            continue
         family = rules.family_of(facts, op, rough)
         if family == "compare":
             if op.name in ("equal", "not_equal"):
@@ -62,11 +64,18 @@ def _notes(facts: Facts) -> Iterator[Finding]:
         yield facts.finding("adaptive_step", op, "the step depends on the input", warn=False)
 
 
+def _is_guarded(op: Op) -> bool:
+    """What the op is computed of went through a `where` (or a maximum) itself."""
+    sources = [v.owner for v in op.operands if v.owner is not None]
+    sources += [v.owner for s in sources for v in s.operands if v.owner is not None]
+    return any(s.name in ("where", "maximum", "minimum") for s in sources)
+
+
 def _of_op(facts: Facts, op: Op) -> Iterator[Finding]:
-    active = any(r in facts.flow.active for r in op.results)
+    active = any(r in facts.flow.active for r in op.results) and not facts.calls_of(op) & loops.LIBRARY
     if op.name in EIGEN and active:
         yield facts.finding("degenerate_eig", op, "the derivative divides by differences of eigenvalues", warn=False)
-    elif op.name in EDGES and active and rules.is_masked(facts, op):
+    elif op.name in EDGES and active and rules.is_masked(facts, op) and not _is_guarded(op):
         yield facts.finding("masked_nan", op, f"`{op.name}` is computed for the elements that `where` leaves out, too", warn=False)
     elif op.name == "sqrt" and active and op.operands[0].owner is not None and op.operands[0].owner.name in ("sum", "dot_general"):
         yield facts.finding("domain_edge", op, "the root of a sum of squares has no slope at 0", warn=False)

@@ -64,6 +64,11 @@ def silenced_line(x):
     return np.abs(x)  # wg.suppress("kink")
 
 
+def lowest(x):
+    ordered = np.sort(x)
+    return 2.0 * ordered[0] + ordered[2]
+
+
 def ruled(slope, forward):
     """sin, with a rule that says its derivative is `slope`."""
 
@@ -100,6 +105,7 @@ def test_rules_are_compared_with_their_functions(forward):
         (folded, 0.0, "kink", 1),
         (versine, 1e-6, "cancellation", 1),
         (logs, np.array([0.0, 1.0, 2.0]), "masked_nan", 1),
+        (lowest, np.array([1.0, 1.0, 2.0]), "kink", 1),
     ],
     ids=lambda v: getattr(v, "__name__", None),
 )
@@ -112,7 +118,7 @@ def test_warned(function, argument, kind, line):
 
 @pytest.mark.parametrize(
     ("function", "argument"),
-    [(converged, 0.9), (cooled_fixed, 1.0), (folded, 0.5), (versine, 0.7), (logs, np.array([0.5, 1.0, 2.0])), (silenced, 0.0), (silenced_line, 0.0)],  # noqa: E501
+    [(converged, 0.9), (cooled_fixed, 1.0), (folded, 0.5), (versine, 0.7), (logs, np.array([0.5, 1.0, 2.0])), (lowest, np.array([1.0, 1.5, 2.0])), (silenced, 0.0), (silenced_line, 0.0)],  # noqa: E501
     ids=lambda v: getattr(v, "__name__", None),
 )
 def test_silent(function, argument):

@@ -40,6 +40,27 @@ def masked(x: Float64[np.ndarray, "n"]) -> float:
     return np.sum(np.where(x > 0.0, np.log(x), 0.0))
 
 
+def guarded(x: Float64[np.ndarray, "n"]) -> float:
+    return np.sum(np.where(x > 0.0, np.log(np.where(x > 0.0, x, 1.0)), 0.0))
+
+
+def wrapped(x: float) -> float:
+    return np.sin(x - 2.0 * np.floor(x / 2.0))
+
+
+def middle(x: Float64[np.ndarray, "n"]) -> float:
+    return np.median(x)
+
+
+def relaxed(b: Float64[np.ndarray, "n"]) -> float:
+    x, change = np.zeros(b.size), 1.0
+    while change > 1e-6:
+        new = 0.5 * (b - 0.3 * np.roll(x, 1))
+        change = np.max(np.abs(new - x))
+        x = new
+    return np.sum(x)
+
+
 def smooth(x: Float64[np.ndarray, "n"]) -> float:
     return np.sum(np.sin(x) * x)
 
@@ -58,6 +79,10 @@ def silenced(dose: float) -> float:
         (vectors, [("degenerate_eig", 1)]),
         (held, [("detached", 1)]),
         (masked, [("masked_nan", 1)]),
+        (relaxed, [("linear_solver", 2)]),
+        (guarded, []),
+        (wrapped, []),
+        (middle, []),
         (smooth, []),
         (silenced, []),
     ],
