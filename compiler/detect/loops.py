@@ -236,8 +236,8 @@ def adaptive(facts: Facts) -> Iterator[Finding]:
             except (WengertError, ArithmeticError):
                 break
             blind = next((b for b in facts.blinds if b.direction is d and b.agree < 0.3), None)
-            if blind is not None and blind.agree < 0.03 and max(blind.off, blind.beside) < 0.01:
-                continue  # small steps and wide ones say the same as AD
+            if blind is not None and blind.agree < 0.15 and size(ad - blind.slopes[0]) < 0.01 * size(ad):
+                continue  # wide steps say the same as AD
             part = size(ad - still) / max(size(ad), size(still), 1e-300)
             if part > 1e-2 or (blind is not None and max(blind.off, blind.beside) > 0.02):
                 text = f"the step depends on the input: AD gives {shown(ad, d.scale)} for `{d.name}`, with the steps held fixed {shown(still, d.scale)}"

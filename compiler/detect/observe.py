@@ -413,14 +413,10 @@ def _sum(run: Observation, op: Op, seen: Seen) -> None:
 
 def _where(run: Observation, op: Op, seen: Seen) -> None:
     seen.runs += 1
-    condition, yes, no = (run._val(v) for v in op.operands)
-    for arm, value in ((yes, op.operands[1]), (no, op.operands[2])):
-        taken = condition if value is op.operands[1] else ~np.asarray(condition)
-        bad = ~np.isfinite(arm) & ~taken
-        dot = run._dot(value)
-        if dot is not None:
-            bad = bad | (~np.isfinite(dot) & ~taken)
-        if np.any(bad) and np.all(np.isfinite(run._val(op.result))):
+    condition = np.asarray(run._val(op.operands[0]))
+    for value, taken in ((op.operands[1], condition), (op.operands[2], ~condition)):
+        dot = run._dot(value)  # an infinite arm whose tangent is 0 is a bound to begin with
+        if dot is not None and np.any(~np.isfinite(dot) & ~taken) and np.all(np.isfinite(run._val(op.result))):
             seen.masked += 1
             seen.example = value
 

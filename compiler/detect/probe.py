@@ -177,7 +177,8 @@ class Probe:
             kept = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
             with np.errstate(all="ignore"):
                 back = iter(_flat(self.vjp(kept, _python(weight, out[0]))[1]))
-            return weight, {k: next(back) for k, leaf in enumerate(self.leaves) if np.asarray(leaf).dtype.kind in "fc"}
+            pulled = {k: np.asarray(next(back)) for k, leaf in enumerate(self.leaves) if np.asarray(leaf).dtype.kind in "fc"}
+            return (weight, pulled) if all(p.dtype.kind in "fc" for p in pulled.values()) else None
         except (WengertError, ValueError, TypeError, ArithmeticError, StopIteration):
             return None
 

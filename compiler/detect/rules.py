@@ -244,6 +244,8 @@ def detached(facts: Facts) -> Iterator[Finding]:
         blind = blinded(facts, leaves - explained if family == "compare" else leaves, family)
         if blind is not None and kind == "parametric_discontinuity" and facts.run.seen.get(op, NOTHING).ties and not _jumps(facts, blind.direction):
             continue
+        if blind is not None and family == "compare" and _continuous(facts, blind):
+            continue
         if blind is not None:
             unit = blind.direction.scale
             text = (
@@ -274,6 +276,21 @@ def _at_node(facts: Facts, at: Op, leaves: set[int]) -> Local | None:
     active = [v for op in facts.traced.function.walk() if op.span is not None and op.span.line == line for v in op.results if v in facts.flow.active]
     smooth = set().union(*(facts.depends(v) for v in active))
     return next((one for one in facts.locals if one.kinked and one.direction.leaf in leaves & smooth), None)
+
+
+def _continuous(facts: Facts, blind: Blind) -> bool:
+    """What AD gives along the way adds up to how far the value moves: kinks are crossed, and no jump."""
+    d, top = blind.direction, 3e-2
+    ahead, behind = facts.probe.at(d, top), facts.probe.at(d, -top)
+    slopes = [facts.probe.derivative(d, top * (2 * (k + 0.5) / PIECES - 1)) for k in range(PIECES)]
+    if any(s.shape != ahead.shape or not np.all(np.isfinite(s)) for s in (behind, *slopes)):
+        return False
+    moved = ahead - behind
+    gap = size(moved - 2 * top * np.mean(slopes, axis=0))
+    return gap < 0.2 * size(moved - 2 * top * blind.ad) and size(moved) > 0
+
+
+PIECES = 32
 
 
 def _jumps(facts: Facts, direction: Direction) -> bool:
