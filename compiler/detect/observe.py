@@ -415,8 +415,11 @@ def _where(run: Observation, op: Op, seen: Seen) -> None:
     seen.runs += 1
     condition = np.asarray(run._val(op.operands[0]))
     for value, taken in ((op.operands[1], condition), (op.operands[2], ~condition)):
-        dot = run._dot(value)  # an infinite arm whose tangent is 0 is a bound to begin with
-        if dot is not None and np.any(~np.isfinite(dot) & ~taken) and np.all(np.isfinite(run._val(op.result))):
+        dot = run._dot(value)
+        bad = np.zeros((), bool) if dot is None else ~np.isfinite(dot) & ~taken
+        if value.owner is not None and value in run.varied:  # not what a loop carries: an infinite bound to begin with
+            bad = bad | (~np.isfinite(run._val(value)) & ~taken)
+        if np.any(bad) and np.all(np.isfinite(run._val(op.result))):
             seen.masked += 1
             seen.example = value
 

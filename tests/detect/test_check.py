@@ -69,6 +69,16 @@ def lowest(x):
     return 2.0 * ordered[0] + ordered[2]
 
 
+def shortest(p):
+    """Continuous: the shortest way changes, its length does not jump."""
+    best = np.inf
+    for k in range(p.size):
+        length = abs(p[k] - 0.3) + 0.1 * k
+        if length < best:
+            best = length
+    return best
+
+
 def ruled(slope, forward):
     """sin, with a rule that says its derivative is `slope`."""
 
@@ -118,7 +128,7 @@ def test_warned(function, argument, kind, line):
 
 @pytest.mark.parametrize(
     ("function", "argument"),
-    [(converged, 0.9), (cooled_fixed, 1.0), (folded, 0.5), (versine, 0.7), (logs, np.array([0.5, 1.0, 2.0])), (lowest, np.array([1.0, 1.5, 2.0])), (silenced, 0.0), (silenced_line, 0.0)],  # noqa: E501
+    [(converged, 0.9), (cooled_fixed, 1.0), (folded, 0.5), (versine, 0.7), (logs, np.array([0.5, 1.0, 2.0])), (lowest, np.array([1.0, 1.5, 2.0])), (shortest, np.array([0.9, 0.75, 0.6])), (silenced, 0.0), (silenced_line, 0.0)],  # noqa: E501
     ids=lambda v: getattr(v, "__name__", None),
 )
 def test_silent(function, argument):
