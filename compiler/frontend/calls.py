@@ -464,7 +464,11 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
         value, type_ = leaf_value(tracer, leaf)
         values.append(value)
         types_.append(type_)
-    traced = transform.__wengert_trace__(Signature(tree, tuple(types_)))
+    try:
+        traced = transform.__wengert_trace__(Signature(tree, tuple(types_)))
+    except WengertError as error:
+        error.span = error.span or tracer.builder.span
+        raise
     for k, j in sorted(traced.apart):
         if _may_share(leaves[k], leaves[j]):  # what was traced is right for arrays apart only
             if getattr(transform, "__wengert_same__", False):

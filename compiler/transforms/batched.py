@@ -85,6 +85,8 @@ class Batch(Compiled):
         per_argument = self._per_argument(len(signature.tree.children))
         axes: list[int | None] = []
         for child, axis in zip(signature.tree.children, per_argument, strict=True):
+            if child.kind == "list" and child.children and isinstance(axis, int):
+                raise TypeMismatch("a list is stacked where a batch is called from Python", help="Here, write np.stack(xs).")
             axes += _spread(child, axis, "in_axes")
         if not any(a is not None for a in axes):
             raise OptionError("in_axes has no axis to batch over", help="Give an axis (0, say) to at least one argument.")

@@ -158,6 +158,9 @@ class Compiled(FunctionObject):
     def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The positional arguments as they are compiled for: numbers are converted to the declared types where that
         loses nothing. Raises TypeMismatch or CallError for what does not fit the declaration."""
+        inner = self.__wrapped__
+        if self.takes_the_same and isinstance(inner, Compiled) and not inner.takes_the_same:
+            return inner.convert(args)  # a batch stacks lists
         if self.declared is not None:
             return conform(args, self.declared, self)
         conform_dtypes(args, self.dtypes, self)

@@ -51,11 +51,6 @@ class Offload(Compiled):
 
     FORGOTTEN = Compiled.FORGOTTEN | {"watch", "_watched"}
 
-    def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A batch takes lists of arguments, which it stacks, also where it is offloaded."""
-        inner = self.__wrapped__
-        return inner.convert(args) if isinstance(inner, Compiled) and not inner.takes_the_same else super().convert(args)
-
     def _way(self, program: Program, signature: Signature) -> Way | None:
         return super()._way(program, signature) if self.watch is None else None
 

@@ -268,3 +268,11 @@ def test_arrays_of_other_libraries_enter_and_leave_without_a_copy(library):
     pointers = {"cupy": lambda: back.data.ptr, "torch": lambda: back.data_ptr(), "jax": lambda: back.unsafe_buffer_pointer()}
     assert pointers[library]() == y.pointer and LEDGER.mark == mark
     np.testing.assert_allclose(np.asarray(y), waves(X, 2.0), rtol=1e-12)
+
+
+def test_a_list_is_stacked_by_whatever_a_batch_is_wrapped_in():
+    batch, xs = wg.batch(lambda x: np.cumsum(x)), [X, X + 1.0, X + 2.0]
+    assert np.array_equal(wg.jit(batch)(xs), batch(xs))
+    with pytest.raises(wg.errors.TypeMismatch, match="stacked where a batch is called from Python") as error:
+        wg.jit(lambda xs: batch(xs))(xs)
+    assert error.value.span is not None
