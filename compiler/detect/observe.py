@@ -21,7 +21,7 @@ from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_p
 class Seen:
     """What was seen of one op: runs; ties (a == b, with tangents that differ); born: the value was not finite though
     its operands were; broke: the tangent was not; ratio: the smallest |a + b| / max(|a|, |b|); masked: an infinite or NaN
-    element in the arm a `where` did not take; edges: an operand at the edge of the domain, or an eigenvalue that repeats;
+    tangent in the arm a `where` did not take; infinite: the arm whose value was; edges: an operand at the edge of the domain, or an eigenvalue that repeats;
     near: a and b are the same or nearly so, whatever their tangents;
     absorbed: an addend that was lost altogether; steep: the largest tangent beside a value of at most that size."""
 
@@ -33,6 +33,7 @@ class Seen:
     ratio: float = 1.0
     zeros: int = 0
     masked: int = 0
+    infinite: Value | None = None
     edges: int = 0
     absorbed: int = 0
     steep: float = 0.0
@@ -416,12 +417,11 @@ def _where(run: Observation, op: Op, seen: Seen) -> None:
     condition = np.asarray(run._val(op.operands[0]))
     for value, taken in ((op.operands[1], condition), (op.operands[2], ~condition)):
         dot = run._dot(value)
-        bad = np.zeros((), bool) if dot is None else ~np.isfinite(dot) & ~taken
-        if value.owner is not None and value in run.varied:  # not what a loop carries: an infinite bound to begin with
-            bad = bad | (~np.isfinite(run._val(value)) & ~taken)
-        if np.any(bad) and np.all(np.isfinite(run._val(op.result))):
-            seen.masked += 1
-            seen.example = value
+        if not np.all(np.isfinite(run._val(op.result))):
+            return
+        seen.masked += dot is not None and bool(np.any(~np.isfinite(dot) & ~taken))
+        if value in run.varied and np.any(~np.isfinite(run._val(value)) & ~taken):
+            seen.infinite = value
 
 
 _LOOK: dict[str, Any] = {

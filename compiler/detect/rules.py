@@ -24,13 +24,13 @@ GROW = ("exp", "exp2", "expm1", "sinh", "cosh", "power", "multiply", "add", "sum
 def not_finite(facts: Facts) -> Iterator[Finding]:
     """overflow, domain_edge, masked_nan: where the first number that is not finite comes from."""
     seen = facts.run.seen
-    masked = [(op, s) for op, s in seen.items() if op.name == "where" and s.masked and op.result in facts.flow.active and not _special_case(facts, op)]
-    for op, s in masked:
+    masked = [op for op, s in seen.items() if op.name == "where" and _leaves_out(facts, s) and op.result in facts.flow.active and not _special_case(facts, op)]
+    for op in masked:
         yield facts.finding(
             "masked_nan",
             op,
             "the arm of `where` that is not taken, or its derivative, is not finite here: " + _kept_out(facts),
-            elements=s.masked,
+            times=seen[op].masked,
         )
     if masked:
         return
@@ -59,6 +59,14 @@ def not_finite(facts: Facts) -> Iterator[Finding]:
         yield facts.finding(
             "domain_edge", born[0], f"`{born[0].name}` is outside or at the edge of its domain: the value is not finite"
         )
+
+
+def _leaves_out(facts: Facts, seen: Seen) -> bool:
+    """The arm that is not taken has no finite tangent, or became infinite in the program (and was not to begin with)."""
+    if seen.masked or seen.infinite is None:
+        return bool(seen.masked)
+    behind = facts.flow.parameters(seen.infinite)
+    return any(s.born and op.results[0] in behind for op, s in facts.run.seen.items())
 
 
 def _kept_out(facts: Facts) -> str:
@@ -134,7 +142,7 @@ def at_the_point(facts: Facts) -> Iterator[Finding]:
             kind = "degenerate_eig" if op.name in EIGEN else "masked_nan" if is_masked(facts, op) else "domain_edge"
             yield facts.finding(kind, op, f"{_singular(op)}: {what}, {sides}", **numbers)
         for op in moved if one.converged or not beside else ():
-            kind = "table_lookup" if facts.calls_of(op) & TABLES else "kink"
+            kind = "table_lookup" if facts.calls_of(op) & TABLES else "pruned_zero" if one.wrong and _prunes_near(facts, op) else "kink"
             yield facts.finding(kind, op, f"{what}, {sides}", **numbers)
             facts.explained.add(one.direction.leaf)
 
@@ -206,6 +214,13 @@ def prunes(facts: Facts, op: Op) -> bool:
                 if kept is not made and made.owner is not None and made.type == kept.type and _adds_to(made, kept, 8):
                     return True
     return False
+
+
+def _prunes_near(facts: Facts, op: Op) -> bool:
+    """A comparison on the same line prunes: abs(c) > 0."""
+    line = op.span.line if op.span is not None else 0
+    beside = [o for o in facts.traced.function.walk() if o.name in COMPARISONS and o.span is not None and o.span.line == line]
+    return any(prunes(facts, o) for o in beside)
 
 
 def _adds_to(end: Value, start: Value, depth: int) -> bool:
