@@ -24,6 +24,10 @@ class Row:
 def rows_of(model: GraphModel) -> list[Row]:
     """The primal program in order, with the adjoints of each operation; adjoints of nothing come last."""
     rows: list[Row] = []
+    adjoints: dict[str, list[Node]] = {}
+    for node in model.nodes:
+        if node.mirror is not None:
+            adjoints.setdefault(node.mirror, []).append(node)
     children: dict[str | None, list[Node | Region]] = {}
     items: tuple[Node | Region, ...] = (*model.nodes, *model.regions)
     for item in items:
@@ -37,7 +41,7 @@ def rows_of(model: GraphModel) -> list[Row]:
                 rows.append(Row(depth, item))
                 walk(item.id, depth + 1)
             else:
-                rows.append(Row(depth, item, tuple(model.adjoints(item.id))))
+                rows.append(Row(depth, item, tuple(adjoints.get(item.id, ()))))
 
     walk(None, 0)
     rows += [Row(0, None, (node,)) for node in model.nodes if node.half == "adjoint" and node.mirror is None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -115,7 +115,9 @@ class GraphModel:
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-able dictionaries and lists, the form the browser reads; nodes hold the number of their rule
         among `rules`, -1 without one."""
-        data = asdict(self)
+        flat = ("nodes", "regions", "edges")  # of plain values: `asdict` would look into each of them
+        data = asdict(replace(self, nodes=(), regions=(), edges=()))
+        data |= {name: [dict(vars(item)) for item in getattr(self, name)] for name in flat}
         rules: dict[str, int] = {}
         for node in data["nodes"]:
             rule = node["rule"]
