@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Value
-from wengert.compiler.passes.autodiff.rules import fit
+from wengert.compiler.passes.autodiff.rules import fit, plus
 from wengert.compiler.passes.autodiff.structure import Structure
 
 
@@ -65,7 +65,7 @@ class Cotangents:
             starts = [self.builder.integer(0)] * value.type.rank
             self._region(value, fit(self.builder, cotangent, value.type), starts, (1,) * value.type.rank, ())
         else:
-            self._set(value, self.builder.emit("add", old, cotangent))
+            self._set(value, plus(self.builder, old, cotangent))
 
     def accumulate(self, value: Value, cotangent: Value, index: Sequence[Value]) -> None:
         """Send the scalar `cotangent` to element `index` of the array `value`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wengert.compiler.ir.builder import Builder, Sym
-from wengert.compiler.ir.core import Block, Op, Value
+from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import Type
 
@@ -19,10 +19,63 @@ def partials_of(builder: Builder, op: Op, result: Value, operands: Sequence[Valu
 
 
 def scaled(builder: Builder, seed: Value, partial: Any, strong_zero: bool) -> Value:
-    """`seed` times `partial`. With `strong_zero`, 0 where the seed is 0, also if the partial is infinite or NaN."""
+    """`seed` times `partial`. With `strong_zero`, 0 where the seed is 0, also if the partial is infinite or NaN.
+
+    A seed that is masked stays so: `where(c, 0, v)` times p is `where(c, 0, v * p)`, whatever p is in the masked places
+    (missing data that are NaN, say). The same where one branch of an `if` leaves it 0.
+    """
+    if not isinstance(partial, Sym) and partial == 1.0:
+        return seed
+    masked = _masked(builder, seed)
+    if masked is not None:
+        condition, arms, k = masked
+        times = _times if arms[k] is seed else scaled
+        arms[k] = times(builder, arms[k], partial, strong_zero)
+        return builder.emit("where", condition, *arms)
+    return _times(builder, seed, partial, strong_zero)
+
+
+def plus(builder: Builder, a: Value, b: Value) -> Value:
+    """The sum of two cotangents; one that is masked, if both are by the same condition."""
+    if a.owner is None or b.owner is None or {a.owner.name, b.owner.name} != {"where"}:
+        return builder.emit("add", a, b)
+    left, right = _masked(builder, a), _masked(builder, b)
+    if left is None or right is None or (left[0], left[2]) != (right[0], right[2]):
+        return builder.emit("add", a, b)
+    condition, arms, k = left
+    if arms[k].type.shape != right[1][k].type.shape:
+        return builder.emit("add", a, b)
+    arms[k] = plus(builder, arms[k], right[1][k])
+    return builder.emit("where", condition, *arms)
+
+
+def _masked(builder: Builder, seed: Value) -> tuple[Value, list[Value], int] | None:
+    """(condition, arms, the arm that counts) of a seed of which the other arm is 0."""
+    op = seed.owner
+    if op is None or op.name not in ("where", "if"):
+        return None
+    if op.name == "where":
+        condition, *arms = op.operands
+    else:
+        condition, position = op.operands[0], op.results.index(seed)
+        arms = [region.results[position] for region in op.regions]
+    zeros = [k for k, v in enumerate(arms) if _is_zero(v)]
+    if len(zeros) != 1:
+        return None
+    if op.name == "if":
+        arms = [seed, seed]
+        arms[zeros[0]] = builder.constant(0, seed.type.dtype)
+    return condition, arms, 1 - zeros[0]
+
+
+def _is_zero(value: Value) -> bool:
+    if value.owner is not None and value.owner.name == "broadcast":
+        value = value.owner.operands[0]
+    return constant_of(value) == 0
+
+
+def _times(builder: Builder, seed: Value, partial: Any, strong_zero: bool) -> Value:
     if not isinstance(partial, Sym):
-        if partial == 1.0:
-            return seed
         if partial == -1.0:
             return builder.emit("negative", seed)
         return (Sym(builder, seed) * partial).value
