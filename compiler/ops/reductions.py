@@ -69,7 +69,8 @@ def _pushforward_extremum(ctx: Any, op: Op, tangent: Value) -> Sequence[Value]:
 def _partial_of_product(builder: Builder, op: Op, array: Value) -> Sym:
     """d prod / d x_i: the product of the others, exact also where elements are 0.
 
-    With no zero: prod / x_i. With one: the product of the rest at it, 0 elsewhere. With more: 0.
+    The others that are not 0 multiply to a quotient; those that are, to 0. Of that 0 the first two derivatives hold, too
+    (one such factor: itself; two: the elementary symmetric polynomial of theirs), so the product's third.
     """
     axes, dtype, extents = op.attrs["axes"], array.type.dtype, builder.extents(array)
     one, zero = builder.constant(1, dtype), builder.constant(0, dtype)
@@ -78,8 +79,14 @@ def _partial_of_product(builder: Builder, op: Op, array: Value) -> Sym:
     rest = Sym(builder, spread(builder, builder.emit("prod", safe.value, axes=axes), op, extents))
     marks = builder.emit("where", is_zero.value, one, zero)
     zeros = Sym(builder, spread(builder, builder.emit("sum", marks, axes=axes), op, extents))
-    others = zeros - Sym(builder, marks)
-    return others.equals(0.0).where(rest / safe, 0.0)
+    others, quotient = zeros - Sym(builder, marks), rest / safe
+    own = Sym(builder, builder.emit("where", is_zero.value, array, zero))
+    one_other, squares = (
+        Sym(builder, spread(builder, builder.emit("sum", v.value, axes=axes), op, extents)) - v for v in (own, own * own)
+    )
+    pair = (one_other * one_other - squares) * 0.5
+    of_zeros = others.equals(1.0).where(one_other, others.equals(2.0).where(pair, 0.0))
+    return others.equals(0.0).where(quotient, quotient * of_zeros)
 
 
 def _pullback_prod(ctx: Any, op: Op, cotangent: Value) -> None:

@@ -100,10 +100,14 @@ def _substitute(tree: Tree, cell: Tree) -> Tree:
 
 
 class Hessian(Jacobian):
-    """`hessian(f, wrt)`: second derivatives of a scalar function, forward over reverse; shape in.shape + in.shape."""
+    """`hessian(f, wrt)`: second derivatives of a scalar function, forward over reverse; shape in.shape + in.shape.
+
+    The gradient's forward sweep is done once for all directions where no loop stands in the way, else for four at a time.
+    """
 
     def __init__(self, function: Callable[..., Any], wrt: Wrt = None, name: str | None = None):
         label = getattr(function, "__name__", "f")
         wrt = chosen(function, wrt, "")
         super().__init__(Grad(function, wrt), wrt, "forward", name or f"hess_{label}")
+        self.chosen_mode = "forward over reverse"
 

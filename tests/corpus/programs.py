@@ -360,15 +360,6 @@ def where_unguarded(x):
     return np.where(x > 0, np.log(x), 0.0).sum()
 
 
-@program(lambda rng: (rng.normal(size=4), np.array([1.0, np.nan, 2.0, np.nan])), wrt=(0,))
-def missing_data(p, obs):
-    total = np.nansum((p * obs) ** 2) + np.sum(np.where(np.isnan(obs), 0.0, np.exp(-((p * p - obs) ** 2))))
-    for i in range(4):
-        r = p[i] * obs[i]
-        total += r * r * r if not np.isnan(r) else 0.1
-    return total
-
-
 @program(lambda rng: (rng.uniform(-1, 1, 8),))
 def masked_store(x):
     y = x.copy()

@@ -54,3 +54,25 @@ def test_a_root_of_anything_else_is_steep_at_0():
     for f in (lambda x: np.sqrt(x), lambda x: x**0.5, lambda x: np.sqrt(x * 2.0), lambda x: np.sqrt(np.maximum(x, 0.0))):
         assert wg.grad(f)(0.0) == np.inf == wg.jvp(f)((0.0,), (1.0,))[1]
     assert wg.grad(lambda x: np.where(x > 0, np.sqrt(x), 0.0))(0.0) == 0.0
+
+
+def test_missing_data_leave_gradients_finite() -> None:
+    def misfit(p, obs):  # type: ignore[no-untyped-def]
+        return np.sum(np.where(np.isnan(obs), 0.0, np.exp(-((p * p - obs) ** 2))))
+
+    obs, p = np.array([1.0, np.nan, 2.0, np.nan]), 0.3
+    gap = p * p - obs[[0, 2]]
+    np.testing.assert_allclose(wg.grad(misfit)(p, obs), np.sum(-4 * p * gap * np.exp(-(gap**2))), rtol=1e-13)
+    assert np.isfinite(wg.hvp(misfit)((p, obs), 1.0))
+
+
+def test_higher_derivatives_of_products_with_zeros() -> None:
+    x = np.array([0.0, 1.5, 0.0, 2.0])
+    expected = np.zeros((4, 4))
+    expected[0, 2] = expected[2, 0] = 3.0
+    np.testing.assert_array_equal(wg.hessian(lambda x: np.prod(x))(x), expected)
+    v = np.array([1.0, 2.0, 3.0, 4.0])
+    third = wg.jvp(wg.hvp(lambda x: np.prod(x)))(((x,), v), ((v,), None))[1]
+    # d^3 (x0 x1 x2 x3) in the directions v, v: sums of the products of the others
+    pair = 1.5 * v[3] + 2 * v[1]
+    np.testing.assert_allclose(third, 2 * np.array([v[2] * pair, 2 * v[0] * v[2], v[0] * pair, 1.5 * v[0] * v[2]]))
