@@ -12,9 +12,9 @@ from typing import Any
 
 from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Block, Op
+from wengert.compiler.ir.core import Block, Op, Value
 from wengert.compiler.passes.autodiff.store import Store, only_writes
-from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_params
+from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.tape import Outside, Saved
 
 
@@ -63,15 +63,17 @@ def _run_again(state: Any, op: Op, saved: list[Saved]) -> None:
 
 def _check_extents(state: Any, loop: Op) -> None:
     """Where it is not proved that the arrays a loop carries keep their extents, as snapshots need, let every trip check
-    it. (`Finder` takes for equal what every trip checks to be.) Raises DifferentiationError for what grows anyway."""
+    it. (`Finder` takes for equal what every trip checks to be.) Raises DifferentiationError for what grows anyway, and
+    for what is not there yet when the loop begins, such as an array that is returned from within."""
     outside = Outside(state.structure, state.extents, loop)
     builder = Builder(body_of(loop), loop.span)
-    for p, end in zip(carried_params(loop), body_of(loop).results, strict=True):
+    for p, init, end in zip(carried_params(loop), carried_inits(loop), body_of(loop).results, strict=True):
         for k in range(p.type.rank):
             if outside.has_extent(p, k):
                 continue
             root = state.extents.root(end, k)
-            if isinstance(root, tuple) and root[0].owner is not None and root[0].owner.name == "grow":
+            grows = isinstance(root, tuple) and root[0].owner is not None and root[0].owner.name == "grow"
+            if grows or _begins_empty(state, init, k):
                 raise DifferentiationError(
                     "what this keeps for the reverse sweep cannot be bounded by `memory`",
                     loop.span,
@@ -81,3 +83,19 @@ def _check_extents(state: Any, loop: Op) -> None:
             extents = [builder.op("dim", (v,), axis=k).result for v in (p, end)]
             message = f"`{p.hint or 'an array'}` changes its shape in a loop, whose trips `memory` makes run again from snapshots"
             builder.op("same_extent", extents, message=message)
+
+
+def _begins_empty(state: Any, array: Value, axis: int) -> bool:
+    """Whether the array may have no elements when the loops and branches that made it begin."""
+    carrier = state.structure.carrier
+    while True:
+        op = array.owner
+        if array in carrier:
+            op, position = carrier[array]
+        elif op is not None and op.regions:
+            position = op.results.index(array)
+        else:
+            return bool(state.extents.root(array, axis) == 0)
+        if op.name == "if":
+            return any(_begins_empty(state, region.results[position], axis) for region in op.regions)
+        array = carried_inits(op)[position]
