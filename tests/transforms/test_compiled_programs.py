@@ -55,3 +55,24 @@ def test_what_a_branch_overwrites_can_be_batched() -> None:
     assert (x[:, 0] < y[:, 0]).any() and not (x[:, 0] < y[:, 0]).all()
     with pytest.raises(ValueError):
         wg.batch(_overwrite)(x, y[:, :3])
+
+
+def _left_from_an_inner_loop(y, x):
+    for i in range(len(x) - 1, -1, -1):
+        y[1:] += 0.3 * np.cos(y[:-1])
+        if i % 2 == 0:
+            break
+        for j in range(len(x) - 1, -1, -1):
+            y[0] = 0.3 * np.sin(np.sum(x) * x[j])
+            if y[-2] < 0.25:
+                return y
+    return y
+
+
+def test_what_is_returned_from_an_inner_loop_has_extents_of_its_own_in_each_trip() -> None:
+    """The place of the returned array is empty in the last trip, and was not in the one before."""
+    point, move = (np.linspace(0.5, 2.0, 6), np.array([0.3, 0.5, 0.2, 0.7])), (np.full(6, 0.3), np.array([1.0, 2.0, -1.0, 0.5]))
+    weights = np.arange(6.0) + 1
+    _, (ahead, _) = wg.jvp(_left_from_an_inner_loop)(point, move)
+    _, back = wg.vjp(_left_from_an_inner_loop)(point, (weights, np.zeros(6)))
+    assert sum(np.sum(a * b) for a, b in zip(back, move, strict=True)) == pytest.approx(np.sum(weights * ahead), rel=1e-13)

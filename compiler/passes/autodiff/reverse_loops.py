@@ -23,7 +23,7 @@ from wengert.compiler.passes.autodiff.activity import Activity
 from wengert.compiler.passes.autodiff.cotangents import Cotangents
 from wengert.compiler.passes.autodiff.parallel import are_sums
 from wengert.compiler.passes.autodiff.rules import fit
-from wengert.compiler.passes.autodiff.structure import Structure, body_of, carried_inits, carried_params
+from wengert.compiler.passes.autodiff.structure import Extents, Structure, body_of, carried_inits, carried_params
 
 
 class Reversal(Protocol):
@@ -35,6 +35,7 @@ class Reversal(Protocol):
     """
 
     structure: Structure
+    extents: Extents
     activity: Activity
     blocks: dict[Block, Block]
     ops: dict[Op, Op]
@@ -84,7 +85,9 @@ def reverse_loop(state: Reversal, op: Op, ctx: Cotangents) -> None:
     with inner.builder.at(op.span, "adjoint"):
         for k, seed in zip(carried, seeds, strict=True):
             end = inner.of.get(params[k])
-            block.results.append(inner.builder.zeros_like(seed) if end is None else fit(inner.builder, end, seed.type))
+            if end is None:
+                end = inner.builder.zeros_like(seed) if _keeps_extents(state, op, k) else inner.zeros(params[k])
+            block.results.append(fit(inner.builder, end, seed.type))
         block.results += [fit(inner.builder, inner.of[v], v.type) for v in reads]
 
     made = _make_loop(state, op, builder, count, starts, block)
@@ -92,6 +95,13 @@ def reverse_loop(state: Reversal, op: Op, ctx: Cotangents) -> None:
         ctx.of[v] = cotangent
     for k, cotangent in zip(carried, made, strict=False):
         ctx.add(inits[k], fit(builder, cotangent, inits[k].type))
+
+
+def _keeps_extents(state: Reversal, op: Op, k: int) -> bool:
+    """Whether what the loop carries at place `k` has the same extents before and after a trip."""
+    param, result = carried_params(op)[k], body_of(op).results[k]
+    root = state.extents.root
+    return all(root(param, axis) == root(result, axis) for axis in range(param.type.rank))
 
 
 def _make_loop(
