@@ -153,7 +153,8 @@ COMPLEX: dict[Any, Any] = {
 def _conjugate_method(tracer: Tracer, x: Object) -> Object:
     """The method of arrays, which leaves bools as they are."""
     kind = dtype_and_weakness(x)
-    return creation.copied(tracer, x) if isinstance(x, Array | Scalar) and kind is not None and kind[0] == BOOL else conjugate(tracer, x)
+    plain = isinstance(x, Array | Scalar) and kind is not None and kind[0] == BOOL
+    return creation.copied(tracer, x) if plain else conjugate(tracer, x)
 
 
 METHODS: dict[str, Any] = {"conj": _conjugate_method, "conjugate": _conjugate_method}

@@ -182,11 +182,12 @@ def test_compile_error(cell):
         """
     )
     assert printed == (
-        "Cell In[2], line 3, column 5\n"
+        "Cell In[2], line 3, column 10\n"
         '        with open("x") as file:\n'
-        "        ^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "             ^^^^^^^^^\n"
         "UnsupportedError: `with` cannot be compiled\n"
-        "  help: Enter the context around the call of the compiled function."
+        "  help: Enter the context around the call of the compiled function; `np.errstate` and `warnings.catch_warnings` with "
+        '"ignore" are left out of it.'
     )
 
 
