@@ -22,26 +22,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from gpu_check import put_together  # puts the package on the path where it is not installed
+from gpu_table import first_call, many_steps, small  # which puts the package on the path where it is not installed
 from numpy.typing import NDArray
 
 import wengert as wg
+from wengert.compiler.backend import target
+from wengert.compiler.runtime.checksum import checksum, digests_of
+from wengert.compiler.runtime.cuda_driver import Driver
+from wengert.compiler.runtime.offload import accelerator
 
-assert put_together
 Vector = NDArray[np.float64]
-
-
-def fused(x: Vector) -> Vector:
-    return np.sin(x) * x
 
 
 def elementwise(x: Vector) -> Vector:
     return np.sqrt(x) * x + 1.0
-
-
-def many_steps(u: Vector, steps: int) -> None:
-    for _ in range(steps):
-        u[1:-1] = u[1:-1] + 0.1 * (u[:-2] - 2.0 * u[1:-1] + u[2:])
 
 
 def best(run: Callable[[], Any], count: int, repeat: int = 20) -> float:
@@ -64,7 +58,7 @@ def profiled(run: Callable[[], Any], lines: int, order: str = "tottime") -> None
 
 
 def calls(device: str) -> None:
-    f = wg.offload(fused, device)
+    f = wg.offload(small, device)
     x = f(np.linspace(0.0, 1.0, 1000))
     print(f"a resident call: {best(lambda: f(x), 200):.2f} us")
     executable = f.last.executable  # type: ignore[union-attr]
@@ -88,56 +82,43 @@ extern "C" __global__ void early(long long n, const double* x, double* y) {
 }
 """
 
-LOOPS = """
-define i32 @plain(ptr %launch, ptr %f, ptr %stream, ptr %even, ptr %odd, i64 %count) {
+def _loop(name: str, parameters: str, body: str) -> str:
+    """LLVM text of a function that does `body`, which makes the status %s, `count` times."""
+    return f"""
+define i32 @{name}({parameters}, i64 %count) {{
 entry:
   br label %next
 next:
   %k = phi i64 [0, %entry], [%k2, %next]
-  %bit = and i64 %k, 1
+{body}  %k2 = add i64 %k, 1
+  %more = icmp slt i64 %k2, %count
+  br i1 %more, label %next, label %done
+done:
+  ret i32 %s
+}}"""
+
+
+TURNS = """  %bit = and i64 %k, 1
   %is = icmp eq i64 %bit, 0
   %params = select i1 %is, ptr %even, ptr %odd
-  %s = call i32 %launch(ptr %f, i32 4, i32 1, i32 1, i32 256, i32 1, i32 1, i32 0, ptr %stream, ptr %params, ptr null)
-  %k2 = add i64 %k, 1
-  %more = icmp slt i64 %k2, %count
-  br i1 %more, label %next, label %done
-done:
-  ret i32 %s
-}
-define i32 @extended(ptr %launch, ptr %config, ptr %f, ptr %even, ptr %odd, i64 %count) {
-entry:
-  br label %next
-next:
-  %k = phi i64 [0, %entry], [%k2, %next]
-  %bit = and i64 %k, 1
-  %is = icmp eq i64 %bit, 0
-  %params = select i1 %is, ptr %even, ptr %odd
-  %s = call i32 %launch(ptr %config, ptr %f, ptr %params, ptr null)
-  %k2 = add i64 %k, 1
-  %more = icmp slt i64 %k2, %count
-  br i1 %more, label %next, label %done
-done:
-  ret i32 %s
-}
-define i32 @graphs(ptr %launch, ptr %graph, ptr %stream, i64 %count) {
-entry:
-  br label %next
-next:
-  %k = phi i64 [0, %entry], [%k2, %next]
-  %s = call i32 %launch(ptr %graph, ptr %stream)
-  %k2 = add i64 %k, 1
-  %more = icmp slt i64 %k2, %count
-  br i1 %more, label %next, label %done
-done:
-  ret i32 %s
-}
 """
+GRID = "i32 4, i32 1, i32 1, i32 256, i32 1, i32 1, i32 0"
+LOOPS = "".join(
+    (
+        _loop("plain", "ptr %launch, ptr %f, ptr %stream, ptr %even, ptr %odd",
+              f"{TURNS}  %s = call i32 %launch(ptr %f, {GRID}, ptr %stream, ptr %params, ptr null)\n"),
+        _loop("extended", "ptr %launch, ptr %config, ptr %f, ptr %even, ptr %odd",
+              f"{TURNS}  %s = call i32 %launch(ptr %config, ptr %f, ptr %params, ptr null)\n"),
+        _loop("graphs", "ptr %launch, ptr %graph, ptr %stream", "  %s = call i32 %launch(ptr %graph, ptr %stream)\n"),
+        "\n",
+    )
+)  # fmt: skip
 
 
 def launches(device: str) -> None:
     steps = 4096
     chain = wg.offload(many_steps, device)
-    u = wg.offload(fused, device)(np.linspace(0.0, 1.0, 1000))
+    u = wg.offload(small, device)(np.linspace(0.0, 1.0, 1000))
     chain(u, steps)
     gpu = chain.last.executable._gpu  # type: ignore[union-attr]
 
@@ -150,9 +131,6 @@ def launches(device: str) -> None:
     if gpu.kind != "cuda":
         return
     import cupy
-
-    from wengert.compiler.backend import target
-    from wengert.compiler.runtime.cuda_driver import Driver
 
     driver = Driver.load()
     assert driver is not None
@@ -226,9 +204,6 @@ def launches(device: str) -> None:
 
 
 def ends(device: str) -> None:
-    from wengert.compiler.runtime.checksum import checksum
-    from wengert.compiler.runtime.offload import accelerator
-
     n = 1 << (26 if device != "cuda-sim" else 20)
     gpu, residency = accelerator(device)
     f = wg.offload(elementwise, device)
@@ -255,8 +230,6 @@ def ends(device: str) -> None:
     x, size = arrays[0], arrays[0].nbytes
     held = residency.allocate(size)
     ms("upload", lambda: gpu.upload(x, held.pointer))
-    from wengert.compiler.runtime.checksum import digests_of
-
     ms("upload with the checksum", lambda: gpu.upload(x, held.pointer, digests_of(size)))
     ms("checksum", lambda: checksum(x))
     out = np.ones(n)
@@ -268,28 +241,11 @@ def ends(device: str) -> None:
     ms("np.ones, pages by one thread", lambda: np.ones(n), 3)
 
 
-def first_call(device: str) -> None:
-    import gpu_problems as p
-
-    from wengert.compiler.runtime.offload import accelerator
-
-    gpu, _ = accelerator(device)
-    offload, grad = wg.offload, wg.grad  # imports what they need
-    x = np.linspace(0.0, 1.0, 1000)
-    gpu.synchronize()
-    start = time.perf_counter()
-    made = []
-
-    def run() -> None:
-        f = offload(grad(p.log_sum_exp), device)
-        np.asarray(f(x))
-        made.append(f)
-
+def profiled_first_call(device: str) -> None:
     if os.environ.get("WENGERT_PROFILE"):
-        profiled(run, 40)
+        profiled(lambda: first_call(device), 40)
     else:
-        run()
-    print(f"  {1e3 * (time.perf_counter() - start):.1f} ms; {made[0].last.executable.times}")
+        first_call(device)
 
 
 def first(device: str) -> None:
@@ -302,7 +258,7 @@ def first(device: str) -> None:
             print(label, done.stdout, done.stderr[-500:] if done.returncode else "", flush=True)
 
 
-STEPS = {"calls": calls, "launches": launches, "ends": ends, "first": first, "first_call": first_call}
+STEPS = {"calls": calls, "launches": launches, "ends": ends, "first": first, "first_call": profiled_first_call}
 
 
 def main() -> None:
