@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import inspect
 import types
-import warnings
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -144,13 +143,8 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
             [*lifted, *args],
             {k: tracer.lift(v) for k, v in value.keywords.items()} | keywords,
         )
-    if value in (warnings.simplefilter, warnings.filterwarnings) and args[:1] == [Static("ignore")]:
-        return NONE  # compiled code has no warnings
-    if value is dict and len(args) < 2:
-        known = [a for a in args if isinstance(a, Tuple) and a.kind is dict]
-        if len(known) == len(args):
-            found = {name: item for a in known for name, item in zip(a.names, a.items, strict=True)} | dict(keywords)
-            return Tuple(dict, tuple(found.values()), tuple(found))
+    if value is dict:
+        return dictionary(tracer, args, keywords)
     if value is functools.partial:
         return Partial(args[0], tuple(args[1:]), dict(keywords))
     if value is dataclasses.replace:
@@ -224,6 +218,15 @@ def build(tracer: Tracer, builder: Callable[..., Any], name: str, args: Sequence
 
 
 # -- structures
+
+
+def dictionary(tracer: Tracer, args: Sequence[Object], keywords: Keywords) -> Object:
+    """dict(d, key=value). It is no row of the table, whose functions know what their keywords mean."""
+    known = [a for a in args if isinstance(a, Tuple) and a.kind is dict]
+    if len(known) < len(args) or len(args) > 1:
+        tracer.refuse("opaque", kind="dict")
+    found = {name: item for a in known for name, item in zip(a.names, a.items, strict=True)} | dict(keywords)
+    return Tuple(dict, tuple(found.values()), tuple(found))
 
 
 def construct(tracer: Tracer, cls: Any, args: Sequence[Object], keywords: Keywords) -> Object:

@@ -150,6 +150,8 @@ COMPLEX: dict[Any, Any] = {
     np.iscomplex: imaginary_part("not_equal"),
     np.iscomplexobj: holds_complex(True), np.isrealobj: holds_complex(False), complex: make, abs: absolute,
 }  # fmt: skip
+
+
 def _conjugate_method(tracer: Tracer, x: Object) -> Object:
     """The method of arrays, which leaves bools as they are."""
     kind = dtype_and_weakness(x)

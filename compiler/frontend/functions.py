@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -509,6 +510,13 @@ def sequence(kind: type) -> Builder:
     return build
 
 
+def silenced(tracer: Tracer, action: Object, *args: Object, **options: Object) -> Object:
+    """warnings.simplefilter("ignore"): compiled code has no warnings."""
+    if action != Static("ignore"):
+        tracer.refuse("call", name="a filter of warnings that does not ignore them", help="Set it around the call.")
+    return NONE
+
+
 def slice_of(tracer: Tracer, *ends: Object) -> Object:
     """slice(stop), slice(start, stop), slice(start, stop, step): as between brackets."""
     if not 1 <= len(ends) <= 3:
@@ -578,7 +586,8 @@ FUNCTIONS |= {
     float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
     all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: output.show,
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
-    stop_gradient: constant_of_derivatives, deque: queue, slice: slice_of, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
+    stop_gradient: constant_of_derivatives, deque: queue, slice: slice_of,
+    warnings.simplefilter: silenced, warnings.filterwarnings: silenced, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
     in_order: order.in_order, order_of: order.order_of, unset: creation.unset,
     **complexes.COMPLEX, **functional.FUNCTIONAL,
 }  # fmt: skip

@@ -15,10 +15,9 @@ from collections.abc import Iterator
 Scope = ast.FunctionDef | ast.Lambda
 
 
-class Entered(ast.expr):
-    """The contexts of a `with`, as a test that holds."""
+class Entered(ast.Tuple):
+    """The contexts of a `with`, as a test that holds; a tuple of them for whoever knows nothing of it."""
 
-    _fields = ("items",)
     items: list[ast.withitem]
 
 
@@ -43,8 +42,9 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_With(self, node: ast.With) -> ast.If:
         self.generic_visit(node)
-        test = ast.copy_location(Entered(), node.items[0].context_expr)
+        test = Entered([item.context_expr for item in node.items], ast.Load())
         test.items = node.items
+        ast.copy_location(test, node.items[0].context_expr)
         return ast.copy_location(ast.If(test, node.body, []), node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:

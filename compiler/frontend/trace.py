@@ -58,7 +58,7 @@ class Traced:
 
 
 def trace(python_function: Callable[..., Any], signature: Signature) -> Traced:
-    """IR of `python_function` for arguments of `signature`; `static` gives parameters fixed at compile time, by name.
+    """IR of `python_function` for arguments of `signature`.
 
     Raises only WengertError (UnsupportedError, TypeMismatch, RaceError, ...) for what cannot be compiled.
     """

@@ -23,7 +23,7 @@ def filled(x):
 
 
 def filled_in_a_loop(x):
-    d = dict(squares=0.0, n=0)
+    d = dict(squares=0.0, n=0, out=1.0)
     for v in x:
         d["squares"] += v * v
         if v > 0:
@@ -70,6 +70,18 @@ def caught(x):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.log(np.abs(x) + 1)
+
+
+def inside(x):
+    def g(y):
+        with np.errstate(all="ignore"):
+            return np.sum(y * y)
+
+    return wg.grad(g)(x)
+
+
+def test_a_context_in_a_function_that_is_differentiated_inside():
+    np.testing.assert_allclose(wg.jit(inside)(X), 2 * X)
 
 
 @pytest.mark.parametrize(
