@@ -178,7 +178,7 @@ class _Arrays:
         target, value, *index = op.operands
         if target not in self.targets:
             raise _Unfit
-        levels, starts = [self.trips.get(plain_index(v)) for v in index], list[Value]()
+        levels = [self.trips.get(plain_index(v)) for v in index]
         kept = [level for level in levels if level is not None]
         if 0 in kept or len(set(kept)) != len(kept) or value.type.dtype.kind not in "iuf":
             raise _Unfit

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 
 from wengert.compiler.backend.device_folded import REGION_UPDATES, NearlyAll
 from wengert.compiler.backend.fuse import MOST_READERS, is_fill, is_undefined, op_cost
+from wengert.compiler.backend.places import Equals, Places
 from wengert.compiler.ir.core import Block, Function, Op, Value
-from wengert.compiler.ir.opdef import extent_of, row_of
+from wengert.compiler.ir.opdef import row_of
 
 _READS_ELEMENTS = {"reduce": (0,), "update": (1,)}
 """By kind: the operand positions that a kernel of that op reads element by element."""
@@ -85,7 +86,7 @@ def fuse(function: Function) -> Fusion:
                 _decide(op, block, uses.get(op.result, []), fusion, nearly_all)
 
     decide(function.body)
-    _group(function.body, fusion, {})
+    _group(function.body, fusion, Equals(Places(function)))
     return fusion
 
 
@@ -96,20 +97,21 @@ def is_harmless(op: Op) -> bool:
     )  # fmt: skip
 
 
-def _group(block: Block, fusion: Fusion, same: dict[object, object]) -> None:
-    """Number the groups, and do not store what only its own group reads. same: extents found equal to others before."""
-    same = dict(same)
+def _group(block: Block, fusion: Fusion, equal: Equals) -> None:
+    """Number the groups, and do not store what only its own group reads. equal: extents found equal to others before; what
+    checks them comes before it, and so before any kernel."""
+    equal = equal.copy()
     members: list[Value] = []
     number = len(set(fusion.groups.values()))
     for op in block.ops:
         for region in op.regions:
-            _group(region, fusion, same)
-        _equate(op, same)
+            _group(region, fusion, equal)
+        equal.note(op)
         if is_lazy(op):
             value = op.result
             if value not in fusion.stored or is_undefined(value):
                 continue
-            joins = members and len(members) < MOST_TOGETHER and _shape(value, same) == _shape(members[0], same)
+            joins = members and len(members) < MOST_TOGETHER and equal.shape(value) == equal.shape(members[0])
             if not joins or not _straight(value, set(members), fusion.stored):
                 members = []
                 number = max(fusion.groups.values(), default=-1) + 1
@@ -122,42 +124,6 @@ def _group(block: Block, fusion: Fusion, same: dict[object, object]) -> None:
         if homes == {fusion.groups[value]}:
             fusion.stored.discard(value)
             del fusion.groups[value]
-
-
-def _extent(value: Value, axis: int) -> object:
-    """What an extent is known as: a number, a value, or an axis of an array whose extents are its own."""
-    known = value.type.shape[axis]
-    if known is not None:
-        return known
-    found = extent_of(value, axis)
-    if isinstance(found, tuple):
-        return found if found == (value, axis) else _extent(*found)
-    return (value, axis) if found is None else found
-
-
-def _shape(value: Value, same: dict[object, object]) -> tuple[object, ...]:
-    return tuple(_root(_extent(value, k), same) for k in range(value.type.rank))
-
-
-def _root(extent: object, same: dict[object, object]) -> object:
-    if isinstance(extent, Value) and extent.owner is not None and extent.owner.name == "dim":
-        extent = _extent(extent.owner.operands[0], extent.owner.attrs["axis"])
-    while extent in same:
-        extent = same[extent]
-    return extent
-
-
-def _equate(op: Op, same: dict[object, object]) -> None:
-    """Note the extents that an op needs to be equal; what checks them comes before it, and so before any kernel."""
-    pairs: list[tuple[object, object]] = []
-    if op.name == "same_extent":
-        pairs.append((op.operands[0], op.operands[1]))
-    elif op.results and op.results[0].type.is_array and row_of(op).kind == "elementwise":
-        first, *others = [v for v in op.operands if v.type.is_array]
-        pairs += [(_extent(first, k), _extent(v, k)) for v in others for k in range(v.type.rank)]
-    for a, b in pairs:
-        if (p := _root(a, same)) != (q := _root(b, same)):
-            same[p] = q
 
 
 def _straight(value: Value, members: set[Value], stored: set[Value]) -> bool:

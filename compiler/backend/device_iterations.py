@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wengert.compiler.backend.device_kernels import KernelBuilder
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.ir.core import Block, Op, Value, constant_of, free_values
+from wengert.compiler.ir.loops import AHEAD, LOOPS, carried_inits
 from wengert.compiler.ir.rewrite import Mapping
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _is_read(body: Block, position: int) -> bool:
         chain.add(op)
         if op.name in ("for", "while", "if"):
             at = op.results.index(value)
-            ahead = {"for": 3, "while": 0}.get(op.name)
+            ahead = AHEAD[op.name] if op.name in LOOPS else None
             for region in op.regions[-1:] if op.name == "while" else op.regions:
                 inner = parameter if ahead is None else region.params[len(region.params) - len(op.results) + at]
                 carried.append((region.results[at], inner))
@@ -105,10 +106,8 @@ def _combines(value: Value, parameter: Value) -> Iterator[str]:
         position = op.results.index(value)
         for region in op.regions[-1:] if op.name == "while" else op.regions:
             yield from _combines(region.results[position], parameter)
-        if op.name == "for":
-            yield from _combines(op.operands[3 + position], parameter)
-        if op.name == "while":
-            yield from _combines(op.operands[position], parameter)
+        if op.name in LOOPS:
+            yield from _combines(carried_inits(op)[position], parameter)
         return
     if op.name in _COMBINES:
         yield _COMBINES[op.name]

@@ -16,6 +16,7 @@ from wengert.compiler.backend.device_reductions import identity, sum_all
 from wengert.compiler.backend.device_spread import Sums, copy_with_sums, spread_sums
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.ir.loops import AHEAD
 from wengert.compiler.ir.opdef import row_of
 from wengert.compiler.ir.rewrite import copy_block, copy_op, copy_ops
 from wengert.compiler.ir.types import Type
@@ -62,7 +63,7 @@ def _size(type_: Type) -> int:
 def serial_kernel(outliner: Outliner, op: Op) -> list[Value]:
     """The whole loop in a kernel of one thread. Arrays are outputs; scalars come back in arrays of one element."""
     host, one = outliner.host, outliner.host.integer(1)
-    first = 3 if op.name == "for" else 0
+    first = AHEAD[op.name]
     arrays = [k for k, r in enumerate(op.results) if r.type.is_array]
     scalars = [k for k, r in enumerate(op.results) if r.type.is_scalar]
     outputs = [outliner.values[op.operands[first + k]] for k in arrays]

@@ -14,21 +14,21 @@ from collections.abc import Sequence
 
 from wengert.compiler.backend.device_facts import plain_index
 from wengert.compiler.backend.fuse import is_fill, is_undefined
+from wengert.compiler.backend.places import Places
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
-from wengert.compiler.ir.opdef import extent_of
 from wengert.compiler.ir.rewrite import rewrite
 
 
 def leave_unfilled(function: Function) -> Function:
     """The function itself where every fill is needed."""
-    uses = _uses(function.body)
+    uses, places = _uses(function.body), Places(function)
     found = {
         init
         for op in function.walk()
         if op.name == "for" and op.attrs["parallel"]
         for k, init in enumerate(op.operands[3:])
-        if is_fill(init) and not is_undefined(init) and uses[init] == 1 and _is_written_whole(op, k, init, uses)
+        if is_fill(init) and not is_undefined(init) and uses[init] == 1 and _is_written_whole(op, k, init, uses, places)
     }
     if not found:
         return function
@@ -51,7 +51,7 @@ def _uses(body: Block) -> Counter[Value]:
     return uses
 
 
-def _is_written_whole(loop: Op, position: int, array: Value, uses: Counter[Value]) -> bool:
+def _is_written_whole(loop: Op, position: int, array: Value, uses: Counter[Value], places: Places) -> bool:
     """Whether the nest of loops that begins with `loop` stores each element of what it carries there, and reads none."""
     trips: list[tuple[Value, Value]] = []  # (index, the end of its range) of each loop of the nest
     while True:
@@ -78,39 +78,12 @@ def _is_written_whole(loop: Op, position: int, array: Value, uses: Counter[Value
         rest = range(count, array.type.rank)
         if any(constant_of(v) != 0 for v in op.operands[2 + count :]) or any(n != 1 for n in op.attrs["steps"]):
             return False
-        if not all(_same(_extent(array, k), _extent(op.operands[1], k - count)) for k in rest):
+        if not all(places.of(array, k) == places.of(op.operands[1], k - count) for k in rest):
             return False
     else:
         return False
     ends = dict(trips)
-    places = [plain_index(v) for v in index]
-    if len(places) != len(trips) or set(places) != set(ends):
+    at = [plain_index(v) for v in index]
+    if len(at) != len(trips) or set(at) != set(ends):
         return False
-    return all(_same(_extent(array, k), ends[v]) for k, v in enumerate(places))
-
-
-Extent = Value | int | tuple[Value, int]
-
-
-def _extent(array: Value, axis: int) -> Extent:
-    known = array.type.shape[axis]
-    if known is not None:
-        return known
-    found = extent_of(array, axis)
-    if found is None or found == (array, axis):
-        return array, axis
-    return _extent(*found) if isinstance(found, tuple) else found
-
-
-def _same(a: Extent, b: Extent) -> bool:
-    return _known(a) == _known(b)
-
-
-def _known(extent: Extent) -> Extent:
-    if isinstance(extent, Value):
-        number, op = constant_of(extent), extent.owner
-        if number is not None:
-            return int(number)
-        if op is not None and op.name == "dim":
-            return _extent(op.operands[0], op.attrs["axis"])
-    return extent
+    return all(places.of(array, k) == places.scalar(ends[v]) for k, v in enumerate(at))

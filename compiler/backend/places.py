@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wengert.compiler.ir.core import Function, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
-from wengert.compiler.passes.optimise.extents import Finder
+from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
 
 Extent = int | Value | tuple[Value, int]
 
@@ -13,12 +13,7 @@ class Places:
     """`of(value, axis)` is equal for two axes only if their extents are (the reverse need not be known)."""
 
     def __init__(self, function: Function):
-        carried: dict[Value, Op] = {}
-        for op in function.walk():
-            if op.name in ("for", "while"):
-                for region in op.regions:
-                    carried.update((p, op) for p in (region.params[1:] if op.name == "for" else region.params))
-        self._finder = Finder(carried)
+        self._finder = Finder(carried_by_loops(function))
         self._known: dict[tuple[Value, int], Extent] = {}
 
     def of(self, value: Value, axis: int) -> Extent:

@@ -21,8 +21,8 @@ from wengert.compiler.frontend.signature import signature_of
 from wengert.compiler.frontend.source import unwrap
 from wengert.compiler.frontend.trace import Traced, trace
 from wengert.compiler.ir.core import Op, Value
+from wengert.compiler.ir.loops import carried_params
 from wengert.compiler.ir.tree import flatten
-from wengert.compiler.passes.autodiff.structure import carried_params
 from wengert.compiler.transforms.activities import Const, activities, constant_leaves
 from wengert.compiler.transforms.compiled import Compiled
 from wengert.compiler.transforms.custom import CustomDerivative

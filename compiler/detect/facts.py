@@ -20,8 +20,8 @@ from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend.source import parse, unwrap
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.core import Function, Op, Value
+from wengert.compiler.ir.loops import LOOPS
 from wengert.compiler.ir.tree import Tree, flatten
-from wengert.compiler.passes.autodiff.structure import LOOPS
 from wengert.compiler.transforms.custom import CustomDerivative
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wengert.compiler.ir.core import Function, Op, Value
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
-from wengert.compiler.passes.autodiff.structure import LOOPS, Structure, body_of, carried_inits, carried_params
+from wengert.compiler.passes.autodiff.structure import Structure
 
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 STEPS = ("floor", "ceil", "rint", "trunc", "floor_divide", "sign")

@@ -14,8 +14,8 @@ from wengert.compiler.detect.stationary import is_affine
 from wengert.compiler.detect.variants import frozen, more_laps, place_of, samples
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
+from wengert.compiler.ir.loops import carried_params
 from wengert.compiler.passes.autodiff.reverse import reverse_with_plan
-from wengert.compiler.passes.autodiff.structure import carried_params
 
 LAPS = 200
 LIBRARY = {"interp", "searchsorted", "digitize", "sort", "sorted", "argsort", "argmax", "argmin", "partition", "argpartition"} | {

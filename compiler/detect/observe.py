@@ -12,9 +12,9 @@ import numpy as np
 
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.interpret import Trap
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.passes.autodiff.forward import forward_with_maps
-from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_params
 
 
 @dataclass

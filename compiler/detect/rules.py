@@ -16,7 +16,7 @@ from wengert.compiler.detect.probe import Direction, size
 from wengert.compiler.detect.variants import flipped, inverted
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
-from wengert.compiler.passes.autodiff.structure import LOOPS
+from wengert.compiler.ir.loops import AHEAD, LOOPS
 
 GROW = ("exp", "exp2", "expm1", "sinh", "cosh", "power", "multiply", "add", "sum", "logaddexp", "subtract")
 
@@ -230,7 +230,7 @@ def _adds_to(end: Value, start: Value, depth: int) -> bool:
         return False
     if op.name in LOOPS:
         k = op.results.index(end)
-        return op.operands[k + (3 if op.name == "for" else 0)] is start
+        return op.operands[k + AHEAD[op.name]] is start
     if op.name == "if":
         k = op.results.index(end)
         return any(region.results[k] is not start and _adds_to(region.results[k], start, depth - 1) for region in op.regions)

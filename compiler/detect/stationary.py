@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
-from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_inits, carried_params
 
 FREE, AFFINE, CURVED = 0, 1, 2
 """How a value depends on what the loop carries."""

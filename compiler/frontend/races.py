@@ -18,6 +18,7 @@ from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.messages import make
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.ir.core import Block, Op, Value
+from wengert.compiler.ir.loops import AHEAD, LOOPS
 from wengert.compiler.ir.opdef import REGISTRY
 
 
@@ -80,7 +81,7 @@ def _follow(loop: Op, block: Block, chain: set[Value], family: set[str], paramet
     for op in block.ops:
         used = [k for k, v in enumerate(op.operands) if v in chain]
         if op.name in ("for", "while"):
-            first = 3 if op.name == "for" else 0
+            first = AHEAD[op.name]
             for k in used:
                 if k < first:
                     _fail("race_scalar", op.span, LOOP, loop.span, name=parameter.hint)
@@ -173,7 +174,7 @@ def _collect(tracer: Tracer, block: Block, uses: Uses) -> None:
     for op in block.ops:
         used = [k for k, v in enumerate(op.operands) if v in versions]
         if op.name in ("for", "while"):
-            first = 3 if op.name == "for" else 0
+            first = AHEAD[op.name]
             for k in used:
                 for region in op.regions:
                     versions.add(region.params[k - first + (op.name == "for")])
@@ -189,7 +190,7 @@ def _collect(tracer: Tracer, block: Block, uses: Uses) -> None:
 
 def _whole_replaced(op: Op, uses: Uses) -> None:
     """A region that yields another array in place of the carried one has written all of it."""
-    first = {"for": 3, "while": 0}.get(op.name)
+    first = AHEAD[op.name] if op.name in LOOPS else None
     for k, result in enumerate(op.results if op.regions else ()):
         if result not in uses.versions:
             continue

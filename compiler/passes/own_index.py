@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.ir.loops import AHEAD
 from wengert.compiler.ir.opdef import REGISTRY
 
 INDEXED = {"load": 1, "slice": 1, "update": 2, "accumulate": 2, "update_slice": 2, "accumulate_slice": 2}
@@ -22,7 +23,7 @@ def combine_of(body: Block, parameter: Value, result: Value) -> str | None:
     for op in _walk(body, versions):
         used = [k for k, v in enumerate(op.operands) if v in versions]
         if op.regions:
-            first = {"for": 3, "while": 0, "if": 1}[op.name]
+            first = AHEAD[op.name]
             if any(k < first for k in used):
                 return None
             for k, v in enumerate(op.results):
@@ -45,7 +46,7 @@ def _walk(block: Block, versions: set[Value]) -> Iterator[Op]:
     """The ops of a block, those with regions after what is in them; values that loops carry join `versions`."""
     for op in block.ops:
         if op.name in ("for", "while"):
-            first = 3 if op.name == "for" else 0
+            first = AHEAD[op.name]
             for k, v in enumerate(op.operands[first:]):
                 if v in versions:
                     versions.add(op.results[k])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from wengert.compiler.diag.span import Source
 from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.loops import AHEAD
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.printer import print_lines
 from wengert.compiler.passes.autodiff import Plan
@@ -294,7 +295,7 @@ class _Grapher:
         """A loop or branch is a region; what goes in connects to its parameters' users, what comes out from its yields."""
         half = "primal" if op.role == "primal" else "adjoint"
         line = op.span.line if op.span else None
-        first = {"for": 3, "while": 0, "if": 1}[op.name]
+        first = AHEAD[op.name]
         kind = "parallel" if op.attrs.get("parallel") else op.name
         for number, region in enumerate(op.regions):
             name = f"r{self._id()[1:]}"

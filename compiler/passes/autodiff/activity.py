@@ -21,9 +21,10 @@ from functools import cache
 from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder, Sym
 from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY, OpDef
 from wengert.compiler.ir.types import F64, Type
-from wengert.compiler.passes.autodiff.structure import LOOPS, Structure, body_of, carried_inits, carried_params
+from wengert.compiler.passes.autodiff.structure import Structure
 
 Edges = dict[Value, list[Value]]
 

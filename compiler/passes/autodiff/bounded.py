@@ -13,8 +13,8 @@ from typing import Any
 from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.store import Store, only_writes
-from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.tape import Outside, Saved
 
 

@@ -25,9 +25,9 @@ from typing import Any
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value
+from wengert.compiler.ir.loops import carried_params
 from wengert.compiler.passes.autodiff.plan import Checkpointed, Size, checkpointed, with_runs
 from wengert.compiler.passes.autodiff.reverse_loops import trip_count
-from wengert.compiler.passes.autodiff.structure import carried_params
 
 
 def describe(state: Any, again: Mapping[Block, Op]) -> tuple[Checkpointed, ...]:

@@ -20,19 +20,14 @@ from typing import Any
 from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import clone_value, copy_op, copy_ops
 from wengert.compiler.ir.types import Type
 from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
 from wengert.compiler.passes.autodiff.parallel import are_sums
 from wengert.compiler.passes.autodiff.rules import drop_dead, fit, partials_of, scaled
-from wengert.compiler.passes.autodiff.structure import (
-    LOOPS,
-    Structure,
-    body_of,
-    carried_inits,
-    carried_params,
-)
+from wengert.compiler.passes.autodiff.structure import Structure
 
 
 def forward(function: Function, active: Sequence[bool]) -> Function:

@@ -15,6 +15,7 @@ from typing import Any
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value, constant_of, free_values
+from wengert.compiler.ir.loops import LOOPS, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import copy_op
 from wengert.compiler.ir.types import I64, Type
@@ -22,7 +23,6 @@ from wengert.compiler.passes.autodiff.checkpoints import advance, allocate, pop
 from wengert.compiler.passes.autodiff.rules import fit
 from wengert.compiler.passes.autodiff.settled import Read
 from wengert.compiler.passes.autodiff.store import Store
-from wengert.compiler.passes.autodiff.structure import LOOPS, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.tape import ForwardSweep, Outside, Saved, elements
 
 

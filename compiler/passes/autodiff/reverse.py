@@ -26,6 +26,7 @@ from dataclasses import replace
 from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder, Sym
 from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.loops import LOOPS
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import copy_block
 from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
@@ -37,7 +38,7 @@ from wengert.compiler.passes.autodiff.reverse_loops import reverse_if, reverse_l
 from wengert.compiler.passes.autodiff.roots import products_under_roots
 from wengert.compiler.passes.autodiff.rules import drop_dead, fit, partials_of, scaled
 from wengert.compiler.passes.autodiff.store import decide
-from wengert.compiler.passes.autodiff.structure import LOOPS, Extents, Structure
+from wengert.compiler.passes.autodiff.structure import Extents, Structure
 from wengert.compiler.passes.autodiff.tape import ForwardSweep
 from wengert.compiler.passes.autodiff.transposed import pull_by_transposing
 

@@ -18,12 +18,13 @@ from typing import Protocol
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.ir.loops import body_of, carried_inits, carried_params
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.passes.autodiff.activity import Activity
 from wengert.compiler.passes.autodiff.cotangents import Cotangents
 from wengert.compiler.passes.autodiff.parallel import are_sums
 from wengert.compiler.passes.autodiff.rules import fit
-from wengert.compiler.passes.autodiff.structure import Extents, Structure, body_of, carried_inits, carried_params
+from wengert.compiler.passes.autodiff.structure import Extents, Structure
 
 
 class Reversal(Protocol):

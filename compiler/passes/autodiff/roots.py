@@ -9,8 +9,8 @@ does the same where a partial of 0 counts as a strong zero in the products that 
 from __future__ import annotations
 
 from wengert.compiler.ir.core import Function, Op, Value, constant_of
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
-from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_inits, carried_params
 
 SUMS = ("add", "subtract", "negative")
 

@@ -20,8 +20,9 @@ from itertools import product
 from typing import Any
 
 from wengert.compiler.ir.core import Op, Value, constant_of
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.passes.affine import Row, infeasible, number, plus
-from wengert.compiler.passes.autodiff.structure import LOOPS, Structure, body_of, carried_inits, carried_params
+from wengert.compiler.passes.autodiff.structure import Structure
 
 MOST_CHOICES = 4
 """How many minima and maxima are taken apart in a proof."""

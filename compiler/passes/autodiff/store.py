@@ -25,6 +25,7 @@ from typing import Any, Literal
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.passes.autodiff.checkpoints import describe
@@ -32,7 +33,6 @@ from wengert.compiler.passes.autodiff.parallel import are_sums
 from wengert.compiler.passes.autodiff.plan import Kept, Plan, Recomputed, Size
 from wengert.compiler.passes.autodiff.reverse_loops import trip_count
 from wengert.compiler.passes.autodiff.settled import Read, Settled
-from wengert.compiler.passes.autodiff.structure import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.passes.autodiff.tape import Outside, Saved
 
 GUESS = 64

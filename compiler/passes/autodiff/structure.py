@@ -14,26 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
+from wengert.compiler.ir.loops import LOOPS, carried_params
 from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
-
-LOOPS = ("for", "while")
-
-
-def body_of(loop: Op) -> Block:
-    """The block that a `for` or `while` repeats."""
-    return loop.regions[-1]
-
-
-def carried_params(loop: Op) -> list[Value]:
-    """The parameters of a loop's body that are carried from trip to trip."""
-    params = body_of(loop).params
-    return params[1:] if loop.name == "for" else params
-
-
-def carried_inits(loop: Op) -> tuple[Value, ...]:
-    """What a loop's carried values start with."""
-    return loop.operands[3:] if loop.name == "for" else loop.operands
-
 
 Root = int | Value | tuple[Value, int]
 """Where an extent comes from: a constant, an i64 value, or the (array, axis) beyond which nothing is known."""

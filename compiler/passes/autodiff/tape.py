@@ -23,11 +23,12 @@ from typing import Any
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.ir.loops import LOOPS, body_of
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import clone_value, copy_op
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.passes.autodiff.reverse_loops import trip_count
-from wengert.compiler.passes.autodiff.structure import LOOPS, Extents, Structure, body_of
+from wengert.compiler.passes.autodiff.structure import Extents, Structure
 
 FIRST_CAPACITY = 16
 """Elements that a growing tape starts with."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
+from wengert.compiler.ir.loops import AHEAD
 from wengert.compiler.ir.opdef import extent_of
 from wengert.compiler.ir.rewrite import copy_block
 
@@ -90,7 +91,7 @@ class Finder:
         return found
 
     def _contradicted(self, op: Op) -> list[tuple[Op, int, int]]:
-        first = 3 if op.name == "for" else 0
+        first = AHEAD[op.name]
         found = []
         checked = self._checked(op.regions[-1])
         for position, (init, end) in enumerate(zip(op.operands[first:], op.regions[-1].results, strict=True)):
@@ -128,7 +129,7 @@ class Finder:
             position = self._position(op, array)
             if (op, position, axis) in self.changing:
                 return place
-            return op.operands[(3 if op.name == "for" else 0) + position], axis
+            return op.operands[AHEAD[op.name] + position], axis
         if op.name == "if":
             return self._branches(op, place)
         found = extent_of(array, axis)

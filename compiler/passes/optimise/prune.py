@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value
+from wengert.compiler.ir.loops import AHEAD
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import clone_value, copy_op
 
@@ -42,7 +43,7 @@ def _mark_block(block: Block, roots: list[Value], needed: set[Value]) -> None:
 
 def _mark_loop(op: Op, needed: set[Value]) -> None:
     """A carried value is needed if its result is, or if the body needs its parameter; to a fixed point."""
-    first = 3 if op.name == "for" else 0
+    first = AHEAD[op.name]
     needed.update(op.operands[:first])
     body = op.regions[-1]
     params = body.params[1:] if op.name == "for" else body.params
@@ -83,7 +84,7 @@ def _copy_op(builder: Builder, op: Op, mapping: dict[Value, Value], needed: set[
         mapping.update(zip(op.results, results, strict=True))
         return
     keep = [r in needed for r in op.results]
-    first = {"for": 3, "while": 0, "if": 1}[op.name]
+    first = AHEAD[op.name]
     operands = [mapping.get(v, v) for v in op.operands[:first]]
     if op.name != "if":
         operands += [mapping.get(v, v) for v, k in zip(op.operands[first:], keep, strict=True) if k]
