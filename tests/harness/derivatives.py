@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 import wengert.compiler.ops  # noqa: F401
-from wengert.compiler.ir.core import Function
+from wengert.compiler.backend.emit.scalars import INTRINSICS
+from wengert.compiler.ir.core import Function, Op
 from wengert.compiler.ir.interpret import interpret
+from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.verify import verify
 from wengert.compiler.passes.autodiff import forward, reverse
 
@@ -42,6 +44,27 @@ def _close(a: Any, b: Any, tolerance: float, what: str) -> None:
         scale = max(1.0, float(np.max(np.abs(y), initial=0.0)))
         worst = float(np.max(np.abs(np.asarray(x) - np.asarray(y)), initial=0.0))
         assert worst <= tolerance * scale, f"{what} {k}: {x} instead of {y} (off by {worst:g})"
+
+
+def in_doubt(function: Function, arguments: Sequence[Any]) -> bool:
+    """Whether its results hang on the last digit of an elementary function, which no two libraries share.
+
+    So it is where one such number is compared with another that is equal to it, or where what is computed is chaotic.
+    """
+    rng = np.random.default_rng(0)
+
+    def other_digits(op: Op, results: Sequence[np.ndarray]) -> None:
+        call = REGISTRY[op.name].call
+        if call is not None and call[0] not in INTRINSICS and op.result.type.dtype.kind == "f":
+            (result,) = results
+            result[...] += rng.integers(-4, 5, result.shape) * np.spacing(result)
+
+    wanted = interpret(function, arguments)
+    for _ in range(8):
+        for a, b in zip(interpret(function, arguments, other_digits), wanted, strict=True):
+            if not np.allclose(a, b, rtol=1e-10, atol=1e-10, equal_nan=True):
+                return True
+    return False
 
 
 def differences(function: Function, arguments: Sequence[Any], tangents: Sequence[Any], step: float) -> list[Any]:

@@ -7,7 +7,10 @@ import pytest
 
 import wengert as wg
 from tests.harness import fuzz
+from tests.harness.derivatives import in_doubt
 from tests.harness.programs import generate
+from wengert.compiler.frontend.signature import signature_of
+from wengert.compiler.frontend.trace import trace
 
 
 @pytest.mark.slow
@@ -76,3 +79,17 @@ def test_what_is_returned_from_an_inner_loop_has_extents_of_its_own_in_each_trip
     _, (ahead, _) = wg.jvp(_left_from_an_inner_loop)(point, move)
     _, back = wg.vjp(_left_from_an_inner_loop)(point, (weights, np.zeros(6)))
     assert sum(np.sum(a * b) for a, b in zip(back, move, strict=True)) == pytest.approx(np.sum(weights * ahead), rel=1e-13)
+
+
+def _compared_with_its_own_cosine(y):
+    least = np.cos(y[0])
+    for _ in range(2):
+        y[y < least] = np.cos(y[y < least])
+    return y
+
+
+@pytest.mark.parametrize(("f", "doubtful"), [(_compared_with_its_own_cosine, True), (_overwrite, False)])
+def test_a_cosine_compared_with_itself_hangs_on_its_last_digit(f, doubtful: bool) -> None:
+    """From vector code in the array and from the C library in the number: a random program did this, and was called wrong."""
+    arguments = [np.array([0.3, 1.2, 0.9]), np.array([0.5, 0.2, 0.1])][: 1 + (f is _overwrite)]
+    assert in_doubt(trace(f, signature_of(tuple(arguments))).function, arguments) is doubtful
