@@ -58,6 +58,7 @@ def test(arguments: list[str]) -> int:
     variables = dict(os.environ)
     if "--require-browser" in arguments or variables.get("CI") == "true":
         variables["WENGERT_REQUIRE_BROWSER"] = "1"
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # some sixty processes are started, and each would compile all sources
     arguments = [argument for argument in arguments if argument != "--require-browser"]
 
     prepare({"lab", "test"})
