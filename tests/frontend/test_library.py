@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -79,13 +79,42 @@ CASES: dict[str, Any] = {
 }  # fmt: skip
 
 
+FIRST: dict[Any, str] = {}
+for first, (f, _, options) in CASES.items():
+    FIRST.setdefault((f, repr(options)), first)
+
+
+def shared(name: str) -> str:
+    """The first of the cases that differ in their arguments only: one compiled function serves arguments of many shapes."""
+    f, _, options = CASES[name]
+    return FIRST[f, repr(options)]
+
+
+@cache
+def compiled(name: str) -> Any:
+    f, _, options = CASES[name]
+    g = partial(f, **options)
+    return wg.jit(lambda *xs: g(*xs))
+
+
+def loss(name: str, *args: Any) -> Any:
+    f, _, options = CASES[name]
+    return np.sum(np.sin(f(*args, **options)))
+
+
+@cache
+def gradient(name: str, position: int) -> Any:
+    f, _, options = CASES[name]
+    g = partial(f, **options)
+    return wg.grad(lambda *xs: np.sum(np.sin(g(*xs))), wrt=position)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_as_numpy(name: str) -> None:
     f, args, options = CASES[name]
     with np.errstate(all="ignore"):
         want = f(*args, **options)
-    g = partial(f, **options)
-    got = wg.jit(lambda *xs: g(*xs))(*args)
+    got = compiled(shared(name))(*args)
     assert (np.asarray(got).dtype, np.shape(got)) == (np.asarray(want).dtype, np.shape(want))
     single = np.asarray(want).dtype == np.float32
     np.testing.assert_allclose(got, want, rtol=1e-5 if single else 1e-12, atol=1e-6 if single else 1e-13)
@@ -118,16 +147,11 @@ SMOOTH = [
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_derivative(name: str) -> None:
-    f, args, options = CASES[name]
-    g = partial(f, **options)
-
-    def loss(*xs: Any) -> Any:
-        return np.sum(np.sin(g(*xs)))
-
+    _, args, _ = CASES[name]
     for position in [k for k, x in enumerate(args) if isinstance(x, np.ndarray)]:
         step = 1e-6 * np.random.default_rng(1).standard_normal(args[position].shape)
-        ends = [loss(*args[:position], args[position] + s * step, *args[position + 1 :]) for s in (1, -1)]
-        found = np.sum(wg.grad(loss, wrt=position)(*args) * step)
+        ends = [loss(name, *args[:position], args[position] + s * step, *args[position + 1 :]) for s in (1, -1)]
+        found = np.sum(gradient(shared(name), position)(*args) * step)
         assert 1e6 * found == pytest.approx(1e6 * (ends[0] - ends[1]) / 2, rel=1e-4, abs=1e-7)
 
 
