@@ -34,6 +34,7 @@ class Known(Protocol):
     def scalar(self, old: Value) -> Value: ...
     def stored(self, old: Value) -> Value | None: ...
     def extent(self, old: Value, axis: int) -> Value: ...
+    def source(self, value: Value, whole: bool) -> Value | Op | None: ...
 
 
 class Site:
@@ -220,6 +221,8 @@ class KernelBuilder(Site):
         self.outputs = [Value(v.type, v.hint or "out") for v in outputs]
         self.body.params += self.outputs
         self.captured: dict[Value, Value] = {}
+        self._front = Block()  # numbers that are on the device, fetched before all else
+        self._fetched: dict[Value, Value] = {}
         self.here: tuple[Value, list[Value]] | None = None  # an output and the only index written in it
 
     @property
@@ -232,8 +235,29 @@ class KernelBuilder(Site):
         number = constant_of(value)
         if number is not None:
             return self.constant(number, value.type.dtype)
+        if value in self._fetched or self.known.source(value, whole=False) is not None:
+            return self._fetch(value)
         inside = self.captured[value] = Value(value.type, value.hint)
         return inside
+
+    def _fetch(self, value: Value) -> Value:
+        """A number that is on the device: loaded from where it is, or computed from those that are."""
+        if value in self._fetched:
+            return self._fetched[value]
+        source, number = self.known.source(value, whole=True), constant_of(value)
+        if source is None and number is None:
+            return self.capture(value)
+        operands = [self._fetch(v) for v in source.operands] if isinstance(source, Op) else []
+        array = self.capture(source) if isinstance(source, Value) else None
+        with self.builder.inside(self._front):
+            if array is not None:
+                made = self.builder.emit("load", array, self.builder.integer(0), hint=value.hint)
+            elif isinstance(source, Op):
+                made = self.builder.emit(source.name, *operands, **source.attrs)
+            else:
+                made = self.builder.constant(number, value.type.dtype)  # type: ignore[arg-type]
+        self._fetched[value] = made
+        return made
 
     def load(self, stored: Value, index: Sequence[Value]) -> Value:
         """An element of an output at the index about to be written is read from the output: no second array is needed."""
@@ -281,6 +305,7 @@ class KernelBuilder(Site):
     def finish(self, name: str, results: Sequence[Value], span: Span | None) -> tuple[Function, list[Value]]:
         """The kernel, and the operands on the host that it takes after count and outputs."""
         self.body.results = list(results)
+        self.body.ops[:0] = self._front.ops
         if self.combine is not None:
             return self._finish_combined(name, *self.combine, span)
         whole = Block(params=[Value(Type(I64), "count"), *(Value(v.type, v.hint) for v in self.outputs)])

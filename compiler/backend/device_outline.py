@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from wengert.compiler.backend.device_cells import Cells, drop_unused, used_on_host
 from wengert.compiler.backend.device_folded import REGION_UPDATES
 from wengert.compiler.backend.device_fusion import Fusion, fuse, is_harmless, is_lazy
 from wengert.compiler.backend.device_jam import jam
@@ -70,8 +71,11 @@ class Kernel:
 
 @dataclass(slots=True)
 class Outlined:
+    """on_device: for each result whether it is a number that the host part gives as an array of one element."""
+
     host: Function
     kernels: list[Kernel]
+    on_device: tuple[bool, ...]
     notes: list[tuple[str, Span | None]] = field(default_factory=list)
 
 
@@ -80,10 +84,11 @@ def outline(function: Function, deterministic: bool = False) -> Outlined:
     the same bits in every run where `deterministic`."""
     outliner = Outliner(fuse(function), deterministic)
     body = outliner.block(function.body)
+    on_device = outliner.leave_numbers(body)
     host = verify(Function(function.name, body, function.written), "outline")
     for kernel in outliner.kernels:
         verify(kernel.function, f"outline of {kernel.name}")
-    return Outlined(host, outliner.kernels, outliner.notes)
+    return Outlined(host, outliner.kernels, on_device, outliner.notes)
 
 
 _NOTHING = Function("", Block())
@@ -101,11 +106,17 @@ class Outliner:
         self._known: dict[object, Kernel] = {}
         self.notes: list[tuple[str, Span | None]] = []
         self.host = Builder(Block())
+        self._cells = Cells(self)
 
     # -- what kernels ask
 
     def scalar(self, old: Value) -> Value:
         return self.values[old]
+
+    def source(self, value: Value, whole: bool) -> Value | Op | None:
+        """Where a kernel has a number of the host part from: an array of one element on the device, or the op that makes it of
+        such; None: the host hands it over. whole: also an integer, which is usually an index or extent that the host knows."""
+        return self._cells.source(value, whole) if value.type.is_scalar else None
 
     def stored(self, old: Value) -> Value | None:
         return self.values.get(old)
@@ -128,6 +139,10 @@ class Outliner:
 
     def empty(self, extents: Sequence[Value], dtype: DType, hint: str = "") -> Value:
         return self.host.emit("empty", *extents, dtype=dtype.name, hint=hint)
+
+    def read(self, cell: Value, hint: str = "") -> Value:
+        """The only element of an array that is written no more: kernels load it, the host waits for it where it needs it."""
+        return self._cells.read(cell, hint)
 
     def product(self, extents: Sequence[Value]) -> Value:
         total = self.host.integer(1) if not extents else extents[0]
@@ -155,8 +170,9 @@ class Outliner:
         """
         kernel = KernelBuilder(self, outputs, columns, combine)
         kernel.builder.span, kernel.builder.role = self.host.span, self.host.role
-        name = f"{label}_{len(self.kernels)}"
-        function, inputs = kernel.finish(name, write(kernel), self.host.span)
+        results = write(kernel)
+        name = f"{label}_{len(self.kernels)}"  # after `write`, which may have made a kernel for a number
+        function, inputs = kernel.finish(name, results, self.host.span)
         iteration = jam(kernel.iteration_function(name))
         operands = (count, *outputs, *inputs)
 
@@ -218,13 +234,25 @@ class Outliner:
     def block(self, old: Block) -> Block:
         new = Block(params=[Value(v.type, v.hint) for v in old.params])
         self.values.update(zip(old.params, new.params, strict=True))
-        with self.host.inside(new):
+        with self.host.inside(new), self._cells.within(new):
             for op in old.ops:
                 with self.host.at(op.span, op.role):
                     self._op(op)
             self._flush()
             new.results = [self.values[v] for v in old.results]
         return new
+
+    def leave_numbers(self, body: Block) -> tuple[bool, ...]:
+        """Results of the function that the host part need not know become arrays of one element."""
+        numbers = [k for k, v in enumerate(body.results) if v.type.is_scalar and self._cells.is_derived(v)]
+        rest = [v for k, v in enumerate(body.results) if k not in numbers]
+        needed = used_on_host(body, rest)
+        numbers = [k for k in numbers if not self._cells.reads(body.results[k]) <= needed]
+        with self.host.inside(body), self._cells.within(body):
+            for k in numbers:
+                body.results[k] = self._cells.cell(body.results[k])
+        drop_unused(body)
+        return tuple(k in numbers for k in range(len(body.results)))
 
     def _op(self, op: Op) -> None:
         if op.name in REGION_UPDATES and op.result in self._folded:
@@ -484,7 +512,7 @@ def _library(outliner: Outliner, op: Op) -> None:
     call = host.op("library_call", [*outputs, *given], hint=[v.hint for v in op.results], row=op.name, outputs=len(outputs))
     for v, result in zip(op.results, call.results, strict=True):
         is_number = v.type.is_scalar and result.type.is_array
-        outliner.values[v] = host.emit("load", result, host.integer(0), hint=v.hint) if is_number else result
+        outliner.values[v] = outliner.read(result, v.hint) if is_number else result
 
 
 _BY_KIND: dict[str, Callable[[Outliner, Op], None]] = {"reduce": _reduce, "contract": _contract, "library": _library}

@@ -73,7 +73,8 @@ class Call:
 @dataclass(slots=True)
 class DeviceProgram:
     """code: an object file with `i32 wg_host(frame)`. image: the kernels' LLVM text, kernel_faults[k][f - 1] what fault f
-    of kernel k is. times: milliseconds of each stage of its compilation."""
+    of kernel k is. on_device: which results are numbers that come as arrays of one element.
+    times: milliseconds of each stage of its compilation."""
 
     kind: str
     layout: HostLayout
@@ -86,6 +87,7 @@ class DeviceProgram:
     image: str
     kernel_faults: tuple[tuple[Site, ...], ...]
     notes: tuple[tuple[str, Span | None], ...]
+    on_device: tuple[bool, ...]
     times: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -123,5 +125,5 @@ def compile_program(function: Function, kind: str, deterministic: bool = False) 
         kind, writer.layout, code, text, tuple(map(Site.of, writer.faults)), tuple(map(Product.of, writer.dots)),
         tuple(map(Call.of, writer.calls)),
         tuple(KernelInfo(k.name, k.span, k.one_thread) for k in outlined.kernels), image.text,
-        tuple(tuple(map(Site.of, faults)) for faults in image.faults), tuple(outlined.notes), times,
+        tuple(tuple(map(Site.of, faults)) for faults in image.faults), tuple(outlined.notes), outlined.on_device, times,
     )  # fmt: skip

@@ -56,7 +56,7 @@ def identity(combine: str, dtype: DType) -> bool | int | float:
 
 
 def reduce(outliner: Outliner, op: Op) -> Value:
-    """The result of a `reduce` row, on the host: an array, or a scalar that was read from the device."""
+    """The result of a `reduce` row, on the host: an array, or a number (see `Outliner.read`)."""
     instruction = row_of(op).instruction
     assert instruction is not None
     (array,), axes, combine = op.operands, op.attrs["axes"], instruction["combine"]
@@ -71,7 +71,7 @@ def reduce(outliner: Outliner, op: Op) -> Value:
     stages = _Stages(outliner, op.name, combine, op.result.type.dtype, op.result.hint)
     total = stages.run(element, outer, inner, fast)
     if not outer:
-        return outliner.host.emit("load", total, outliner.host.integer(0), hint=op.result.hint)
+        return outliner.read(total, op.result.hint)
     return outliner.host.emit("reshape", total, *outer, hint=op.result.hint)
 
 
@@ -83,7 +83,7 @@ def sum_all(outliner: Outliner, partial: Value, combine: str, dtype: DType) -> V
 
     stages = _Stages(outliner, "combine", combine, dtype, "")
     total = stages.run(element, [], [outliner.host.extent(partial, 0)], True)
-    return outliner.host.emit("load", total, outliner.host.integer(0))
+    return outliner.read(total)
 
 
 class _Stages:
@@ -315,8 +315,7 @@ def _dot_to_scalar(outliner: Outliner, op: Op, ca: Sequence[int], cb: Sequence[i
         x = kernel.element(a, _placed(a.type.rank, (ca, index)))
         return kernel.builder.emit("multiply", x, kernel.element(b, _placed(b.type.rank, (cb, index))))
 
-    total = stages.run(element, [], inner, True)
-    return outliner.host.emit("load", total, outliner.host.integer(0), hint=op.result.hint)
+    return outliner.read(stages.run(element, [], inner, True), op.result.hint)
 
 
 def _placed(rank: int, *parts: tuple[Sequence[int], Sequence[Value]]) -> list[Value]:

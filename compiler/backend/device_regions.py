@@ -62,7 +62,7 @@ def _size(type_: Type) -> int:
 
 def serial_kernel(outliner: Outliner, op: Op) -> list[Value]:
     """The whole loop in a kernel of one thread. Arrays are outputs; scalars come back in arrays of one element."""
-    host, one = outliner.host, outliner.host.integer(1)
+    one = outliner.host.integer(1)
     first = AHEAD[op.name]
     arrays = [k for k, r in enumerate(op.results) if r.type.is_array]
     scalars = [k for k, r in enumerate(op.results) if r.type.is_scalar]
@@ -84,7 +84,7 @@ def serial_kernel(outliner: Outliner, op: Op) -> list[Value]:
     made = outliner.launch(op.name, one, outputs, write, one_thread=True)
     values = dict(zip(arrays, made, strict=False))
     for k, array in zip(scalars, made[len(arrays) :], strict=True):
-        values[k] = host.emit("load", array, host.integer(0), hint=op.results[k].hint)
+        values[k] = outliner.read(array, op.results[k].hint)
     return [values[k] for k in range(len(op.results))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,15 @@ def array_kind(kind: type) -> type:
     return plain_leaf(kind)
 
 
+_NUMBER_KINDS: set[type] = set()
+
+
+def number_kind(kind: type) -> type:
+    """Class decorator: values stand for a number of their `dtype`, one of Python's where `weak`."""
+    _NUMBER_KINDS.add(kind)
+    return plain_leaf(kind)
+
+
 def leaf_of(value: Any) -> Leaf:
     """The leaf of an argument value.
 
@@ -85,6 +94,8 @@ def leaf_of(value: Any) -> Leaf:
         found = _ARRAYS.get(key)
         return found if found is not None else _array_leaf(key, value.dtype, shape)
     found = _WEAK.get(kind) or _SCALARS.get(kind)
+    if kind in _NUMBER_KINDS:
+        found = replace(_array_leaf((value.dtype, 0), value.dtype, ()), weak=value.weak)
     return found if found is not None else _other_leaf(value)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import numbers
+import operator
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from wengert.compiler.frontend.signature import array_kind
+from wengert.compiler.frontend.signature import array_kind, number_kind
 from wengert.compiler.runtime import pages
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
 from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
@@ -179,6 +182,115 @@ def made_on_device(
     array.shape, array.dtype, array.name = shape, dtype, name
     array._memory, array._accelerator, array._home = memory, accelerator, None
     return array
+
+
+@number_kind
+class DeviceNumber(DeviceArray):
+    """A number that an offloaded function has computed, still on its device. What needs to know it waits for it, once:
+    `float(y)`, printing, comparison, arithmetic, which gives what it gives of the number itself. Calls that only hand it on do
+    not wait for each other.
+
+    weak: whether it is a number of Python's when it is read (else of NumPy's). To other libraries it is an array of rank 0.
+    """
+
+    weak: bool
+
+    def number(self, why: str = "read") -> Any:
+        """The number, as Python's or NumPy's."""
+        home = self.home(why)
+        return home.item() if self.weak else home[()]
+
+    def home(self, why: str) -> np.ndarray:
+        if self._home is None:
+            home = np.empty((), self.dtype)
+            milliseconds = self._accelerator.read(self.pointer, home.ctypes.data, home.nbytes)
+            LEDGER.record(self.name, home.nbytes, TO_HOST, milliseconds, why, self.device)
+            home.flags.writeable = False
+            self._home = home
+        return self._home
+
+    def get(self) -> Any:
+        return self.number("get()")
+
+    copy = get
+
+    def item(self, *index: Any) -> Any:
+        return self.home("item()").item(*index)
+
+    def __repr__(self) -> str:
+        return repr(self.number("printed"))
+
+    def __str__(self) -> str:
+        return str(self.number("printed"))
+
+    def __format__(self, form: str) -> str:
+        return format(self.number("printed"), form)
+
+    def __hash__(self) -> int:
+        return hash(self.number("hashed"))
+
+    def __index__(self) -> int:
+        return operator.index(self.number("used as an index"))
+
+    def __round__(self, *digits: Any) -> Any:
+        return round(self.number("rounded"), *digits)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        why = f"used by np.{ufunc.__name__}"
+        here = [x.number(why) if isinstance(x, DeviceNumber) else x for x in inputs]
+        return getattr(ufunc, method)(*here, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.number(f"used by .{name}"), name)
+
+    def __reduce__(self) -> Any:
+        return _as_it_is, (self.number("pickled"),)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _operators() -> None:
+    """Those of the number that is read."""
+
+    def binary(name: str, turned: bool) -> Callable[[Any, Any], Any]:
+        act = divmod if name == "divmod" else getattr(operator, f"__{name}__")
+        why = f"used by {name}"
+
+        def forth(self: DeviceNumber, other: Any) -> Any:
+            return act(self.number(why), other)
+
+        def back(self: DeviceNumber, other: Any) -> Any:
+            return act(other, self.number(why))
+
+        return back if turned else forth
+
+    def unary(act: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda self: act(self.number("used"))
+
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "and", "or", "xor", "lshift", "rshift"):
+        setattr(DeviceNumber, f"__{name}__", binary(name, False))
+        setattr(DeviceNumber, f"__r{name}__", binary(name, True))
+    for name in ("eq", "ne", "lt", "le", "gt", "ge"):
+        setattr(DeviceNumber, f"__{name}__", binary(name, False))
+    for name, act in (("neg", operator.neg), ("pos", operator.pos), ("abs", abs), ("invert", operator.invert),
+                      ("trunc", math.trunc), ("floor", math.floor), ("ceil", math.ceil)):  # fmt: skip
+        setattr(DeviceNumber, f"__{name}__", unary(act))
+
+
+_operators()
+numbers.Number.register(DeviceNumber)
+
+
+def number_on_device(memory: Memory, dtype: np.dtype, accelerator: Accelerator, name: str, weak: bool) -> DeviceNumber:
+    """As `made_on_device`."""
+    number = _new(DeviceNumber)
+    number.shape, number.dtype, number.name, number.weak = (), dtype, name, weak
+    number._memory, number._accelerator, number._home = memory, accelerator, None
+    return number
 
 
 _new = object.__new__

@@ -31,7 +31,7 @@ from wengert.compiler.runtime import cpu
 from wengert.compiler.runtime.accelerator import Accelerator, Memory
 from wengert.compiler.runtime.arguments import Arguments, Bound, Frame
 from wengert.compiler.runtime.cuda import CudaAccelerator
-from wengert.compiler.runtime.device_array import made_on_device
+from wengert.compiler.runtime.device_array import made_on_device, number_on_device
 from wengert.compiler.runtime.devices import Device, resolve
 from wengert.compiler.runtime.ledger import LEDGER, TO_HOST
 from wengert.compiler.runtime.placement import ArrayAt, KernelAt, Placement
@@ -158,14 +158,16 @@ class Launch:
 
 
 class _Result:
-    """What is known of a result beforehand. at: its first word in the frame; argument: the one it is written into."""
+    """What is known of a result beforehand. at: its first word in the frame; argument: the one it is written into; read: of a
+    number that is in the frame; number: of one on the device, whether it is Python's."""
 
-    __slots__ = ("argument", "at", "dtype", "name", "rank", "read", "scalar")
+    __slots__ = ("argument", "at", "dtype", "name", "number", "rank", "read")
 
-    def __init__(self, value: Any, at: int, argument: int | None, python: bool):
-        self.at, self.argument, self.scalar = at, argument, value.type.is_scalar
+    def __init__(self, value: Any, at: int, argument: int | None, python: bool, on_device: bool):
+        self.at, self.argument = at, argument
         self.dtype, self.rank, self.name = value.type.dtype.numpy, value.type.rank, value.hint or "result"
-        self.read = _reader(self.dtype, python) if self.scalar else None
+        self.number = python if on_device else None
+        self.read = _reader(self.dtype, python) if value.type.is_scalar and not on_device else None
 
 
 def _reader(dtype: np.dtype, python: bool) -> Callable[[Frame, int], Any]:
@@ -184,8 +186,9 @@ def _reader(dtype: np.dtype, python: bool) -> Callable[[Frame, int], Any]:
 class DeviceExecutable:
     """A compiled function on one device.
 
-    call(*leaves) -> results: one leaf for each parameter; scalars come back as NumPy's or Python's numbers, arrays as
-    DeviceArrays; arguments that the function writes are written (a NumPy array is brought home).
+    call(*leaves) -> results: one leaf for each parameter; scalars come back as DeviceNumbers, or as NumPy's or Python's numbers
+    where the host part knows them, arrays as DeviceArrays; arguments that the function writes are written (a NumPy array is
+    brought home).
     """
 
     def __init__(
@@ -239,8 +242,10 @@ class DeviceExecutable:
             words[Table.LAUNCHES + len(names) + k] = self._loaded.handles[name]
         flags = (*python, *[False] * (len(function.results) - len(python)))
         self._results = [
-            _Result(v, at, w, flag)
-            for v, at, w, flag in zip(function.results, program.layout.results, function.written, flags, strict=True)
+            _Result(*each)
+            for each in zip(
+                function.results, program.layout.results, function.written, flags, program.on_device, strict=True
+            )
         ]
         self._mark = 0
         self._made: list[tuple[str, tuple[int, ...], np.dtype]] = []
@@ -417,6 +422,9 @@ class DeviceExecutable:
                 self._gpu.copy(memory.pointer, copy.pointer, size)
                 memory = copy
             taken.add(handle)
+            if r.number is not None:
+                values.append(number_on_device(memory, r.dtype, self._gpu, r.name, r.number))
+                continue
             array = made_on_device(memory, shape, r.dtype, self._gpu, r.name)
             made.append((r.name, shape, r.dtype))
             if r.argument is None:

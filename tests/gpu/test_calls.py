@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import os
+import pickle
 import signal
 import threading
 import tracemalloc
@@ -243,11 +245,82 @@ def test_a_program_is_taken_from_the_disk(device, tmp_path, monkeypatch):
     assert store.hits > hits
 
 
+def halved(x: Vector) -> Vector:
+    while np.sum(x) > 1.0:
+        x = x * 0.5
+    return x
+
+
 def test_single_elements_are_one_entry_of_the_ledger(device):
-    f, mark = wg.offload(norm, device), LEDGER.mark
+    f, mark = wg.offload(halved, device), LEDGER.mark
     f(X)
     entries = [t for t in LEDGER.since(mark) if t.direction == "to host"]
-    assert [(t.array, t.bytes) for t in entries] == [("element", 8)]
+    assert [(t.array, t.bytes) for t in entries] == [("6 elements", 48)]
+
+
+def log_sum_exp(x: Vector) -> float:
+    m = np.max(x)
+    return m + np.log(np.sum(np.exp(x - m)))
+
+
+def several(x: Vector, k: int):
+    s = np.sum(x)
+    y = x / np.sqrt(s) + np.exp(np.tanh(s))  # a few operations by every thread, functions once
+    if k > 0:
+        y = y * np.mean(x)
+    t = 0.0
+    for i in range(k):
+        t = t + np.sum(y) * i
+        y = y * (t > 0.0)
+    return y, np.sqrt(s) + t, -np.sum(x > 0.5), np.sum(x) > 3.0, int(np.sum(x * 3.0)) + k, s * 1j
+
+
+READ = [(log_sum_exp, (), 0), (norm, (), 0), (several, (0,), 1), (several, (2,), 1)]
+
+
+@pytest.mark.parametrize(("function", "extra", "read"), READ)
+def test_numbers_stay_on_the_device_until_they_are_read(device, function, extra, read):
+    f, mark = wg.offload(function, device), LEDGER.mark
+    f(X, *extra)
+    found, wanted = f(X, *extra), function(X, *extra)
+    home = [t for t in LEDGER.since(mark) if t.direction == "to host"]
+    assert bool(home) == bool(read)  # `int(...)` may fail, so the host looks at it
+    for one, want in zip(*((v if isinstance(v, tuple) else (v,)) for v in (found, wanted)), strict=True):
+        np.testing.assert_allclose(np.asarray(one), want, rtol=1e-13)
+        assert np.asarray(one).dtype == np.asarray(want).dtype
+
+
+def total(x: Vector) -> float:
+    return 2.0 * np.sum(x)
+
+
+def counted(x: Vector) -> int:
+    return np.sum(x > 0.5)
+
+
+@pytest.mark.parametrize("weak", [False, True])
+def test_a_number_on_the_device_is_used_as_the_number_it_is(device, weak):
+    f = wg.offload(total, device)
+    y, z, n = f(X), f(X), wg.offload(counted, device)(X)
+    if weak:
+        y.weak = z.weak = n.weak = True
+    mark = LEDGER.mark
+    assert float(y) == 50.0 and LEDGER.mark == mark + 1 and "50.0" in repr(y) and f"{y:.1f}" == str(y) == "50.0"
+    assert type(y + 1) is (float if weak else np.float64) and y + 1 == 51.0 == 1 + y and y / z == 1.0 and z**2 == 2500.0
+    assert (np.float32(1) * y).dtype == (np.float32 if weak else np.float64)
+    assert (y * np.ones(2, np.float32)).dtype == (np.float32 if weak else np.float64) and np.sqrt(z) == np.sqrt(50.0)
+    assert y == z and y > 49 and not y < z and bool(y) and {y: 1}[50.0] == 1 and abs(-y) == 50.0 and round(y, 1) == 50.0
+    assert list(range(3))[wg.offload(counted, device)(X[:27])] == 2 and divmod(n, 2) == (12, 1) and n & 1 == 1
+    assert pickle.loads(pickle.dumps(y)) == 50.0 and y.item() == 50.0 and np.isscalar(y)
+    assert [t.bytes for t in LEDGER.since(mark) if t.direction == "to host"] == [8, 8, 8, 8]
+    with pytest.raises(TypeError):
+        operator.index(y)
+
+
+def test_a_number_on_the_device_is_an_argument_like_another(device):
+    y = wg.offload(total, device)(X)
+    np.testing.assert_array_equal(np.asarray(wg.offload(waves, device)(X, y)), waves(X, 50.0))
+    np.testing.assert_allclose(wg.jit(waves)(X, y), waves(X, 50.0), rtol=1e-15)
 
 
 @pytest.mark.gpu
