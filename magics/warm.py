@@ -22,4 +22,4 @@ def warm() -> None:
     with suppress(ImportError, RuntimeError):  # without anywidget, Pillow or the bundle the panel says so, where it is asked for
         import_module("wengert.widgets.engine").ensure_library()
         import_module("wengert.widgets.panel")
-        import_module("wengert.widgets.fallback.painter").font(12)
+        import_module("wengert.widgets.fallback.painter").render_letters()

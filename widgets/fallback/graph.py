@@ -10,7 +10,7 @@ from .painter import BLUE, GREEN, LINE, MARGIN, MUTED, TEXT, VERMILLION, WIDTH, 
 from .table import shorten
 
 MOST_ROWS = 60
-PICTURE_ROWS = 28
+PICTURE_ROWS = 24
 COLUMN = 46  # characters of each half
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 import unicodedata
+import zlib
 from functools import cache, lru_cache
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
 WIDTH = 880  # in CSS pixels
 SHADES = 4  # between paper and ink, at the edges of letters
 SCALE = 2  # picture pixels for each of them, so that the text is sharp on dense screens
 MARGIN = 20
+QUICK = 2  # how hard zlib tries, of 9
 
 TEXT, MUTED, LINE, PAPER, GROUND = "#202020", "#666666", "#c8c8c8", "#ffffff", "#f3f3f3"
 # Okabe and Ito's colours
@@ -47,6 +50,27 @@ def font(size: int) -> FreeTypeFont | ImageFont:
 def length(words: str, size: int) -> float:
     """How wide words are, in pixels of the picture."""
     return font(size).getlength(words)
+
+
+@lru_cache(1000)
+def glyph(letter: str, size: int, stroke: float) -> tuple[Image, int, float]:
+    """How much of each pixel a letter covers, where its picture begins from the pen's place, and how far the pen moves on.
+
+    The font renders a word no faster than its letters, and a graph has a hundred words of the same few letters.
+    """
+    from PIL import Image, ImageDraw
+
+    advance = font(size).getlength(letter)
+    margin = 2 * SCALE
+    cover = Image.new("L", (int(advance) + 1 + 2 * margin, int(1.5 * size * SCALE)))
+    ImageDraw.Draw(cover).text((margin, 2), letter, fill=255, font=font(size), anchor="la", stroke_width=stroke)
+    return cover, -margin, advance
+
+
+def render_letters() -> None:
+    """Have the letters of the usual size at hand."""
+    for letter in map(chr, range(32, 127)):
+        glyph(letter, 12, 0)
 
 
 class Painter:
@@ -90,21 +114,21 @@ class Painter:
         self, x: float, y: float, words: str, size: int = 13, colour: str = TEXT, anchor: str = "la", bold: bool = False
     ) -> None:
         """`anchor` in Pillow's terms: "la" left and top, "mm" the middle, "ra" right and top."""
-        from PIL import Image, ImageDraw
+        from PIL import Image
 
         words, stroke = ascii_only(words), 0.4 * SCALE if bold else 0
-        wide, high = SCALE * self.width(words, size) + 2 * stroke + 2, 1.5 * size * SCALE
-        start = x * SCALE - {"l": 1 + stroke, "m": wide / 2, "r": wide}[anchor[0]]
-        left, right = max(0, int(start)), min(self.image.width, int(start + wide) + 2)
-        top = max(0, int(y * SCALE - (high / 2 if anchor[1] == "m" else 2)))
-        bottom = min(self.image.height, int(top + high))
-        if right <= left or bottom <= top:
-            return
-        cover = Image.new("L", (right - left, bottom - top))
-        ImageDraw.Draw(cover).text(
-            (x * SCALE - left, y * SCALE - top), words, fill=255, font=font(size), anchor=anchor, stroke_width=stroke
-        )
-        ground = self.image.getpixel((left, (top + bottom) // 2))
+        wide, high = length(words, size) + stroke / 2 * len(words), int(1.5 * size * SCALE)
+        start = x * SCALE - {"l": 0, "m": wide / 2, "r": wide}[anchor[0]]
+        left, right = int(start) - 2 * SCALE, int(start + wide) + 2 * SCALE + 2
+        top = round(y * SCALE - (0.55 * size * SCALE + 2 if anchor[1] == "m" else 2))
+        cover = Image.new("L", (right - left, high))
+        pen = start - left
+        for letter in words:
+            picture, before, advance = glyph(letter, size, stroke)
+            cover.paste(255, (round(pen) + before, 0), picture)
+            pen += advance + stroke / 2
+        inside = max(0, min(int(start), self.image.width - 1)), max(0, min(top + high // 2, self.image.height - 1))
+        ground = self.image.getpixel(inside)
         assert isinstance(ground, int)
         covered = cover.tobytes()
         shaded = covered.translate(self._ramp(ground, self._index(rgb(colour))))
@@ -159,10 +183,18 @@ class Painter:
         self.draw.polygon([(a * SCALE, b * SCALE) for a, b in tip], fill=self._index(rgb(colour)))
 
     def png(self) -> bytes:
-        stream = BytesIO()
-        self.image.putpalette([part for colour in self._colours() for part in colour])
-        self.image.save(stream, "PNG")
-        return stream.getvalue()
+        """The sheet as a PNG file. Pillow's own writer takes three times as long for a file a third smaller."""
+        from PIL import Image
+
+        wide, high = self.image.size
+        rows = Image.new("P", (wide + 1, high), 0)  # a row begins with the 0 of "unfiltered"
+        rows.paste(self.image, (1, 0))
+        head = struct.pack(">IIBBBBB", wide, high, 8, 3, 0, 0, 0)  # 8 bits a pixel, of a palette
+        palette = bytes(part for colour in self._colours() for part in colour)
+        parts = [(b"IHDR", head), (b"PLTE", palette), (b"IDAT", zlib.compress(rows.tobytes(), QUICK)), (b"IEND", b"")]
+        return b"\x89PNG\r\n\x1a\n" + b"".join(
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+        )
 
     def _colours(self) -> list[tuple[int, int, int]]:
         """The palette in order; a colour that stands for others keeps its own place."""

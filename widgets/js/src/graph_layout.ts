@@ -1,8 +1,6 @@
 // Layered layout, region by region, innermost first; no DOM, so that it is tested in Node.
-import dagre from "@dagrejs/dagre";
 import { shorten } from "./dom";
-import { orderLayers, rankWithin } from "./graph_order";
-import { squeeze } from "./graph_squeeze";
+import { layOut, type Link, type Size } from "./graph_layers";
 import { buildSlots, ROOT, shownPath, type SlotTree } from "./graph_tree";
 import type { GraphData, GraphNode, GraphRegion, Half } from "./types";
 
@@ -89,10 +87,8 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
 
   function arrange(container: string, within: number): Arrangement {
     const side = container === ROOT ? 4 : PADDING;
-    const layered = new dagre.graphlib.Graph();
-    layered.setGraph({ rankdir: "TB", nodesep: 16, ranksep: 30, edgesep: 10 });
-    layered.setDefaultEdgeLabel(() => ({}));
-    const kept = new Set<string>();
+    const kept: string[] = [];
+    const sizes: Size[] = [];
     for (const id of tree.children.get(container) ?? []) {
       const slot = tree.slots.get(id)!;
       const count = (slot.primal === null ? 0 : 1) + slot.adjoint.length;
@@ -101,40 +97,33 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
         continue;
       }
       drawn += count;
-      kept.add(id);
+      kept.push(id);
       if (slot.region && opened.has(id)) {
-        const inner = arrange(id, within - 2 * side);
-        layered.setNode(id, { width: inner.width, height: inner.height });
+        const { width, height } = arrange(id, within - 2 * side);
+        sizes.push({ width, height });
       } else {
         const cells = [slot.primal === null ? [] : [slot.primal], slot.adjoint].map(cellSize);
-        layered.setNode(id, { width: Math.max(...cells.map((c) => c.width)), height: Math.max(...cells.map((c) => c.height)) });
+        sizes.push({ width: Math.max(...cells.map((c) => c.width)), height: Math.max(...cells.map((c) => c.height)) });
       }
     }
-    for (const key of lifted.get(container) ?? []) {
-      const [from, to] = key.split("\n") as [string, string];
-      if (kept.has(from) && kept.has(to)) layered.setEdge(from, to);
-    }
-    if (kept.size > 0) dagre.layout(layered, { customOrder: orderLayers });
-    if (kept.size > 0 && within < Infinity) narrow(layered, within - 2 * side);
-    const size = layered.graph() as { width?: number; height?: number };
+    const number = new Map(kept.map((id, k) => [id, k]));
+    const keys = [...(lifted.get(container) ?? [])].filter((key) => key.split("\n").every((id) => number.has(id)));
+    const links = keys.map((key) => key.split("\n").map((id) => number.get(id)!) as unknown as Link);
+    const layers = layOut(sizes, links, within - 2 * side);
     const top = container === ROOT ? HEADER + 6 : HEADER + 8;
     const title = tree.regions.get(container);
-    const inner = Math.max(Number.isFinite(size.width) ? size.width! : 0, title ? closedWidth(title) - 2 * PADDING : 120);
-    const shift = side + (inner - (Number.isFinite(size.width) ? size.width! : 0)) / 2;
+    const inner = Math.max(layers.width, title ? closedWidth(title) - 2 * PADDING : 120);
+    const shift = side + (inner - layers.width) / 2;
     const result: Arrangement = {
       width: inner + 2 * side,
-      height: (Number.isFinite(size.height) ? size.height! : NODE_HEIGHT) + top + PADDING,
+      height: Math.max(layers.height, kept.length > 0 ? 0 : NODE_HEIGHT) + top + PADDING,
       children: new Map(),
-      bends: new Map(),
+      bends: new Map(keys.map((key, k) => [key, layers.bends[k]!.map(([x, y]): [number, number] => [x + shift, y + top])])),
     };
-    for (const id of kept) {
-      const node = layered.node(id) as { x: number; y: number; width: number; height: number };
-      result.children.set(id, { x: node.x - node.width / 2 + shift, y: node.y - node.height / 2 + top, width: node.width, height: node.height });
-    }
-    for (const edge of layered.edges()) {
-      const points = (layered.edge(edge) as { points?: { x: number; y: number }[] }).points ?? [];
-      result.bends.set(pair(edge.v, edge.w), points.slice(1, -1).map((point) => [point.x + shift, point.y + top]));
-    }
+    kept.forEach((id, k) => {
+      const [[x, y], { width, height }] = [layers.at[k]!, sizes[k]!];
+      result.children.set(id, { x: x - width / 2 + shift, y: y - height / 2 + top, width, height });
+    });
     arrangements.set(container, result);
     return result;
   }
@@ -195,16 +184,6 @@ export function layoutGraph(graph: GraphData, opened: ReadonlySet<string>, limit
     omitted,
     tree,
   };
-}
-
-/** Make a layered graph as narrow as `room`: by moving its nodes, then by moving some into layers of their own. */
-function narrow(layered: InstanceType<typeof dagre.graphlib.Graph>, room: number): void {
-  const tooWide = (): boolean => (layered.graph() as { width: number }).width > room;
-  if (tooWide()) squeeze(layered, room);
-  if (!tooWide()) return;
-  layered.setGraph({ ...(layered.graph() as object), ranker: rankWithin(room) as never });
-  dagre.layout(layered, { customOrder: orderLayers });
-  if (tooWide()) squeeze(layered, room);
 }
 
 /** container -> edges between its direct children, adjoint ones turned round to point the primal way. */

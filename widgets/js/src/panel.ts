@@ -15,6 +15,7 @@ interface Tab {
 type Render = (kind: string, context: RenderContext) => Cleanup;
 
 const ONE_LINE = 48; // characters of a status that fits beside the tabs
+const LARGE = 400; // operations of a graph that takes a while to lay out: the status line is painted before it
 const PATIENCE = 4000; // milliseconds until the panel says that a kernel has to run
 
 export function renderPanel({ model, el }: RenderContext, render: Render): Cleanup {
@@ -116,7 +117,7 @@ export function renderPanel({ model, el }: RenderContext, render: Render): Clean
     } catch {
       return showError(page, "Its widget is not in this page any more. Run the cell again.");
     }
-    await painted(); // the status line first: a large graph takes a while to lay out
+    if ((child.get<{ nodes?: unknown[] }>("data").nodes?.length ?? 0) > LARGE) await painted();
     if (!mounted || drawn[index] !== content) return;
     page.replaceChildren();
     cleanups.set(index, render(tab.kind, { model: child, el: page }));
