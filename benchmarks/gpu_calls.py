@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 import wengert as wg
 from wengert.compiler.backend import target
+from wengert.compiler.runtime import staging
 from wengert.compiler.runtime.checksum import checksum, digests_of
 from wengert.compiler.runtime.cuda_driver import Driver
 from wengert.compiler.runtime.offload import accelerator
@@ -229,11 +230,16 @@ def ends(device: str) -> None:
 
     x, size = arrays[0], arrays[0].nbytes
     held = residency.allocate(size)
-    ms("upload", lambda: gpu.upload(x, held.pointer))
-    ms("upload with the checksum", lambda: gpu.upload(x, held.pointer, digests_of(size)))
+    out, chosen = np.ones(n), staging.PAST_CACHES
+    for past in (False, True):
+        staging.PAST_CACHES, label = staging.PastCaches(past, past), " past the caches" if past else ""
+        ms(f"upload{label}", lambda: gpu.upload(x, held.pointer))
+        ms(f"upload with the checksum{label}", lambda: gpu.upload(x, held.pointer, digests_of(size)))
+        ms(f"download into pages that are there{label}", lambda: gpu.download(held.pointer, out))
+    staging.PAST_CACHES = chosen
     ms("checksum", lambda: checksum(x))
-    out = np.ones(n)
-    ms("download into pages that are there", lambda: gpu.download(held.pointer, out))
+    part = x[: 1 << 19]
+    ms("checksum of 4 MiB by one thread", lambda: checksum(part))
     ms("download into new pages", lambda: gpu.download(held.pointer, np.empty(n)))
     kept = [residency.allocate(size)]
     ms("memory of the device, from the pool", lambda: (kept.pop(), kept.append(residency.allocate(size))))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wengert.compiler.backend import target
-from wengert.compiler.runtime.checksum import CHUNK, FSHL, text
+from wengert.compiler.runtime.checksum import CHUNK, DECLARED, text
 from wengert.compiler.runtime.support import machine_code
 
 
@@ -25,6 +25,17 @@ class CopyCalls(NamedTuple):
     to_host: int
     record: int
     passed: int
+
+
+class PastCaches(NamedTuple):
+    """Whether what is sent is written to pinned memory, and what is fetched to the array, by stores that do not go through the
+    caches: not to keep what nobody reads soon, and not to read what is written over."""
+
+    send: bool
+    fetch: bool
+
+
+PAST_CACHES = PastCaches(send=False, fetch=True)
 
 
 class Job:
@@ -41,19 +52,20 @@ class Job:
 
     def send(self, pinned: int, event: int) -> int:
         """What this thread does of it, until nothing is left; 0, or CUDA's error."""
-        return _linked()[0](self._words, pinned, event)
+        return _linked()[PAST_CACHES.send](self._words, pinned, event)
 
     def fetch(self, pinned: int, event: int) -> int:
         """As `send`, to the host."""
-        return _linked()[1](self._words, pinned, event)
+        return _linked()[2 + PAST_CACHES.fetch](self._words, pinned, event)
 
 
 @cache
 def _linked() -> tuple[Callable[..., int], ...]:
-    code = target.link(machine_code(f'target triple = "{target.triple()}"\n{_text()}'), ["wg_send", "wg_fetch"], {})
+    names = ["wg_send", "wg_send_past", "wg_fetch", "wg_fetch_past"]
+    code = target.link(machine_code(f'target triple = "{target.triple()}"\n{_text()}'), names, {})
     _KEEP.append(code)
     kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)  # without Python's lock
-    return kind(code["wg_send"]), kind(code["wg_fetch"])
+    return tuple(kind(code[name]) for name in names)
 
 
 _KEEP: list[object] = []  # the code lives as long as this
@@ -86,36 +98,80 @@ failed:
   ret i32 %status
 }
 """
-    return f"""{FSHL}{text("wg_hash_copy", copies=True)}
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
-define i32 @wg_send{begin}  %free = call i32 %passed(ptr %event)
+    def send(past: str) -> str:
+        return f"""
+define i32 @wg_send{past}{begin}  %free = call i32 %passed(ptr %event)
   %hashed = icmp ne ptr %digests, null
   br i1 %hashed, label %with, label %without
 with:
-  %digest = call i64 @wg_hash_copy(ptr %here, i64 %n, ptr %pinned)
-  fence seq_cst                            ; stores past the caches are in order from here on
+  %digest = call i64 @wg_hash_copy{past}(ptr %here, i64 %n, ptr %pinned)
   %k = udiv i64 %at, {CHUNK}
   %d = getelementptr i64, ptr %digests, i64 %k
   store i64 %digest, ptr %d
   br label %go
 without:
-  call void @llvm.memcpy.p0.p0.i64(ptr %pinned, ptr %here, i64 %n, i1 false)
+  call void @wg_copy{past}(ptr %pinned, ptr %here, i64 %n)
   br label %go
 go:
+  fence seq_cst                            ; stores past the caches are in order from here on
   %status = call i32 %to_device(i64 %there, ptr %pinned, i64 %n, ptr %stream)
   %noted = call i32 %record(ptr %event, ptr %stream)
   %well = icmp eq i32 %status, 0
   br i1 %well, label %take, label %failed
-{end}
-define i32 @wg_fetch{begin}  %asked = call i32 %to_host(ptr %pinned, i64 %there, i64 %n, ptr %stream)
+{end}"""
+
+    def fetch(past: str) -> str:
+        return f"""
+define i32 @wg_fetch{past}{begin}  %asked = call i32 %to_host(ptr %pinned, i64 %there, i64 %n, ptr %stream)
   %noted = call i32 %record(ptr %event, ptr %stream)
   %came = call i32 %passed(ptr %event)
   %status = or i32 %asked, %came
   %well = icmp eq i32 %status, 0
   br i1 %well, label %copy, label %failed
 copy:
-  call void @llvm.memcpy.p0.p0.i64(ptr %here, ptr %pinned, i64 %n, i1 false)
+  call void @wg_copy{past}(ptr %here, ptr %pinned, i64 %n)
+  fence seq_cst
   br label %take
-{end}
-!0 = !{{i32 1}}
-"""
+{end}"""
+
+    past = ("", "_past")
+    hashes = text("wg_hash_copy", copies=True) + text("wg_hash_copy_past", copies=True, past_caches=True)
+    return f"{DECLARED}{hashes}{_COPY}{''.join(map(send, past))}{''.join(map(fetch, past))}!0 = !{{i32 1}}\n"
+
+
+_COPY = """
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+define void @wg_copy(ptr %to, ptr %from, i64 %n) alwaysinline {
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %n, i1 false)
+  ret void
+}
+define void @wg_copy_past(ptr %to, ptr %from, i64 %n) {
+entry:
+  %address = ptrtoint ptr %to to i64
+  %odd = and i64 %address, 31
+  %aligned = icmp eq i64 %odd, 0
+  %blocks = and i64 %n, -128
+  %whole = select i1 %aligned, i64 %blocks, i64 0
+  br label %head
+head:
+  %at = phi i64 [ 0, %entry ], [ %at3, %block ]
+  %more = icmp ult i64 %at, %whole
+  br i1 %more, label %block, label %rest
+block:
+BLOCK  br label %head
+rest:
+  %to.rest = getelementptr i8, ptr %to, i64 %whole
+  %from.rest = getelementptr i8, ptr %from, i64 %whole
+  %left = sub i64 %n, %whole
+  call void @llvm.memcpy.p0.p0.i64(ptr %to.rest, ptr %from.rest, i64 %left, i1 false)
+  ret void
+}
+""".replace(
+    "BLOCK",
+    "".join(
+        f"  %f{k} = getelementptr i8, ptr %from, i64 {at}\n  %v{k} = load <4 x i64>, ptr %f{k}, align 1\n"
+        f"  %t{k} = getelementptr i8, ptr %to, i64 {at}\n  store <4 x i64> %v{k}, ptr %t{k}, align 32, !nontemporal !0\n"
+        f"  %at{k} = add i64 {at}, 32\n"
+        for k, at in enumerate(("%at", "%at0", "%at1", "%at2"))
+    ),
+)

@@ -17,8 +17,8 @@ import pytest
 
 from wengert.compiler.backend import target
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
-from wengert.compiler.runtime import cuda, pages
-from wengert.compiler.runtime.checksum import CHUNK, checksum, combined, digests_of
+from wengert.compiler.runtime import cuda, pages, staging
+from wengert.compiler.runtime.checksum import CHUNK, WHOLE, checksum, combined, digests_of
 from wengert.compiler.runtime.context import make_is_current, make_wait
 
 
@@ -117,8 +117,10 @@ def test_it_says_what_it_is(gpu):
     assert (gpu.id, gpu.kind, gpu.sm, gpu.stream) == ("cuda:0", "cuda", 90, 0)
 
 
-@pytest.mark.parametrize("size", [8, 1000, CHUNK, CHUNK + 8, 3 * CHUNK + 1000])
-def test_copies_in_chunks_are_whole(gpu, size):
+@pytest.mark.parametrize("past", [False, True])
+@pytest.mark.parametrize("size", [8, 1000, CHUNK, 3 * CHUNK + 8, WHOLE + 1000])
+def test_copies_in_chunks_are_whole(gpu, monkeypatch, size, past):
+    monkeypatch.setattr(staging, "PAST_CACHES", staging.PastCaches(past, past))
     array = np.random.default_rng(0).integers(0, 256, size, np.uint8)
     memory = gpu.allocate(size)
     digests = digests_of(size)
@@ -127,6 +129,9 @@ def test_copies_in_chunks_are_whole(gpu, size):
     back = np.zeros_like(array)
     gpu.download(memory.pointer, back)
     assert np.array_equal(array, back)
+    apart = np.zeros(size + 8, np.uint8)[8:]  # where no vector may be stored as a whole
+    gpu.download(memory.pointer, apart)
+    assert np.array_equal(array, apart)
     assert max(n for n, _ in gpu.copies) <= CHUNK
     assert {kind for _, kind in gpu.copies} == {1, 2}
     gpu.failing["status"] = 700

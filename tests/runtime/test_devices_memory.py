@@ -41,7 +41,7 @@ def on_host(gpu, memory, like):
 # -- checksum
 
 
-@pytest.mark.parametrize("size", [0, 1, 7, 8, 63, 64, 65, 1000, 9 << 20])
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 255, 256, 257, 1000, 9 << 20])
 def test_any_single_change_is_seen(size):
     rng = np.random.default_rng(0)
     data = rng.integers(0, 256, size, np.uint8)
@@ -51,6 +51,17 @@ def test_any_single_change_is_seen(size):
         changed = data.copy()
         changed[k] ^= 1 << (k % 8)
         assert checksum(changed) != before
+
+
+def test_two_changes_do_not_undo_each_other():
+    """Bytes of 0 and 1, which change in few ways: also those of one lane, which are 256 apart."""
+    data, seen = np.zeros(1024, np.uint8), set()
+    for i in range(0, 1024, 20):
+        for j in range(i):
+            data[i] = data[j] = 1
+            seen.add(checksum(data))
+            data[i] = data[j] = 0
+    assert len(seen) == sum(range(0, 1024, 20))
 
 
 def test_sizes_and_order_count():
