@@ -74,7 +74,7 @@ def _threads() -> ThreadPoolExecutor:
 
 @cache
 def _compiled() -> tuple[Callable[[int, int], int], Callable[..., None]]:
-    """Without Python's lock: uint64 hash(address, size), and what threads do together of {bytes begun, size, address, digests}."""
+    """uint64 hash(address, size), and what threads do together of {bytes begun, size, address, digests}; both without the GIL."""
     whole = f'target triple = "{target.triple()}"\n{DECLARED}{text("wg_hash")}{_TOGETHER}'
     code = target.link(machine_code(whole), ["wg_hash", "wg_hash_chunks"], {})
     _KEEP.append(code)
@@ -142,7 +142,7 @@ def _step(state: str, word: str, out: str) -> str:
 def text(name: str, copies: bool = False, past_caches: bool = False) -> str:
     """LLVM text of `i64 name(ptr data, i64 size)`: blocks of 32 words, then single words and bytes, then all lanes and the size
     folded into one. copies: of `i64 name(ptr data, i64 size, ptr to)`, which copies what it reads; past_caches: by stores to
-    memory itself, for which `to` must be a multiple of 32 (and with !0 = {i32 1} in the module)."""
+    memory itself, for which `to` must be a multiple of 16 (and with !0 = {i32 1} in the module)."""
     vectors = range(_VECTORS)
     seeds = [_constant(_SEEDS[_WIDTH * k :][:_WIDTH]) for k in vectors]
     begin = "".join(f"  %h{k} = phi {_VECTOR} [ {seeds[k]}, %entry ], [ %n{k}, %blocks ]\n" for k in vectors)
@@ -150,7 +150,7 @@ def text(name: str, copies: bool = False, past_caches: bool = False) -> str:
     def store(type_: str, value: str, at: str) -> str:
         if not copies:
             return ""
-        how = "align 32, !nontemporal !0" if past_caches and type_ == _VECTOR else "align 1"
+        how = "align 16, !nontemporal !0" if past_caches and type_ == _VECTOR else "align 1"
         return f"  %o.{value} = getelementptr i8, ptr %to, i64 %{at}\n  store {type_} %{value}, ptr %o.{value}, {how}\n"
 
     loads = "".join(
