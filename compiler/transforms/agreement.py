@@ -72,7 +72,10 @@ def compare(f: Callable[..., Any], *args: Any, device: str = "cuda:0", fallback:
         _difference(name, np.asarray(a), np.asarray(b)) for (name, a), (_, b) in zip(mine, theirs, strict=True)
     )
     name = getattr(f, "__name__", "f")
-    return Agreement(name, offload.device if offload else "cpu", rows, offload.notice if offload else "")
+    device, notice = (offload.device, offload.notice) if offload else ("cpu", "")
+    if device == "cpu" and not notice:
+        notice = "the device is the CPU, which was compared with itself"
+    return Agreement(name, device, rows, notice)
 
 
 def _on_cpu(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -53,3 +53,4 @@ def test_a_missing_device_is_an_error_or_said():
         wg.compare(lambda x: x + 1.0, np.ones(3), device="cuda:7")
     same = wg.compare(lambda x: x + 1.0, np.ones(3), device="cuda:7", fallback="cpu")
     assert same.ulps == 0 and "CPU instead" in same.notice
+    assert "compared with itself" in wg.compare(wg.offload(lambda x: x + 1.0, "cpu"), np.ones(3)).notice
