@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import dataclass
 
 from wengert.compiler.backend.device_memory import BLOCK, CHUNK
 from wengert.compiler.backend.device_outline import Kernel
@@ -17,7 +18,7 @@ from wengert.compiler.backend.emit.host import FrameLayout, symbol
 from wengert.compiler.backend.emit.nest import combine_operands, identity_of
 from wengert.compiler.backend.emit.text import Module, Text, memory_type, part_type
 from wengert.compiler.backend.simulator import DEVICE_BIT
-from wengert.compiler.ir.core import Value
+from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.types import DType
 
 _REGISTERS = ("tid", "ctaid", "ntid", "nctaid")
@@ -27,8 +28,8 @@ _REGISTERS = ("tid", "ctaid", "ntid", "nctaid")
 class Entry:
     """How a kernel begins on a target: its header, its arguments, its thread."""
 
-    def header(self, name: str, types: Sequence[str], read_only: Container[int]) -> str:
-        """read_only: the arguments that are addresses of what no thread writes. Outputs alias nothing."""
+    def header(self, name: str, types: Sequence[str], read_only: Container[int], resident: int) -> str:
+        """read_only: the arguments that are addresses of what no thread writes. Outputs alias nothing. resident: see Kernel."""
         raise NotImplementedError
 
     def arguments(self, text: Text, types: Sequence[str]) -> list[str]:
@@ -63,12 +64,13 @@ class Entry:
 
 
 class NvptxEntry(Entry):
-    def header(self, name: str, types: Sequence[str], read_only: Container[int]) -> str:
+    def header(self, name: str, types: Sequence[str], read_only: Container[int], resident: int) -> str:
         shown = ["ptr addrspace(1) noalias" if t == "ptr" else t for t in types]
         for k, type_ in enumerate(types):
             if type_ == "ptr" and k in read_only:
                 shown[k] += " readonly"
-        return f"define ptx_kernel void @{name}({', '.join(f'{t} %a{k}' for k, t in enumerate(shown))})"
+        bounds = f' "nvvm.maxntid"="{BLOCK}" "nvvm.minctasm"="{resident}"' if resident else ""
+        return f"define ptx_kernel void @{name}({', '.join(f'{t} %a{k}' for k, t in enumerate(shown))}){bounds}"
 
     def arguments(self, text: Text, types: Sequence[str]) -> list[str]:
         return [
@@ -133,7 +135,7 @@ class NvptxEntry(Entry):
 
 
 class SimulatedEntry(Entry):
-    def header(self, name: str, types: Sequence[str], read_only: Container[int]) -> str:
+    def header(self, name: str, types: Sequence[str], read_only: Container[int], resident: int) -> str:
         place = ", ".join(f"i32 %{register}.{axis}" for register in _REGISTERS for axis in "xy")
         return f"define void @{name}(ptr %params, {place})"
 
@@ -244,6 +246,15 @@ def parameters(v: Value) -> list[str]:
     return [memory_type(v.type.dtype)]
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several iterations as one function, whose parameters begin with their (first) indices; it cannot fail."""
+
+    function: Function
+    layout: FrameLayout
+    count: int
+
+
 class EntryWriter:
     """Writes the entry of one kernel, around its iteration, a function that takes a frame."""
 
@@ -260,17 +271,20 @@ class EntryWriter:
         self.number, self.kernel, self.module, self.entry, self.scratch = number, kernel, module, entry, scratch
         self.params, self.layout = params[kernel.indices :], layout
         self.places = layout.params[kernel.indices :]
+        self.together: Together | None = None
         self.types = ["i64", "ptr", *(t for v in self.params for t in parameters(v))]
         writable = 2 + sum(len(parameters(v)) for v in self.params[: kernel.outputs])
         read_only = range(writable, len(self.types))
         self.types += ["ptr", "i64"] if scratch is not None else []
-        self.text = Text(module, entry.header(kernel.name, self.types, read_only))
+        self.text = Text(module, entry.header(kernel.name, self.types, read_only, kernel.resident))
 
     def write(self) -> str:
         text = self.text
         text.begin()
         self.count, self.errors, *self.rest = self.entry.arguments(text, self.types)
         self.frame = text.alloca(f"[{self.layout.words + 4} x i64]", "frame", 16)  # see ThreadTarget._frame_end
+        if self.together is not None:
+            self.wide_frame = text.alloca(f"[{self.together.layout.words} x i64]", "wide", 16)
         self.done = text.fresh("done")
         if self.kernel.combine is not None:
             self._combine(*self.kernel.combine)
@@ -291,16 +305,22 @@ class EntryWriter:
         return self.text.value(f"getelementptr i64, ptr {base}, i64 {word}")
 
     def _fill_frame(self, outputs: Sequence[str] = ()) -> None:
-        """The arguments into the frame; `outputs`: addresses of single elements that stand for the first ones."""
+        """The arguments into the frames; `outputs`: addresses of single elements that stand for the first ones."""
+        self._fill(self.frame, self.places, outputs)
+        if self.together is not None:
+            first = self.kernel.indices - 1 + self.together.count
+            self._fill(self.wide_frame, self.together.layout.params[first:], outputs)
+
+    def _fill(self, frame: str, places: Sequence[int], outputs: Sequence[str]) -> None:
         text, position = self.text, 0
         self.columns = str(-(self.kernel.columns or 0))
-        for number, (v, at) in enumerate(zip(self.params, self.places, strict=True), 1):
+        for number, (v, at) in enumerate(zip(self.params, places, strict=True), 1):
             if number == self.kernel.columns:
                 self.columns = self.rest[position]
             for k, type_ in enumerate(parameters(v)):
-                where = self._word(self.frame, at + k)
+                where = self._word(frame, at + k)
                 if v.type.is_scalar and k:  # the imaginary part follows the real one
-                    where = text.value(f"getelementptr {type_}, ptr {self._word(self.frame, at)}, i64 1")
+                    where = text.value(f"getelementptr {type_}, ptr {self._word(frame, at)}, i64 1")
                 given = self.rest[position]
                 if number <= len(outputs):
                     given = outputs[number - 1] if k == 0 else "1"
@@ -324,6 +344,24 @@ class EntryWriter:
             operand = text.value(f"load i64, ptr {self._word(self.frame, word)}")
             text.do(f"store i64 {operand}, ptr {self._word(self.errors, word)}")
         text.branch(failed)
+
+    def _each(self, iterations: Sequence[str], index: int = -1, rest: str = "") -> None:
+        """Do these iterations (the indices of that number), several together where there is a function for that; the frame
+        has the other index, `rest`."""
+        text, several = self.text, self.together
+        if several is None:
+            for i in iterations:
+                following = text.fresh("next")
+                self._iteration(i, following, self.done, index)
+                text.label(following)
+            return
+        places = several.layout.params
+        if rest:
+            text.do(f"store i64 {rest}, ptr {self._word(self.wide_frame, places[several.count])}")
+        for k in range(0, len(iterations), several.count):
+            for i, at in zip(iterations[k : k + several.count], places, strict=False):
+                text.do(f"store i64 {i}, ptr {self._word(self.wide_frame, at)}")
+            text.value(f"call i32 @{symbol(several.function)}(ptr {self.wide_frame})")
 
     def _loop(self, first: str, end: str, step: str, after: str, index: int = -1) -> None:
         """Iterations first, first + step, ... below end, then on to `after`."""
@@ -371,10 +409,7 @@ class EntryWriter:
             every.append(text.value(f"add i64 {every[-1]}, {height}"))
         text.branch_if(text.value(f"icmp slt i64 {every[-1]}, {self.count}"), whole, part if rows > 1 else self.done)
         text.label(whole)
-        for row in every:
-            following = text.fresh("next")
-            self._iteration(row, following, self.done, 0)
-            text.label(following)
+        self._each(every, 0, column)
         text.branch(self.done)
         if rows > 1:
             text.label(part)
@@ -402,11 +437,7 @@ class EntryWriter:
         whole, part = text.fresh("whole"), text.fresh("part")
         text.branch_if(text.value(f"icmp sle i64 {end}, {self.count}"), whole, part)
         text.label(whole)
-        i, failed = first, self.done
-        for k in range(CHUNK // BLOCK):
-            following = text.fresh("next")
-            self._iteration(i if k == 0 else text.value(f"add i64 {first}, {k * BLOCK}"), following, failed)
-            text.label(following)
+        self._each([first, *(text.value(f"add i64 {first}, {k * BLOCK}") for k in range(1, CHUNK // BLOCK))])
         text.branch(self.done)
         text.label(part)
         self._loop(first, self.count, str(BLOCK), self.done)

@@ -3,6 +3,7 @@
     sin(x), cos(x)      one call that reduces the argument once
     1.0 / sqrt(x)       the reciprocal root, where nobody else asks for the root (within 1 ULP, as the quotient is)
     frem                exact only by libdevice: LLVM expands it to x - y * trunc(x / y)
+    exp(x)              without branches (libdevice has two), so that several are under way at a time
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def with_libdevice(text: str) -> str:
     text = _FREM.sub(
         lambda m: f"= call {m[1]} @__nv_fmod{'f' if m[1] == 'float' else ''}({m[1]} {m[2]}, {m[1]} {m[3]})", text
     )
+    text = text.replace("call double @__nv_exp(", "call double @wg_exp(")
     return text + "".join(_missing(text))
 
 
@@ -35,8 +37,60 @@ def _missing(text: str) -> Iterator[str]:
         fmod = f"declare {type_} @__nv_fmod{end}({type_}, {type_})\n"
         if f"call {type_} @__nv_fmod{end}(" in text and fmod not in text:
             yield fmod
+    if "@wg_exp(" in text:
+        yield exponential()
     if "@__nv_rsqrt(" in text:
         yield "declare double @__nv_rsqrt(double)\n"
+
+
+_EXP = (
+    "3E5AF38A9B0EC855", "3E9289185613A3D6", "3EC71DE0DAE63BB3", "3EFA019B90D2AE7A", "3F2A01A01A7C41D5", "3F56C16C1788BD90",
+    "3F811111111109B3", "3FA5555555553D63", "3FC5555555555556", "3FE0000000000001", "3FF0000000000000", "3FF0000000000000",
+)  # fmt: skip
+"""Coefficients of a polynomial, highest first, of which the relative error from exp is below 2e-17 for |r| <= log(2) / 2:
+(exp(r) - 1 - r) / r**2 interpolated at Chebyshev nodes."""
+
+
+def exponential() -> str:
+    """`double @wg_exp(double)`: exp(x) = 2**k exp(r), k the integer nearest to x / log(2); the power in two factors, for
+    results below the normal range. Within 1 ULP."""
+    lines, value = [], f"0x{_EXP[0]}"
+    for n, number in enumerate(_EXP[1:]):
+        lines.append(f"%p{n} = call double @llvm.fma.f64(double {value}, double %r, double 0x{number})")
+        value = f"%p{n}"
+    polynomial = "\n  ".join(lines)
+    return f"""declare double @llvm.fma.f64(double, double, double)
+define internal double @wg_exp(double %x) alwaysinline {{
+  %t = call double @llvm.fma.f64(double %x, double 0x3FF71547652B82FE, double 0x4338000000000000)
+  %n = fsub double %t, 0x4338000000000000
+  %h = call double @llvm.fma.f64(double %n, double 0xBFE62E42FEFA39EF, double %x)
+  %r = call double @llvm.fma.f64(double %n, double 0xBC7ABC9E3B39803F, double %h)
+  {polynomial}
+  %t.bits = bitcast double %t to i64
+  %k = trunc i64 %t.bits to i32
+  %half = ashr i32 %k, 1
+  %rest = sub i32 %k, %half
+  %p.bits = bitcast double {value} to i64
+  %half.wide = zext i32 %half to i64
+  %up = shl i64 %half.wide, 52
+  %first.bits = add i64 %p.bits, %up
+  %first = bitcast i64 %first.bits to double
+  %exponent = add i32 %rest, 1023
+  %exponent.wide = zext i32 %exponent to i64
+  %second.bits = shl i64 %exponent.wide, 52
+  %second = bitcast i64 %second.bits to double
+  %y = fmul double %first, %second
+  %bits = bitcast double %x to i64
+  %size = and i64 %bits, 9223372036854775807
+  %far = icmp ugt i64 %size, {0x4095E00000000000}
+  %nan = icmp ugt i64 %size, {0x7FF0000000000000}
+  %negative = icmp slt i64 %bits, 0
+  %limit = select i1 %negative, double 0.0, double 0x7FF0000000000000
+  %other = select i1 %nan, double %x, double %limit
+  %result = select i1 %far, double %other, double %y
+  ret double %result
+}}
+"""
 
 
 _SINCOS = """declare void @__nv_sincos{f}({t}, ptr, ptr)

@@ -23,7 +23,7 @@ from wengert.compiler.backend.device_kernels import KernelBuilder, Site
 from wengert.compiler.backend.device_ops import ON_DEVICE  # registers its rows, too
 from wengert.compiler.backend.device_reductions import contract, reduce
 from wengert.compiler.backend.device_regions import is_serial, loop_kernel, serial_kernel
-from wengert.compiler.backend.fuse import is_fill, is_undefined
+from wengert.compiler.backend.fuse import is_fill, is_undefined, op_cost
 from wengert.compiler.backend.threads import literal_trips
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.diag.span import Span
@@ -48,7 +48,9 @@ class Kernel:
     counted from 1 after the indices, or that number, negative. rows: how many of them a thread does, each of another i.
     chunk: iterations are short, without loops.
     combine: (row, group) where iterations leave a value for each output, of which `group` beside each other are combined by
-    the row; group as columns. inputs: how many of the parameters after the outputs are arrays is for their types to say.
+    the row; group as columns. resident: how many blocks of BLOCK threads a multiprocessor should hold, which says how many
+    registers there are; 0: the assembler decides. inputs: how many of the parameters after the outputs are arrays is for their
+    types to say.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Kernel:
     chunk: bool = False
     combine: tuple[str, int] | None = None
     rows: int = 1
+    resident: int = 0
 
     @property
     def indices(self) -> int:
@@ -161,12 +164,14 @@ class Outliner:
         heavy: bool = False,
         columns: Value | None = None,
         combine: tuple[str, Value] | None = None,
+        resident: int = 0,
     ) -> list[Value]:
         """A kernel of `count` iterations (of `count` times `columns`) whose body `write` writes; returns the outputs.
 
         one_thread: in order. shared: several may add to one element. heavy: an iteration is long, so that it matters
         that also a few thousand of them are spread over the whole GPU. combine: (row, group): `write` returns a value for
         each output, and those of `group` iterations beside each other, a power of two, are combined to one element of it.
+        resident: see Kernel.
         """
         kernel = KernelBuilder(self, outputs, columns, combine)
         kernel.builder.span, kernel.builder.role = self.host.span, self.host.role
@@ -187,7 +192,11 @@ class Outliner:
         size = _size(iteration)
         chunk = not (one_thread or shared or heavy or wide is not None or combined) and size is not None and size <= SHORT
         rows = 1 if wide is None or shared else _rows(iteration)
-        made = Kernel(name, function, iteration, len(outputs), self.host.span, one_thread, shared, wide, chunk, combined, rows)
+        if resident:
+            resident = min(resident, _resident(iteration))
+        made = Kernel(
+            name, function, iteration, len(outputs), self.host.span, one_thread, shared, wide, chunk, combined, rows, resident
+        )
         function = self._kept(label, made).function
         threads = (
             "one" if one_thread else "few" if heavy else "plane" if wide is not None else "group" if combined
@@ -462,6 +471,19 @@ SHORT = 64
 """Operations of an iteration of which four side by side are worth their code."""
 ROWS = ((40, 4), (120, 2))
 """(operations of an iteration up to which a thread does so many, how many)."""
+
+
+RESIDENT = ((10, 4), (20, 3))
+"""(loads of an iteration up to which a multiprocessor may hold so many blocks, how many): the registers they are held in."""
+MOST_COST = 320
+"""The cost of an iteration (see `op_cost`) above which nobody but the assembler can say how many registers it needs."""
+
+
+def _resident(iteration: Function) -> int:
+    every = list(iteration.body.walk())
+    loads = sum(op.name == "load" for op in every)
+    fits = sum(op_cost(op) for op in every) <= MOST_COST
+    return next((blocks for most, blocks in RESIDENT if loads <= most), 0) if fits else 0
 
 
 def _rows(iteration: Function) -> int:

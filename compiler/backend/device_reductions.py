@@ -40,6 +40,8 @@ EACH = 8
 LIGHT, TOGETHER = 8, 4
 """The cost of an element (see `op_cost`) above which a thread loads so many before it computes: functions have branches, behind
 which no load is moved."""
+RESIDENT = 4
+"""Blocks of a multiprocessor: a thread has 64 registers. With fewer, the assembler moves loads back to where they are used."""
 
 
 def identity(combine: str, dtype: DType) -> bool | int | float:
@@ -140,7 +142,7 @@ class _Stages:
 
         space = outliner.empty([outputs], self.dtype, self.hint)
         count = host.emit("multiply", outputs, group)
-        return outliner.launch(self.name, count, [space], write, combine=(self.combine, group))[0]
+        return outliner.launch(self.name, count, [space], write, combine=(self.combine, group), resident=RESIDENT)[0]
 
     def _group(self, width: Value, length: Value, parts: Value) -> Value:
         """Threads that share a part: a power of two, at least a warp of them and as many as make THREADS in all, each with

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from wengert.compiler.backend.device_iterations import captured, combine_of, counted, on_host, trip_count
 from wengert.compiler.backend.device_kernels import KernelBuilder
+from wengert.compiler.backend.device_ragged import in_any_order, launch_lanes, ragged
 from wengert.compiler.backend.device_reductions import identity, sum_all
 from wengert.compiler.backend.device_spread import Sums, copy_with_sums, spread_sums
 from wengert.compiler.diag.errors import UnsupportedError
@@ -107,6 +108,8 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
     if inner is not None:
         bounds = tuple(on_host(outliner, v) for v in inner.operands[:3])
         columns = trip_count(outliner, *bounds)
+    elif not scalars and (last := ragged(op, shared is not None and not outliner.deterministic)) is not None:
+        return launch_lanes(outliner, op, count, last, outputs, shared is not None)
     else:
         sums = spread_sums(outliner, op, count)
 
@@ -180,7 +183,7 @@ def _directly_within(op: Op, meet: bool) -> Op | None:
     *before, last = body.ops
     if last.name != "for" or list(body.results) != list(last.results):
         return None
-    if not last.attrs.get("parallel") and not _in_any_order(last, meet):
+    if not last.attrs.get("parallel") and not in_any_order(last, meet):
         return None
     if list(last.operands[3:]) != list(body.params[1:]):
         return None
@@ -190,38 +193,6 @@ def _directly_within(op: Op, meet: bool) -> Op | None:
         return None
     inside = {v for o in before for v in o.results if constant_of(v) is None} | set(body.params)
     return None if inside & set(last.operands[:3]) else last
-
-
-def _in_any_order(inner: Op, meet: bool) -> bool:
-    """Whether the trips of a loop that carries arrays read nothing of what others write: each stores into elements of its
-    own, or (where `meet`) adds to elements that are not read."""
-    (region,) = inner.regions
-    written, trip = dict.fromkeys([*region.params[1:], *inner.operands[3:]]), region.params[0]
-    if not region.params[1:]:
-        return False
-    for array, result in zip(region.params[1:], region.results, strict=True):
-        chain = list[Op]()
-        while result is not array:
-            op = result.owner
-            if op is None or op.name not in ("update", "accumulate") or op not in region.ops:
-                return False
-            chain.append(op)
-            written[result] = None
-            result = op.operands[0]
-        places = [{k for k, v in enumerate(o.operands[2:]) if _is_trip(v, trip)} for o in chain]
-        if len({o.name for o in chain}) > 1 or (chain and chain[0].name == "update" and not set.intersection(*places)):
-            return False
-        if chain and chain[0].name == "accumulate" and not meet:
-            return False
-    reads = [v for o in region.walk() for v in (o.operands[1:] if o.name in ("update", "accumulate") else o.operands)]
-    return not any(v in written for v in reads)
-
-
-def _is_trip(value: Value, trip: Value) -> bool:
-    """Whether it is the loop's index, which no two trips share; wrapped around, two might."""
-    while value is not trip and value.owner is not None and value.owner.name == "index":
-        value = value.owner.operands[0]
-    return value is trip
 
 
 def _is_plain_scalar(op: Op) -> bool:

@@ -80,7 +80,7 @@ def _combined_by(body: Block, inner: Op) -> str | None:
     if step not in (1, -1) or (low is not None and high is not None and abs(int(high) - int(low)) <= SHORT):
         return None
     (region,) = inner.regions
-    if any(not _is_plain(o) for o in region.ops) or set(body.params[1:]) & {*free_values(region), *inner.operands}:
+    if any(not reads_only(o) for o in region.ops) or set(body.params[1:]) & {*free_values(region), *inner.operands}:
         return None
     reads = [v for o in region.walk() for v in o.operands] + [v for r in _blocks(region) for v in r.results]
     for p, result in zip(region.params[1:], region.results, strict=True):
@@ -101,11 +101,11 @@ def _blocks(block: Block) -> list[Block]:
     return [block, *(r for o in block.walk() for r in o.regions)]
 
 
-def _is_plain(op: Op) -> bool:
+def reads_only(op: Op) -> bool:
     """Whether it may be done again by another thread, and writes nothing."""
     if op.regions:
         scalars = all(v.type.is_scalar for v in op.results)
-        return op.name in ("for", "while", "if") and scalars and all(_is_plain(o) for r in op.regions for o in r.ops)
+        return op.name in ("for", "while", "if") and scalars and all(reads_only(o) for r in op.regions for o in r.ops)
     if op.name in _PLAIN:
         return True
     return row_of(op).kind in ("elementwise", "source", "constant") and all(v.type.is_scalar for v in (*op.operands, *op.results))
@@ -122,7 +122,7 @@ def _needed(body: Block, position: int, done: dict[Op, Sums]) -> list[Op] | None
             continue
         if op in done:
             wanted |= set(op.operands[3:])
-        elif op.name in ("for", "while") or not _is_plain(op):
+        elif op.name in ("for", "while") or not reads_only(op):
             return None
         else:
             wanted |= set(op.operands) | {v for region in op.regions for v in free_values(region)}
@@ -139,7 +139,7 @@ def _spread(
     host, dtypes = outliner.host, [v.type.dtype for v in inner.results]
     low, _, step = (outliner.values[v] for v in op.operands[:3])
     (body,), (region,) = op.regions, inner.regions
-    shift = _shift(outliner, body, inner, count)
+    shift = group_shift(outliner, body, inner, count)
     group = host.emit("left_shift", host.integer(1), shift)
     outputs = [outliner.empty([count], dtype, v.hint) for dtype, v in zip(dtypes, inner.results, strict=True)]
     local = {v for o in body.ops for v in o.results} | {body.params[0]}
@@ -148,16 +148,11 @@ def _spread(
     inits = [v for o in before if o in done for v in o.operands[3:] if v not in local]
 
     def write(kernel: KernelBuilder) -> list[Value]:
-        emit = kernel.builder.emit
         mapping = captured(kernel, [again], inits)
-        number = emit("right_shift", kernel.iteration, kernel.capture(shift))
-        lane = emit("subtract", kernel.iteration, emit("left_shift", number, kernel.capture(shift)))
+        number, lane = lane_of(kernel, shift)
         mapping[body.params[0]] = counted(kernel, number, low, step)
         copy_with_sums(kernel, before, mapping, number, done)
-        first, end, by = (mapping.get(v, v) for v in inner.operands[:3])
-        trips = emit("multiply", emit("subtract", end, first), by)
-        up = emit("subtract", emit("add", trips, emit("subtract", kernel.capture(group), kernel.integer(1))), lane)
-        turns = emit("right_shift", up, kernel.capture(shift))
+        first, by, turns = turns_of(kernel, inner, mapping, lane, group, shift)
         starts = [kernel.constant(identity(how, dtype), dtype) for dtype in dtypes]
         each = Block(params=[Value(region.params[0].type, "turn"), *(Value(p.type, p.hint) for p in region.params[1:])])
         steady, changing = apart(region)
@@ -180,7 +175,25 @@ def _spread(
     return outliner.launch("sum" if how == "add" else how, total, outputs, write, combine=(how, group))
 
 
-def _shift(outliner: Outliner, body: Block, inner: Op, count: Value) -> Value:
+def lane_of(kernel: KernelBuilder, shift: Value) -> tuple[Value, Value]:
+    """(number of the group, number in it) of a thread, where groups have 2**shift threads."""
+    emit, by = kernel.builder.emit, kernel.capture(shift)
+    number = emit("right_shift", kernel.iteration, by)
+    return number, emit("subtract", kernel.iteration, emit("left_shift", number, by))
+
+
+def turns_of(
+    kernel: KernelBuilder, inner: Op, mapping: Mapping, lane: Value, group: Value, shift: Value
+) -> tuple[Value, Value, Value]:
+    """(first index, step, trips of this lane) of an inner loop whose trips lane, lane + group, ... a thread does."""
+    emit = kernel.builder.emit
+    first, end, by = (mapping.get(v, v) for v in inner.operands[:3])
+    trips = emit("multiply", emit("subtract", end, first), by)
+    up = emit("subtract", emit("add", trips, emit("subtract", kernel.capture(group), kernel.integer(1))), lane)
+    return first, by, emit("right_shift", up, kernel.capture(shift))
+
+
+def group_shift(outliner: Outliner, body: Block, inner: Op, count: Value) -> Value:
     """log2 of the threads of a group: each has two trips at least, and there are THREADS in all at most; but up to a warp of
     them where neighbouring trips read neighbouring elements that no other iteration reads."""
     host = outliner.host
@@ -202,7 +215,7 @@ def _length(outliner: Outliner, body: Block, inner: Op, count: Value) -> tuple[V
     """(trips of the inner loop, about, whether it goes along elements that are the iteration's own)."""
     host, (region,) = outliner.host, inner.regions
     own = {v for o in body.ops for v in o.results if constant_of(v) is None} | {body.params[0]}
-    along = [o for o in region.walk() if o.name == "load" and _is(o.operands[-1], region.params[0])]
+    along = [o for o in region.walk() if o.name == "load" and _goes_along(o.operands[-1], region.params[0])]
     if not own & set(inner.operands[:3]):
         low, high, step = (on_host(outliner, v) for v in inner.operands[:3])
         rows = any(_depends(v, own) for o in along for v in o.operands[1:-1])
@@ -219,9 +232,12 @@ def _depends(value: Value, own: set[Value]) -> bool:
     return value in own or (value.owner is not None and any(_depends(v, own) for v in value.owner.operands))
 
 
-def _is(value: Value, index: Value) -> bool:
+def _goes_along(value: Value, index: Value) -> bool:
+    """Whether it is the index, or that and a number."""
     while value is not index:
         op = value.owner
+        if op is not None and op.name == "add":
+            return any(_goes_along(v, index) for v in op.operands)
         if op is None or op.name not in ("index", "wrap_index"):
             return False
         value = op.operands[0]

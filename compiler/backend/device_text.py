@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from wengert.compiler.backend import nvptx
 from wengert.compiler.backend.bufferise import Plan, bufferise
-from wengert.compiler.backend.device_entry import Entry, EntryWriter, NvptxEntry, SimulatedEntry
+from wengert.compiler.backend.device_entry import Entry, EntryWriter, NvptxEntry, SimulatedEntry, Together
 from wengert.compiler.backend.device_math import with_libdevice
+from wengert.compiler.backend.device_memory import BLOCK, CHUNK
 from wengert.compiler.backend.device_outline import Kernel
 from wengert.compiler.backend.device_scratch import Scratch, can_interleave, scratch_sizes
 from wengert.compiler.backend.device_thread import ThreadTarget
+from wengert.compiler.backend.device_together import loads_first, together
 from wengert.compiler.backend.emit import families  # noqa: F401  (it fills EMIT)
 from wengert.compiler.backend.emit.host import Fault, HostEmitter, symbol
 from wengert.compiler.backend.emit.scalars import Dialect
@@ -24,6 +26,7 @@ from wengert.compiler.backend.emit.text import Module, Text, memory_type, part_t
 from wengert.compiler.backend.lower import lower
 from wengert.compiler.backend.memory import plan_memory
 from wengert.compiler.diag.errors import UnsupportedError
+from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.types import DType
 from wengert.compiler.ir.verify import verify
 
@@ -57,7 +60,8 @@ def _write(kernels: Sequence[Kernel], module: Module, entry: Entry, dialect) -> 
 def _kernel(
     number: int, kernel: Kernel, module: Module, entry: Entry, dialect: Dialect
 ) -> tuple[tuple[Fault, ...], Scratch | None]:
-    function = verify(lower(kernel.iteration), "lower of a kernel")
+    lowered = lower(kernel.iteration)
+    function = verify(loads_first(lowered, kernel.indices), "lower of a kernel")
     plan = plan_memory(bufferise(function))
     _check_in_place(plan, kernel)
     sizes = scratch_sizes(plan, kernel.indices)
@@ -74,8 +78,23 @@ def _kernel(
     if interleaved:  # nothing takes another's buffer over: each place that allocates has one at most
         slots = max(1, emitter.allocations)
     scratch = Scratch(slots, sizes, interleaved) if sizes and target.allocates else None
-    module.functions.append(EntryWriter(number, kernel, module, entry, function.params, emitter.layout, scratch).write())
+    writer = EntryWriter(number, kernel, module, entry, function.params, emitter.layout, scratch)
+    several = together(lowered, kernel.indices, CHUNK // BLOCK if kernel.chunk else kernel.rows)
+    if several is not None and scratch is None:
+        writer.together = _several(*several, kernel, module, dialect)
+    module.functions.append(writer.write())
     return tuple(emitter.faults), scratch
+
+
+def _several(function: Function, count: int, kernel: Kernel, module: Module, dialect: Dialect) -> Together:
+    """A function of several iterations, which neither fail nor make arrays."""
+    plan = plan_memory(bufferise(verify(function, "iterations together")))
+    _check_in_place(plan, kernel)
+    emitter = HostEmitter(plan, module, ThreadTarget(dialect), [True] * len(function.params))
+    emitter.text.header = f"define internal i32 @{symbol(function)}(ptr noalias %frame) nounwind alwaysinline"
+    emitter.emit()
+    assert not emitter.faults and not emitter.allocations
+    return Together(function, emitter.layout, count)
 
 
 def _check_in_place(plan: Plan, kernel: Kernel) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+
+import numpy as np
 import pytest
+from llvmlite import binding as llvm
 
 from wengert.compiler.backend import nvptx
+from wengert.compiler.backend.device_math import exponential
 from wengert.compiler.backend.libdevice import find_libdevice
 from wengert.compiler.diag.errors import DeviceError
 
@@ -92,3 +97,39 @@ def test_a_function_no_gpu_has_is_a_fault_of_ours():
     text = DOUBLE_IT.replace("fmul double %x, 2.0", "call double @cbrt(double %x)") + "declare double @cbrt(double)\n"
     with pytest.raises(nvptx.PtxError, match="cbrt"):
         nvptx.compile_ptx(text, ["double_it"], 90)
+
+
+def test_the_exponential_of_kernels():
+    """Run on this processor: of the same bits, since it is made of fused additions alone."""
+    text = exponential() + """
+define void @run(ptr %x, ptr %y, i64 %n) {
+entry:
+  br label %each
+each:
+  %i = phi i64 [ 0, %entry ], [ %next, %each ]
+  %from = getelementptr double, ptr %x, i64 %i
+  %to = getelementptr double, ptr %y, i64 %i
+  %v = load double, ptr %from
+  %e = call double @wg_exp(double %v)
+  store double %e, ptr %to
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %n
+  br i1 %more, label %each, label %done
+done:
+  ret void
+}"""
+    module = llvm.parse_assembly(text)
+    machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
+    engine = llvm.create_mcjit_compiler(module, machine)
+    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(engine.get_function_address("run"))
+    random = np.random.default_rng(3)
+    ends = [0.0, -0.0, np.inf, -np.inf, np.nan, 709.78, 710.0, 1e300, -745.13, -746.0, -1401.0, -1e300, 5e-324]
+    x = np.concatenate([ends, *(random.uniform(a, b, 4000) for a, b in ((-1, 1), (-700, 709), (-746, -707)))])
+    found = np.empty_like(x)
+    run(x.ctypes.data, found.ctypes.data, len(x))
+    with np.errstate(over="ignore"):
+        wanted = np.exp(x)
+    assert np.array_equal(np.isnan(found), np.isnan(x))
+    with np.errstate(invalid="ignore"):
+        close = np.abs(found - wanted) <= 2 * np.spacing(np.minimum(wanted, 1e308))
+    assert np.all(close | (found == wanted) | np.isnan(x))

@@ -10,6 +10,7 @@ import wengert as wg
 from tests.gpu.test_programs import DEVICES, copies
 from wengert.compiler.backend.device_outline import Outlined, outline
 from wengert.compiler.backend.device_prepare import prepare
+from wengert.compiler.backend.device_together import together
 from wengert.compiler.diag.errors import IndexFault
 from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.tree import flatten
@@ -166,6 +167,35 @@ def softmax_loss(x: Vector) -> float:
     return np.sum((e / np.sum(e)) ** 2)
 
 
+def prices(s: Vector, k: Vector, t: Vector) -> Vector:
+    return np.log(s / k) / np.sqrt(t) - k * np.exp(-0.1 * t)
+
+
+def relaxed(u: Matrix, v: Vector) -> Matrix:
+    u = u.copy()
+    for _ in range(2):
+        u[:, :] = np.exp(-u * u) / (1.0 + v) + np.tanh(v)
+    return u
+
+
+def sparse_loss(values: Vector, x: Vector, columns: NDArray[np.int64], starts: NDArray[np.int64]) -> float:
+    y = np.empty(len(starts) - 1)
+    for i in wg.prange(len(y)):
+        t = 0.0
+        for k in range(starts[i], starts[i + 1]):
+            t += values[k] * x[columns[k]]
+        y[i] = t
+    return np.sum(y * y)
+
+
+def triangle(x: Vector) -> Matrix:
+    out = np.zeros((len(x), len(x)))
+    for i in wg.prange(len(x)):
+        for k in range(i, len(x)):
+            out[i, k] = np.exp(x[k]) * x[i]
+    return out
+
+
 rng = np.random.default_rng(11)
 points, weights = rng.normal(size=(300, 2)), rng.random(300)
 x = rng.normal(size=41)
@@ -198,6 +228,12 @@ CASES = {
         lambda t: (np.sum(t * t), np.max(t, axis=(1, 2)), np.sum(t, axis=(0, 2))), rng.normal(size=(3, 900, 7)),
     ),
     "sums over no places": (lambda t: (np.sum(t * t), np.sum(t * t, axis=1)), np.zeros((5, 0))),
+    "functions of three arrays": (prices, *(1.0 + rng.random((3, 2600)))),
+    "functions of rows in place": (relaxed, rng.normal(size=(70, 45)), rng.random(45)),
+    "gradient of sparse rows": (
+        wg.grad(sparse_loss, wrt=(0, 1)), rng.normal(size=200), x, rng.integers(0, 41, 200), np.array([0, 3, 3, 90, 101, 200]),
+    ),
+    "triangle": (triangle, x),
     "tall": (lambda t: t * 2.0 + 1.0, rng.normal(size=(1001, 3))),
 }  # fmt: skip
 
@@ -259,6 +295,24 @@ def test_trips_that_load_the_same_are_done_together():
     (kernel, *_) = outlined(*CASES["nearest of 21"]).kernels
     together = max(len(op.results) for op in kernel.iteration.walk() if op.name == "for")
     assert together == 8
+
+
+@pytest.mark.parametrize("name", ["gradient of sparse rows", "triangle"])
+def test_ranges_of_their_own_are_shared_by_threads(name):
+    kernel = outlined(*CASES[name]).kernels[-1]
+    loop = next(op for op in kernel.iteration.walk() if op.name == "for")
+    assert kernel.name.startswith("for") and any(op.name == "left_shift" for op in loop.regions[0].ops)
+
+
+@pytest.mark.parametrize(("name", "count"), [("functions of three arrays", 4), ("functions of rows in place", 4), ("tall", 1)])
+def test_several_elements_are_loaded_before_functions_are_called(name, count):
+    kernel = outlined(*CASES[name]).kernels[-1]
+    several = together(kernel.iteration, kernel.indices, 4)
+    assert (1 if several is None else several[1]) == count
+    if several is not None:
+        names = [op.name for op in several[0].body.ops]
+        last = max(k for k, name in enumerate(names) if name == "load")
+        assert not {"exp", "log", "tanh", "sqrt"} & set(names[:last])
 
 
 @pytest.mark.parametrize(("name", "fills"), [("whole", 0), ("not whole", 2)])
