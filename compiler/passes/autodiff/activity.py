@@ -24,6 +24,7 @@ from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY, OpDef
 from wengert.compiler.ir.types import F64, Type
+from wengert.compiler.passes.autodiff.shifts import without_influence
 from wengert.compiler.passes.autodiff.structure import Structure
 
 Edges = dict[Value, list[Value]]
@@ -99,7 +100,10 @@ def analyse(structure: Structure, active: Sequence[bool]) -> Activity:
 
 
 def _edges(function: Function) -> Iterator[tuple[Value, Value]]:
+    inert = without_influence(function)
     for op in function.walk():
+        if op in inert:
+            continue
         if op.name in LOOPS:
             carried = zip(carried_inits(op), body_of(op).results, carried_params(op), op.results, strict=True)
             pairs = [(v, to) for init, end, param, result in carried for v in (init, end) for to in (param, result)]
