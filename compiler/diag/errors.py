@@ -16,7 +16,10 @@ class WengertError(Exception):
 
     message: one sentence, what is wrong. span: where, if known. help: what to do instead.
     notes: further located remarks, e.g. the other of two conflicting lines.
+    certain: the class of the exception that Python would raise there on every run, and the block it stands in, if known.
     """
+
+    certain: tuple[type[Exception], object] | None = None
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.frontend import complexes, creation, functions, lists, masks, reductions, shapes
-from wengert.compiler.frontend.arithmetic import binary, convert
+from wengert.compiler.frontend.arithmetic import PYTHON, binary, convert
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.reads import note_attribute
@@ -90,7 +90,7 @@ def attribute(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
         if owner.value is None or not hasattr(owner.value, name):
             near = difflib.get_close_matches(name, dir(owner.value), 1)
             help = f"Did you mean `{near[0]}`?" if near else ""
-            tracer.refuse("attribute", node, what=describe(owner), name=name, help=help)
+            tracer.refuse("attribute", node, what=describe(owner), name=name, help=help, raises=AttributeError)
         note_attribute(tracer.reads, owner.value, name)
         return tracer.lift(getattr(owner.value, name), name)
     if scalar_type(owner) is not None:
@@ -120,7 +120,8 @@ def of_structure(tracer: Tracer, owner: Tuple, name: str, node: ast.AST) -> Obje
         return tracer.lift(defined, name)
     if isinstance(defined, types.FunctionType):
         return Static(defined)
-    tracer.refuse("attribute", node, what=describe(owner), name=name)
+    raises = None if is_list(owner) or hasattr(owner.kind, name) else AttributeError
+    tracer.refuse("attribute", node, what=describe(owner), name=name, raises=raises)
 
 
 def replaced(tracer: Tracer, owner: Object, **changes: Object) -> Object:
@@ -169,7 +170,8 @@ def of_array(tracer: Tracer, owner: Array, name: str, node: ast.AST) -> Object:
         return complexes.part(tracer, owner, name)
     if name in ARRAY_METHODS:
         return Method(owner, ARRAY_METHODS[name], name)
-    tracer.refuse("method", node, name=name, help=METHOD_HELP.get(name, ""))
+    raises = None if hasattr(np.ndarray, name) else AttributeError
+    tracer.refuse("method", node, name=name, help=METHOD_HELP.get(name, ""), raises=raises)
 
 
 def of_number(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object:
@@ -187,4 +189,5 @@ def of_number(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
         return owner
     if not weak and name in SCALAR_METHODS:
         return Method(owner, ARRAY_METHODS[name], name)
-    tracer.refuse("attribute", node, what=describe(owner), name=name)
+    raises = None if hasattr(PYTHON[dtype.kind] if weak else dtype.numpy.type, name) else AttributeError
+    tracer.refuse("attribute", node, what=describe(owner), name=name, raises=raises)

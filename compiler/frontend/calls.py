@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend import attributes, lists, written_grids
+from wengert.compiler.frontend import attributes, lists, output, written_grids
 from wengert.compiler.frontend.bound import body_of_call
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.creation import array_only
@@ -35,12 +35,14 @@ from wengert.compiler.frontend.objects import (
     is_list,
     is_number,
 )
+from wengert.compiler.frontend.positions import METHODS, by_name
 from wengert.compiler.frontend.reads import CONTENTS, MISSING, now
 from wengert.compiler.frontend.signature import Leaf, Signature
 from wengert.compiler.frontend.source import Parsed, function_of, parameters, parse, unwrap
 from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, SERVICES, Frame, Tracer, handles, provides
 from wengert.compiler.frontend.ufuncs import with_out
 from wengert.compiler.frontend.written import WRITTEN, Written
+from wengert.compiler.frontend.written_scipy import written_for
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.rewrite import copy_ops
 from wengert.compiler.ir.tree import LEAF, Tree, field_names, tuple_of
@@ -96,7 +98,10 @@ def call(tracer: Tracer, callee: Object, args: Sequence[Object], keywords: Keywo
         if isinstance(callee.handler, types.FunctionType) and callee.handler.__module__.startswith(
             "wengert.compiler.frontend"
         ):
-            return build(tracer, callee.handler, f".{callee.name}", [callee.owner, *args], keywords)
+            args = [callee.owner, *args]
+            if callee.name in METHODS and not isinstance(callee.owner, Tuple):
+                args, keywords = by_name(getattr(np, callee.name), callee.handler, 1, args, keywords)
+            return build(tracer, callee.handler, f".{callee.name}", args, keywords)
         return inline_python(tracer, callee.handler, [callee.owner, *args], keywords)
     if isinstance(callee, Static):
         return call_static(tracer, callee.value, args, keywords)
@@ -117,6 +122,8 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
         args, keywords = args[:-1], keywords | {"out": args[-1]}
     if isinstance(getattr(value, "__self__", None), str) and not keywords and all(isinstance(a, Static) for a in args):
         return tracer.lift(value(*(a.value for a in args if isinstance(a, Static))))
+    if isinstance(getattr(value, "__self__", None), str) and value.__name__ == "format":
+        return output.formatted(tracer, value.__self__, args, keywords)
     if builder is not None and isinstance(value, np.ufunc) and keywords.get("where", NONE) not in (NONE, Static(True)):
         if keywords.get("out", NONE) == NONE:
             tracer.refuse("where_argument")
@@ -124,9 +131,13 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
         compute = functools.partial(build, tracer, builder, readable(value), keywords=rest)
         return with_out(tracer, readable(value), lambda a: compute(args=a), args, keywords["out"], keywords["where"])
     if builder is not None:
-        return build(tracer, builder, readable(value), args, keywords)
+        return build(tracer, builder, readable(value), *by_name(value, builder, 1, args, keywords))
     if isinstance(value, Hashable) and value in WRITTEN:
-        return inline_written(tracer, WRITTEN[value], readable(value), args, keywords)
+        known = WRITTEN[value]
+        return inline_written(tracer, known, readable(value), *by_name(value, known.function, 0, args, keywords))
+    written = written_for(value)
+    if written is not None:
+        return inline_written(tracer, Written(written), readable(value), *by_name(value, written, 0, args, keywords))
     if isinstance(value, np.vectorize):
         return vectorized(tracer, value, args, keywords)
     if value is np.vectorize:

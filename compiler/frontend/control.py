@@ -180,7 +180,7 @@ def raises_only(body: Body) -> bool:
 def fault_of(tracer: Tracer, node: ast.Raise) -> tuple[str, str]:
     """Fault kind and text of `raise SomeError("text")`."""
     raised = node.exc
-    if raised is None or node.cause is not None:
+    if raised is None:  # `from error` adds nothing to what is raised
         tracer.refuse("raise", node)
     if not isinstance(raised, ast.Call):
         return fault_for(tracer, raised), ast.unparse(raised)

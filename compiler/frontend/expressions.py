@@ -29,11 +29,13 @@ from wengert.compiler.frontend.objects import (
     Object,
     Scalar,
     Static,
+    Text,
     Tuple,
     is_list,
     is_number,
     same_object,
 )
+from wengert.compiler.frontend.output import joined, percent, text_of
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.reductions import REDUCTIONS
 from wengert.compiler.frontend.rewrite import Entered
@@ -101,6 +103,11 @@ def binary_operator(tracer: Tracer, node: ast.BinOp) -> Object:
     a, b = tracer.evaluate(node.left), tracer.evaluate(node.right)
     if isinstance(node.op, ast.MatMult):
         return matmul(tracer, a, b)
+    text = isinstance(a, Text) or isinstance(a, Static) and isinstance(a.value, str)
+    if text and isinstance(node.op, ast.Add) and (isinstance(b, Text) or isinstance(b, Static) and isinstance(b.value, str)):
+        return joined([*text_of(tracer, a), *text_of(tracer, b)])
+    if text and isinstance(node.op, ast.Mod) and isinstance(a, Static):
+        return percent(tracer, a.value, b)
     if isinstance(node.op, ast.Add) and isinstance(a, Tuple) and isinstance(b, Tuple):
         listed = [is_list(a), is_list(b)]
         if any(listed) and all(known or x.kind is list for known, x in zip(listed, (a, b), strict=True)):
@@ -171,6 +178,9 @@ def both(tracer: Tracer, a: Object, b: Object, node: ast.AST) -> Object:
 
 def compare_two(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object, node: ast.AST) -> Object:
     if kind in (ast.Is, ast.IsNot):
+        for item, other in ((a, b), (b, a)):  # a bool of Python's is True or False itself, one of NumPy's is neither
+            if scalar_type(item) == (BOOL, True) and isinstance(item, Scalar) and other in (Static(True), Static(False)):
+                return binary(tracer, ast.Eq if kind is ast.Is else ast.NotEq, item, other)
         same = identical(tracer, a, b, node)
         return Static(same == (kind is ast.Is))
     if kind in (ast.In, ast.NotIn):
@@ -430,8 +440,7 @@ def nothing(tracer: Tracer, node: ast.Pass) -> None:
 
 
 _REFUSED: dict[type[ast.AST], str] = {
-    ast.Try: "try", ast.Global: "global", ast.Nonlocal: "global", ast.Import: "import",
-    ast.ImportFrom: "import", ast.ClassDef: "class", ast.Match: "match",
+    ast.Global: "global", ast.Nonlocal: "global", ast.ClassDef: "class", ast.Match: "match",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ whose parameters are named as the function's own.
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 import sys
 import warnings
@@ -131,7 +132,8 @@ def scipy_function(value: Any) -> Builder | None:
     if special is None or not isinstance(value, np.ufunc):
         return None
     name: str = value.__name__
-    return _elementwise(name, name) if name in REGISTRY and getattr(special, name, None) is value else None
+    row = "lgamma" if name == "gammaln" else name
+    return _elementwise(row, row) if row in REGISTRY and getattr(special, name, None) is value else None
 
 
 # -- element-wise, composed
@@ -334,7 +336,7 @@ def _math(row: str, function: Any) -> Builder:
 
 _MATH = {name: name for name in (
     "sqrt", "exp", "expm1", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot", "copysign",
-    "erf", "erfc", "fmod", "isnan", "isinf", "isfinite", "cbrt", "exp2",
+    "erf", "erfc", "gamma", "lgamma", "fmod", "isnan", "isinf", "isfinite", "cbrt", "exp2",
 )} | {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh", "acosh": "arccosh",
       "atanh": "arctanh", "fabs": "absolute", "pow": "power"}  # fmt: skip
 FUNCTIONS |= {getattr(math, n): _math(row, getattr(math, n)) for n, row in _MATH.items() if hasattr(math, n)}
@@ -510,11 +512,52 @@ def sequence(kind: type) -> Builder:
     return build
 
 
+def warned(tracer: Tracer, message: Object, *args: Object, **options: Object) -> Object:
+    """warnings.warn(...): compiled code has no warnings."""
+    return NONE
+
+
+def limits(kind: Any) -> Builder:
+    """np.finfo and np.iinfo, of a dtype or of something that has one."""
+
+    def build(tracer: Tracer, dtype: Object) -> Object:
+        named = isinstance(dtype, Static) and not is_number(dtype)
+        found = creation.dtype_from(tracer, dtype) if named else dtype_and_weakness(operand(tracer, dtype))[0]  # type: ignore[index]
+        try:
+            return Static(kind(found.numpy))
+        except ValueError as error:
+            tracer.refuse("binding", name=f"np.{kind.__name__}", problem=str(error), raises=ValueError)
+
+    return build
+
+
+def dtype_of_all(tracer: Tracer, *arrays_and_dtypes: Object) -> Object:
+    """np.result_type; np.promote_types of dtypes."""
+    kinds: list[Any] = []
+    for item in arrays_and_dtypes:
+        if isinstance(item, Static) and not is_number(item):
+            kinds.append(creation.dtype_from(tracer, item).numpy)
+            continue
+        known = dtype_and_weakness(as_array(tracer, item) if isinstance(item, Tuple) else item)
+        if known is None:
+            tracer.refuse("number_expected", what=describe(item))
+        kinds.append({"b": False, "i": 0, "f": 0.0, "c": 0j}[known[0].kind] if known[1] else known[0].numpy)
+    return Static(np.result_type(*kinds))
+
+
 def silenced(tracer: Tracer, action: Object, *args: Object, **options: Object) -> Object:
     """warnings.simplefilter("ignore"): compiled code has no warnings."""
     if action != Static("ignore"):
         tracer.refuse("call", name="a filter of warnings that does not ignore them", help="Set it around the call.")
     return NONE
+
+
+def repeated(tracer: Tracer, object: Object, times: Object = NONE) -> Object:  # noqa: A002
+    """itertools.repeat(x, n)."""
+    if times == NONE:
+        tracer.refuse("call", name="itertools.repeat without a number", help="Say how often, or write `while True:`.")
+    count = indexed_by_position(tracer, range_of(tracer, times))
+    return Iteration(count.length, lambda i: object)
 
 
 def slice_of(tracer: Tracer, *ends: Object) -> Object:
@@ -585,8 +628,12 @@ FUNCTIONS |= {
     min: extreme(ast.Lt, reductions.MIN), max: extreme(ast.Gt, reductions.MAX), sum: total, len: length,
     float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
     all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: output.show,
+    str: lambda t, x=Static(""): output.joined(list(output.text_of(t, x, "s"))),
+    repr: lambda t, x: output.joined(list(output.text_of(t, x, "r"))),
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
     stop_gradient: constant_of_derivatives, deque: queue, slice: slice_of,
+    warnings.warn: warned, np.finfo: limits(np.finfo), np.iinfo: limits(np.iinfo),
+    np.result_type: dtype_of_all, np.promote_types: dtype_of_all, itertools.repeat: repeated,
     warnings.simplefilter: silenced, warnings.filterwarnings: silenced, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
     in_order: order.in_order, order_of: order.order_of, unset: creation.unset,
     **complexes.COMPLEX, **functional.FUNCTIONAL,

@@ -61,6 +61,10 @@ def _assigned(node: ast.AST) -> Names:
         return frozenset((node.id,)) if isinstance(node.ctx, ast.Store) else NONE
     if isinstance(node, ast.FunctionDef):
         return frozenset((node.name,))
+    if isinstance(node, ast.alias):
+        return frozenset((node.asname or node.name.partition(".")[0],))
+    if isinstance(node, ast.ExceptHandler) and node.name is not None:
+        return frozenset((node.name, *assigned(node.body)))
     if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
         return NONE
     return frozenset(name for child in ast.iter_child_nodes(node) for name in _assigned(child))
@@ -94,7 +98,14 @@ def may_exit(node: ast.AST) -> bool:
         return False
     if isinstance(node, ast.For | ast.While):
         return _returns(node) or any(may_exit(s) for s in node.orelse)
-    return any(may_exit(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
+    return any(map(may_exit, _statements(node)))
+
+
+def _statements(node: ast.AST) -> list[ast.stmt]:
+    """The statements directly in a statement."""
+    children = list(ast.iter_child_nodes(node))
+    handled = [s for h in children if isinstance(h, ast.ExceptHandler) for s in h.body]
+    return [c for c in children if isinstance(c, ast.stmt)] + handled
 
 
 @lru_cache(maxsize=65536)
@@ -103,7 +114,7 @@ def _returns(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.FunctionDef | ast.Lambda):
         return False
-    return any(_returns(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
+    return any(map(_returns, _statements(node)))
 
 
 def loop_exits(loop: ast.For | ast.While) -> tuple[bool, bool]:
@@ -119,7 +130,7 @@ def _breaks(node: ast.AST) -> bool:
         return False
     if isinstance(node, ast.For | ast.While):
         return any(_breaks(s) for s in node.orelse)
-    return any(_breaks(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
+    return any(map(_breaks, _statements(node)))
 
 
 def terminates(body: list[ast.stmt]) -> bool:
@@ -150,6 +161,12 @@ class _Backward:
             return reads(node.test) | then | self.block(node.orelse, out, broken, continued)
         if isinstance(node, ast.For | ast.While):
             return self.loop(node, out, broken, continued)
+        if isinstance(node, ast.Try):
+            end = self.block(node.finalbody, out, broken, continued)
+            handled = frozenset[str]().union(*(self.block(h.body, end, broken, continued) for h in node.handlers))
+            kinds = frozenset[str]().union(*(reads(h.type) for h in node.handlers if h.type is not None))
+            orelse = self.block(node.orelse, end, broken, continued)
+            return self.block(node.body, orelse | handled, broken, continued) | handled | kinds
         if isinstance(node, ast.Return):
             return reads(node)
         if isinstance(node, ast.Break):

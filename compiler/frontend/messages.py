@@ -14,9 +14,11 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     # statements and expressions
     "statement": (_U, "`{what}` statements cannot be compiled", "Move this out of the compiled function."),
     "with": (_U, "`with` cannot be compiled", "Enter the context around the call of the compiled function; `np.errstate` and `warnings.catch_warnings` with \"ignore\" are left out of it."),
-    "try": (_U, "`try` cannot be compiled", "Test the condition with `if`, or `raise` and let the caller handle it."),
+    "try": (_U, "this class of exceptions is not known when the function is compiled", "Name it."),
+    "try_at_run_time": (_U, "an exception that depends on values known only at run time cannot be caught", "Test the condition with `if`, or let the caller handle it."),
+    "try_finally": (_U, "`finally` after statements that may leave the block cannot be compiled", "Write its statements before each `return`, `break` or `continue`."),
     "global": (_U, "`{what}` cannot be compiled: a compiled function has no side effects on names outside it", "Return the value instead."),
-    "import": (_U, "`import` cannot be compiled", "Import at the top of the cell or file."),
+    "import": (_U, "this import fails: {problem}", "Import at the top of the cell or file."),
     "del": (_U, "`del` cannot be compiled", "Leave it out: storage is freed after its last use."),
     "class": (_U, "classes cannot be defined inside a compiled function", "Define it outside."),
     "parallel_print": (_U, "`print` in a parallel loop has no order and cannot be compiled", "Print after the loop, or write `range`."),

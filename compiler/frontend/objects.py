@@ -224,9 +224,9 @@ class Iteration:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A number within a text, and how it is written."""
+    """Something within a text, and how it is written; only numbers can be when it runs."""
 
-    item: Scalar
+    item: Object
     conversion: str
     spec: str
 

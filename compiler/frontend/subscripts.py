@@ -40,8 +40,8 @@ def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
         return lists.part(tracer, base, items[0]) if isinstance(items[0], Slice) else lists.item_at(tracer, base, items[0])
     if isinstance(base, Tuple):
         return tuple_item(tracer, base, items, node)
-    if isinstance(base, Static) and isinstance(base.value, str | dict) and len(items) == 1:
-        return constant_item(tracer, base.value, items[0], node)
+    if isinstance(base, Static) and isinstance(base.value, str | dict):
+        return constant_item(tracer, base.value, items[0] if len(items) == 1 else Tuple(tuple, tuple(items)), node)
     if isinstance(base, Static) and id(base.value) in GRIDS:
         made: Object = GRIDS[id(base.value)](tracer, items)
         return made
@@ -62,15 +62,21 @@ def constant_item(tracer: Tracer, base: Any, item: Object, node: ast.AST) -> Obj
         parts = [NONE if p is None else p for p in (item.start, item.stop, item.step)]
         key: Any = slice(*(p.value for p in parts if isinstance(p, Static)))
         known = all(isinstance(p, Static) for p in parts)
+    elif isinstance(item, Tuple) and item.kind is tuple:
+        known = all(isinstance(p, Static) for p in item.items)
+        key = tuple(p.value for p in item.items if isinstance(p, Static))
     else:
         known = isinstance(item, Static)
         key = item.value if isinstance(item, Static) else None
+    if isinstance(base, dict) and (isinstance(item, Array) or isinstance(item, Tuple) and item.kind is list):
+        tracer.refuse("binding", node, name="dict", problem="arrays and lists are no keys", raises=TypeError)
     if not known:
         tracer.refuse("tuple_index", node)
     try:
         return tracer.lift(base[key])
     except (KeyError, IndexError, TypeError) as error:
-        tracer.refuse("binding", node, name=type(base).__name__, problem=f"{type(error).__name__}: {error}")
+        problem = f"{type(error).__name__}: {error}"
+        tracer.refuse("binding", node, name=type(base).__name__, problem=problem, raises=type(error))
 
 
 def array_item(tracer: Tracer, base: Array, items: list[Object]) -> Object:
@@ -93,8 +99,11 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
     if base.kind is dict and isinstance(item, Static) and isinstance(item.value, str):
         found = base.field(item.value)
         if found is None:
-            tracer.refuse("attribute", node, what="this dict", name=item.value)
+            tracer.refuse("attribute", node, what="this dict", name=item.value, raises=KeyError)
         return found
+    if base.kind is dict:
+        raises = KeyError if isinstance(item, Static) else None
+        tracer.refuse("binding", node, name="dict", problem="its keys are texts known at compile time", raises=raises)
     if isinstance(item, Slice):
         ends = [
             p.value if isinstance(p, Static) else None if p is None else tracer.refuse("tuple_index", node)
@@ -103,7 +112,7 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
         return Tuple(base.kind if base.kind in (tuple, list) else tuple, base.items[slice(*ends)])
     if isinstance(item, Static) and type(item.value) is int:
         if not -len(base.items) <= item.value < len(base.items):
-            tracer.refuse("tuple_range", node, index=item.value, length=len(base.items))
+            tracer.refuse("tuple_range", node, index=item.value, length=len(base.items), raises=IndexError)
         return base.items[item.value]
     rows = [part for part in base.items if isinstance(part, Tuple) and part.kind in (tuple, list)]
     if rows and len(rows) == len(base.items) and len({(row.kind, len(row.items)) for row in rows}) == 1:

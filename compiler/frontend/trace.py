@@ -16,6 +16,7 @@ import numpy as np
 
 from wengert.compiler.diag.span import Source
 from wengert.compiler.frontend import expressions as expressions
+from wengert.compiler.frontend import tries as tries
 from wengert.compiler.frontend import views as views
 from wengert.compiler.frontend.arithmetic import require_same
 from wengert.compiler.frontend.bound import Bound

@@ -162,9 +162,19 @@ class Tracer:
         calls = tuple((f.name, f.site, f.statement.lineno if f.statement is not None else 0) for f in self.frames)
         return (*calls, type(node).__name__, node.lineno, node.col_offset)  # type: ignore[attr-defined]
 
-    def refuse(self, key: str, node: ast.AST | None = None, notes: Any = (), **fields: Any) -> NoReturn:
-        """Raise the error `key` of the catalogue at `node`, by default where the tracer stands."""
-        raise make(key, self.span(node) if node is not None else self.builder.span, tuple(notes), fields)
+    def refuse(
+        self,
+        key: str,
+        node: ast.AST | None = None,
+        notes: Any = (),
+        raises: type[Exception] | None = None,
+        **fields: Any,
+    ) -> NoReturn:
+        """Raise the error `key` of the catalogue at `node`, by default where the tracer stands. raises: what Python would
+        certainly raise there (see tries.py)."""
+        error = make(key, self.span(node) if node is not None else self.builder.span, tuple(notes), fields)
+        error.certain = None if raises is None else (raises, self.builder.block)
+        raise error
 
     def evaluate(self, node: ast.expr) -> Object:
         handler = EXPRESSIONS.get(type(node))

@@ -414,11 +414,17 @@ def vsplit(ary, indices_or_sections):
     return split(ary, indices_or_sections, 0)
 
 
-def atleast_1d(x):
+def atleast_1d(*arys):
+    if len(arys) != 1:
+        return tuple([np.atleast_1d(a) for a in arys])
+    x = arys[0]
     return np.asarray([x]) if np.ndim(x) == 0 else np.asarray(x)
 
 
-def atleast_2d(x):
+def atleast_2d(*arys):
+    if len(arys) != 1:
+        return tuple([np.atleast_2d(a) for a in arys])
+    x = arys[0]
     if np.ndim(x) == 0:
         return np.asarray([[x]])
     return np.asarray(x)[None, :] if np.ndim(x) == 1 else np.asarray(x)
@@ -492,7 +498,7 @@ def unique(ar, return_index=False, return_inverse=False, return_counts=False):
     return made if len(made) > 1 else made[0]
 
 
-def isin(element, test_elements, invert=False):
+def isin(element, test_elements, assume_unique=False, invert=False):
     x = np.asarray(element)
     s = np.sort(np.ravel(test_elements))
     v = np.ravel(x)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import erf as _erf
 from math import erfc as _erfc
+from math import gamma as _gamma
 from math import inf, pi
+from math import lgamma as _lgamma
 from math import log as _log
 from math import sqrt as _sqrt
 from typing import Any
@@ -77,6 +79,24 @@ arccosh = _function("arccosh", np.arccosh, lambda y, x: (1.0 / sqrt(x * x - 1.0)
 arctanh = _function("arctanh", np.arctanh, lambda y, x: (1.0 / (1.0 - x * x),), (-0.9, 0.9), "atanh", singular=True, complex_=complexes.arctanh, doc="artanh x")  # fmt: skip
 erf = _function("erf", np.vectorize(_erf, otypes=[float]), lambda y, x: (2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="Gauss error function")  # fmt: skip
 erfc = _function("erfc", np.vectorize(_erfc, otypes=[float]), lambda y, x: (-2.0 / _sqrt(pi) * exp(-(x * x)),), (-2.0, 2.0), doc="1 - erf x")  # fmt: skip
+
+
+def _digamma(x: Sym) -> Sym:
+    """The logarithmic derivative of Γ: by ψ(x) = ψ(x + 1) - 1/x from an asymptotic series at 10 and more, and by reflection below 0
+    (Abramowitz and Stegun 6.3.5, 6.3.7, 6.3.18)."""
+    below = x < 0.5
+    at = below.where(1.0 - x, x)
+    large = at + 10.0
+    square = 1.0 / (large * large)
+    series = square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square * (1 / 240 - square * (1 / 132 - square * (691 / 32760))))))
+    made = log(large) - 0.5 / large - series
+    for k in range(10):
+        made = made - 1.0 / (at + float(k))
+    return made - below.where(pi / tan(pi * below.where(x, 0.25)), x.lift(0.0))
+
+
+gamma = _function("gamma", np.vectorize(_gamma, otypes=[float]), lambda y, x: (y * _digamma(x),), (0.3, 4.0), "tgamma", doc="Γ(x)")
+lgamma = _function("lgamma", np.vectorize(_lgamma, otypes=[float]), lambda y, x: (_digamma(x),), (0.3, 4.0), doc="ln |Γ(x)|")
 
 arctan2 = elementwise(
     "arctan2",
