@@ -22,7 +22,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "del": (_U, "`del` cannot be compiled", "Leave it out: storage is freed after its last use."),
     "class": (_U, "classes cannot be defined inside a compiled function", "Define it outside."),
     "parallel_print": (_U, "`print` in a parallel loop has no order and cannot be compiled", "Print after the loop, or write `range`."),
-    "raise": (_U, "only `raise SomeError(\"text\")` of a built-in exception can be compiled", "Raise ValueError, RuntimeError or the like, without `from`."),
+    "raise": (_U, "only `raise SomeError(\"text\")` of a built-in exception can be compiled", "Raise ValueError, RuntimeError or the like."),
     "yield": (_U, "generators cannot be compiled", "Write into an array allocated beforehand and return it."),
     "expression": (_U, "`{what}` expressions cannot be compiled", "Compute this outside of the compiled function."),
     "comprehension": (_U, "a comprehension over something whose length is known only at run time cannot be compiled", "Allocate an array with np.zeros and fill it in a loop."),
