@@ -20,12 +20,14 @@ from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP, RANDOM, scipy_function
 from wengert.compiler.frontend.iteration import items_of
 from wengert.compiler.frontend.liveness import analyse, terminates
+from wengert.compiler.frontend.maybes import settled
 from wengert.compiler.frontend.merge import describe, root, scalar_type, to_value, unknown_extent
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,
     ArrayValue,
     Closure,
+    Maybe,
     Method,
     Object,
     Partial,
@@ -33,6 +35,7 @@ from wengert.compiler.frontend.objects import (
     Static,
     Tuple,
     is_list,
+    is_maybe,
     is_number,
 )
 from wengert.compiler.frontend.positions import METHODS, by_name
@@ -67,10 +70,10 @@ def call_expression(tracer: Tracer, node: ast.Call) -> Object:
         if isinstance(a, ast.Starred):
             args += items_of(tracer, tracer.evaluate(a.value), a)
         else:
-            args.append(tracer.evaluate(a))
+            args.append(tracer.evaluate_any(a))
     keywords: Keywords = {}
     for k in node.keywords:
-        item = tracer.evaluate(k.value)
+        item = tracer.evaluate_any(k.value)
         if k.arg is not None:
             keywords[k.arg] = item
         elif isinstance(item, Tuple) and item.kind is dict:
@@ -82,7 +85,9 @@ def call_expression(tracer: Tracer, node: ast.Call) -> Object:
 
 @provides("call")
 def call(tracer: Tracer, callee: Object, args: Sequence[Object], keywords: Keywords) -> Object:
-    """The result of calling an object."""
+    """The result of calling an object. Only functions of the program take what may be None."""
+    if not _of_program(callee):
+        args, keywords = [settled(tracer, a) for a in args], {n: settled(tracer, k) for n, k in keywords.items()}
     if isinstance(callee, Closure):
         owner = tracer.closed_over[callee.frame]
         defaults = (
@@ -106,6 +111,14 @@ def call(tracer: Tracer, callee: Object, args: Sequence[Object], keywords: Keywo
     if isinstance(callee, Static):
         return call_static(tracer, callee.value, args, keywords)
     tracer.refuse("not_callable", what=describe(callee))
+
+
+def _of_program(callee: Object) -> bool:
+    if isinstance(callee, Closure | Partial):
+        return True
+    function = unwrap(callee.handler if isinstance(callee, Method) else callee.value if isinstance(callee, Static) else None)  # type: ignore[arg-type]
+    owner = (getattr(function, "__module__", None) or "").partition(".")[0]
+    return isinstance(function, types.FunctionType) and owner not in ("numpy", "scipy", "wengert")
 
 
 def _positional(node: ast.FunctionDef | ast.Lambda) -> list[str]:
@@ -528,6 +541,8 @@ def tree_of(tracer: Tracer, item: Object, leaves: list[Object]) -> Tree:
         found = lists.columns(tracer, item)
         leaves += found
         return Tree("items", lists.tree_of_items(item.kind.model), (LEAF,) * len(found))  # type: ignore[attr-defined]
+    if is_maybe(item):
+        return Tree("maybe", None, tuple(tree_of(tracer, i, leaves) for i in item.items))
     if isinstance(item, Tuple):
         children = tuple(tree_of(tracer, i, leaves) for i in item.items)
         if item.kind in (tuple, list):
@@ -564,6 +579,8 @@ def object_of(tracer: Tracer, tree: Tree, leaves: Any) -> Object:
     if tree.kind == "items":
         tracer.refuse("returned", what="a list of a length known only at run time, called as a transform,")
     items = tuple(object_of(tracer, child, leaves) for child in tree.children)
+    if tree.kind == "maybe":
+        return Tuple(Maybe, items)
     if tree.kind in ("tuple", "list"):
         return Tuple(tuple if tree.kind == "tuple" else list, items)
     if tree.kind == "dict":

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
+from wengert.compiler.frontend import maybes
 from wengert.compiler.frontend.merge import (
     Mismatch,
     describe,
@@ -42,7 +43,7 @@ class Guess:
     scalars: dtype and weakness of numbers, by name and position in it. written: cells by identity.
     joined: paths whose array may be one of several. extents: axes of carried arrays whose extent changes.
     born: objects first bound in the body and used after the loop. unwritten: cells wrongly guessed to be written.
-    spoilt: cells, or joined paths, poisoned by an earlier iteration.
+    spoilt: cells, or joined paths, poisoned by an earlier iteration. maybes: values of names that may be None.
     """
 
     scalars: dict[Path, tuple[DType, bool]] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Guess:
     joined: dict[Path, frozenset[Cell]] = field(default_factory=dict)
     born: dict[str, Object] = field(default_factory=dict)
     spoilt: dict[Cell | Path, Poison] = field(default_factory=dict)
+    maybes: dict[str, Object] = field(default_factory=dict)
     unwritten: set[Cell] = field(default_factory=set)
     changed: bool = False
 
@@ -114,9 +116,12 @@ class BodyEnd:
         tracer.state = end
         with tracer.builder.region(block, scope):
             detach(tracer, {*self.names, *self.live, *self.loop.after}, start)
+            missing = self.missing(begin, names)
             moved = self.permutation(begin, names, start)
             for name in self.names:
                 item, first = names.get(name), begin.get(name)
+                if name in missing:
+                    continue
                 if first is None or isinstance(first, Unset):
                     self.leave_born(name, item, attempt, yields)
                 else:
@@ -124,6 +129,21 @@ class BodyEnd:
             for cell, held in start.cells.items():
                 self.leave_cell(cell, held, end.cells.get(moved.get(cell, cell)), attempt, yields)
         return yields  # type: ignore[return-value]
+
+    def missing(self, begin: dict[str, Object], names: dict[str, Object]) -> set[str]:
+        """Names that are None at one end of the body and not at the other: noted, to begin with one that may be missing."""
+        found = set()
+        for name in self.names:
+            item, first = names.get(name), begin.get(name)
+            if item is None or first is None:
+                continue
+            names[name] = item = maybes.aligned(first, item) or item
+            model = maybes.model_of(first, item)
+            if model is not None:
+                found.add(name)
+                self.guess.maybes[name] = model
+                self.guess.changed = True
+        return found
 
     def permutation(self, begin: dict[str, Object], names: dict[str, Object], start: State) -> dict[Cell, Cell]:
         """For each cell of the head the cell that takes its place at the end of the body.

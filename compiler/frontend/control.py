@@ -162,7 +162,7 @@ def run_if(tracer: Tracer, node: ast.If, rest: Body) -> None:
 def return_statement(tracer: Tracer, node: ast.Return) -> None:
     if any(loop.parallel for loop in tracer.frame.loops):
         tracer.refuse("parallel_exit", node, what="return")
-    tracer.bind(RESULT, tracer.evaluate(node.value) if node.value is not None else Static(None))
+    tracer.bind(RESULT, tracer.evaluate_any(node.value) if node.value is not None else Static(None))
     tracer.bind(RETURN, TRUE)
 
 

@@ -13,6 +13,7 @@ from wengert.compiler.frontend.arithmetic import OPERATORS, binary, negate
 from wengert.compiler.frontend.attributes import attribute
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate
+from wengert.compiler.frontend.maybes import is_none, settled
 from wengert.compiler.frontend.merge import (
     Mismatch,
     branch,
@@ -24,6 +25,7 @@ from wengert.compiler.frontend.merge import (
     to_value,
 )
 from wengert.compiler.frontend.objects import (
+    NONE,
     Array,
     ArrayValue,
     Object,
@@ -31,7 +33,9 @@ from wengert.compiler.frontend.objects import (
     Static,
     Text,
     Tuple,
+    given,
     is_list,
+    is_maybe,
     is_number,
     same_object,
 )
@@ -63,7 +67,7 @@ def sequence(tracer: Tracer, node: ast.Tuple | ast.List) -> Object:
         if isinstance(element, ast.Starred):
             items += items_of(tracer, tracer.evaluate(element.value), element)
         else:
-            items.append(tracer.evaluate(element))
+            items.append(tracer.evaluate_any(element) if isinstance(node, ast.Tuple) else tracer.evaluate(element))
     return Tuple(tuple, tuple(items)) if isinstance(node, ast.Tuple) else lists.literal(tracer, node, tuple(items))
 
 
@@ -155,10 +159,10 @@ def unary_operator(tracer: Tracer, node: ast.UnaryOp) -> Object:
 
 @handles(EXPRESSIONS, ast.Compare)
 def compare(tracer: Tracer, node: ast.Compare) -> Object:
-    left = tracer.evaluate(node.left)
+    left = tracer.evaluate_any(node.left)
     result: Object | None = None
     for operator, right_node in zip(node.ops, node.comparators, strict=True):
-        right = tracer.evaluate(right_node)
+        right = tracer.evaluate_any(right_node)
         one = compare_two(tracer, type(operator), left, right, node)
         result = one if result is None else both(tracer, result, one, node)
         left = right
@@ -177,6 +181,16 @@ def both(tracer: Tracer, a: Object, b: Object, node: ast.AST) -> Object:
 
 
 def compare_two(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object, node: ast.AST) -> Object:
+    if kind in (ast.Is, ast.IsNot, ast.Eq, ast.NotEq) and NONE in (a, b):
+        other = b if a == NONE else a
+        if is_maybe(other):
+            missing = is_none(tracer, other)
+            if kind in (ast.Is, ast.Eq):
+                return missing
+            return Static(not missing.value) if isinstance(missing, Static) else other.items[0]
+    if kind in (ast.Eq, ast.NotEq) and (is_maybe(a) or is_maybe(b)):
+        return equal_or_none(tracer, kind, given(a), given(b), node)
+    a, b = settled(tracer, a), settled(tracer, b)
     if kind in (ast.Is, ast.IsNot):
         for item, other in ((a, b), (b, a)):  # a bool of Python's is True or False itself, one of NumPy's is neither
             if scalar_type(item) == (BOOL, True) and isinstance(item, Scalar) and other in (Static(True), Static(False)):
@@ -194,6 +208,17 @@ def compare_two(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object, node:
     if isinstance(a, Tuple) and isinstance(b, Tuple) and kind in ORDERS:
         return compare_sequences(tracer, kind, a, b, node)
     return binary(tracer, kind, a, b)
+
+
+def equal_or_none(tracer: Tracer, kind: type[ast.AST], a: Tuple, b: Tuple, node: ast.AST) -> Object:
+    """`==` of what may be None on either side."""
+    (p, v), (q, w) = a.items, b.items
+    if scalar_type(v) is None or scalar_type(w) is None:
+        return compare_two(tracer, kind, settled(tracer, a), settled(tracer, b), node)
+    emit = tracer.builder.emit
+    has, other, same = (to_value(tracer, x, BOOL) for x in (p, q, binary(tracer, ast.Eq, v, w)))
+    made = emit("bitwise_and", emit("equal", has, other), emit("bitwise_or", emit("invert", has), same))
+    return Scalar(made if kind is ast.Eq else emit("invert", made), True)
 
 
 ORDERS = {ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE}
@@ -265,9 +290,9 @@ def conditional(tracer: Tracer, node: ast.IfExp) -> Object:
     """`a if c else b`: a `where` of two numbers that cost little, else an `if`."""
     condition = condition_of(tracer, node.test)
     if isinstance(condition, bool):
-        return tracer.evaluate(node.body if condition else node.orelse)
+        return tracer.evaluate_any(node.body if condition else node.orelse)
     key, before = f"$value{len(tracer.names)}", tracer.state
-    sides = [run_side(tracer, lambda p=p: tracer.bind(key, tracer.evaluate(p))) for p in (node.body, node.orelse)]  # type: ignore[misc]
+    sides = [run_side(tracer, lambda p=p: tracer.bind(key, part_of(tracer, node, p))) for p in (node.body, node.orelse)]  # type: ignore[misc]
     items = [side.state.frames[tracer.frame.index][key] for side in sides]
     if all(scalar_type(i) is not None for i in items) and all(is_cheap(s.block) for s in sides):
         for side in sides:
@@ -280,6 +305,20 @@ def conditional(tracer: Tracer, node: ast.IfExp) -> Object:
         return Scalar(tracer.builder.emit("where", condition, *values), weak)
     meet(tracer, condition, (sides[0], sides[1]), before, frozenset(tracer.names) | {key})
     return tracer.names.pop(key)
+
+
+def part_of(tracer: Tracer, node: ast.IfExp, part: ast.expr) -> Object:
+    """One side of `a if x is None else b`, in which it is known whether x is None."""
+    test, held = node.test, dict(tracer.names)
+    if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and len(test.ops) == 1:
+        item, operator = tracer.names.get(test.left.id), type(test.ops[0])
+        none = isinstance(test.comparators[0], ast.Constant) and test.comparators[0].value is None
+        if is_maybe(item) and none and operator in (ast.Is, ast.IsNot):
+            tracer.bind(test.left.id, NONE if (operator is ast.Is) == (part is node.body) else item.items[1])
+            made = tracer.evaluate_any(part)
+            tracer.bind(test.left.id, held[test.left.id])
+            return made
+    return tracer.evaluate_any(part)
 
 
 @handles(EXPRESSIONS, ast.Lambda)
@@ -295,7 +334,7 @@ def inner_function(tracer: Tracer, node: ast.FunctionDef) -> None:
 
 @handles(EXPRESSIONS, ast.NamedExpr)
 def walrus(tracer: Tracer, node: ast.NamedExpr) -> Object:
-    item = tracer.evaluate(node.value)
+    item = tracer.evaluate_any(node.value)
     name_it(tracer, node.target.id, item)
     tracer.bind(node.target.id, item)
     return item

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wengert.compiler.frontend import liveness
+from wengert.compiler.frontend import liveness, maybes
 from wengert.compiler.frontend.carried import Attempt, BodyEnd, Guess, Path, part_at
 from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.merge import (
+    can_be_missing,
     dummy,
     root,
     scalar_type,
@@ -27,6 +28,7 @@ from wengert.compiler.frontend.merge import (
 )
 from wengert.compiler.frontend.objects import (
     FALSE,
+    NONE,
     Array,
     ArrayValue,
     Cell,
@@ -37,6 +39,7 @@ from wengert.compiler.frontend.objects import (
     Tuple,
     Unset,
     arrays_in,
+    is_maybe,
 )
 from wengert.compiler.frontend.tracer import BREAK, RESULT, RETURN, Loop, State, Tracer
 from wengert.compiler.ir.core import Block, Value
@@ -88,11 +91,21 @@ class LoopTracer:
             yields = end.leave(ends, blocks[-1], scopes[-1])
             if not self.guess.changed:
                 break
+            self.begin_missing(before)
         else:
             raise AssertionError("a loop's carried values did not settle")
         self.remember(before)
         tracer.builder.span = span
         self.finish(before, attempt, head, ends, blocks, yields)
+
+    def begin_missing(self, before: State) -> None:
+        """Let names that are None in some iterations begin as what may be missing."""
+        names, now = before.frames[self.tracer.frame.index], self.tracer.state
+        self.tracer.state = before
+        for name, model in self.guess.maybes.items():
+            if name in names and not is_maybe(names[name]):
+                names[name] = maybes.made_optional(self.tracer, names[name], model)
+        self.tracer.state = now
 
     # -- guesses
 
@@ -105,6 +118,9 @@ class LoopTracer:
                     if not root(array.cell).captured:
                         self.guess.carry(root(array.cell), before)
             return
+        fit = [n for n in known["maybes"] if names.get(n) == NONE or can_be_missing(names.get(n, NONE))]
+        self.guess.maybes = {n: known["maybes"][n] for n in fit}
+        self.begin_missing(before)
         self.guess.scalars = {
             path: wide
             for path, (narrow, wide) in known["scalars"].items()
@@ -119,7 +135,8 @@ class LoopTracer:
         names = before.frames[self.tracer.frame.index]
         scalars = {p: (scalar_type(part_at(names, p)), wide) for p, wide in self.guess.scalars.items()}
         written = [n for n, item in names.items() if any(root(a.cell) in self.guess.written for a in arrays_in(item))]
-        self.tracer.hints[self.key] = {"scalars": scalars, "written": written, "born": self.guess.born}
+        kept = {"born": self.guess.born, "maybes": self.guess.maybes}
+        self.tracer.hints[self.key] = {"scalars": scalars, "written": written, **kept}
 
     # -- the head
 

@@ -19,11 +19,13 @@ from wengert.compiler.diag.span import Span
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.objects import (
     FALSE,
+    NONE,
     TRUE,
     Array,
     ArrayValue,
     Cell,
     Guarded,
+    Maybe,
     Object,
     Poison,
     Scalar,
@@ -31,7 +33,9 @@ from wengert.compiler.frontend.objects import (
     Tuple,
     Unset,
     arrays_in,
+    given,
     is_list,
+    is_maybe,
     is_number,
     same_object,
 )
@@ -80,6 +84,8 @@ def describe(item: Object | None) -> str:
         python = {"b": "bool", "i": "int", "f": "float", "c": "complex"}
         name = python[item.value.type.dtype.kind] if item.weak else item.value.type.dtype.name
         return ("an " if name[0] in "aei" else "a ") + name
+    if is_maybe(item):
+        return f"None or {describe(item.items[1])}"
     if is_list(item):
         return "a list of a length known only at run time"
     if isinstance(item, Tuple):
@@ -93,6 +99,13 @@ def describe(item: Object | None) -> str:
     return {"Closure": "a function", "Method": "a method", "Partial": "a partial function", "Unset": "nothing"}.get(
         type(item).__name__, type(item).__name__.lower()
     )
+
+
+def can_be_missing(item: Object) -> bool:
+    """Whether it may be None on other paths: numbers, arrays, and tuples of these."""
+    if isinstance(item, Tuple):
+        return not is_list(item) and all(map(can_be_missing, item.items))
+    return isinstance(item, Array) or scalar_type(item) is not None
 
 
 # -- numbers
@@ -247,6 +260,12 @@ class Merger:
             return self.one_sided(name, 0 if b is None else 1, a if b is None else b)  # type: ignore[arg-type]
         if same_object(a, b) and (not isinstance(a, Array) or self.visible_view(a)):
             return lambda results: a
+        if (a == NONE) != (b == NONE):
+            return self.join_missing(name, b if a == NONE else a, 1 if a == NONE else 0)
+        if is_maybe(a) != is_maybe(b):
+            if not can_be_missing(a) or not can_be_missing(b):
+                raise Mismatch
+            return self.join(name, given(a), given(b))
         if scalar_type(a) is not None:
             dtype, weak = join_scalars(a, b)
             values = [self.on(k, partial(to_value, self.tracer, item, dtype)) for k, item in enumerate((a, b))]
@@ -260,6 +279,15 @@ class Merger:
         if isinstance(a, Array) and isinstance(b, Array):
             return self.join_arrays(name, a, b)
         raise Mismatch
+
+    def join_missing(self, name: str, item: Object, side: int) -> Make:
+        """What is None on the other path."""
+        if not can_be_missing(item):
+            raise Mismatch
+        flag, value = given(item).items
+        flags = (FALSE, flag) if side else (flag, FALSE)
+        whether, what = self.join(name, *flags), self.one_sided(name, side, value)
+        return lambda results: Tuple(Maybe, (whether(results), what(results)))
 
     def visible_view(self, array: Array) -> bool:
         view = array.view

@@ -162,6 +162,20 @@ class ListOf:
         return "list"
 
 
+class Maybe:
+    """The kind of the `Tuple` (given, item) of what is None where it is not given, see maybes.py."""
+
+
+def is_maybe(item: Any) -> TypeGuard[Tuple]:
+    """Whether it may be None, as is known only at run time."""
+    return isinstance(item, Tuple) and item.kind is Maybe
+
+
+def given(item: Object) -> Tuple:
+    """Something as one that may be None, which it is not."""
+    return item if is_maybe(item) else Tuple(Maybe, (TRUE, item))
+
+
 def is_list(item: Any) -> TypeGuard[Tuple]:
     """Whether it is a list of run-time length."""
     return isinstance(item, Tuple) and isinstance(item.kind, ListOf)

@@ -199,7 +199,8 @@ def masked_store(tracer: Tracer, base: Array, mask: Array, item: Tuple, node: as
 
 @handles(STATEMENTS, ast.Assign)
 def assign_statement(tracer: Tracer, node: ast.Assign) -> None:
-    item = masked_value(tracer, node) or tracer.evaluate(node.value)
+    named = all(isinstance(target, ast.Name) for target in node.targets)
+    item = masked_value(tracer, node) or (tracer.evaluate_any if named else tracer.evaluate)(node.value)
     for target in node.targets:
         assign(tracer, target, item)
 
@@ -230,7 +231,7 @@ def annotated_statement(tracer: Tracer, node: ast.AnnAssign) -> None:
 def augmented_statement(tracer: Tracer, node: ast.AugAssign) -> None:
     target, kind = node.target, type(node.op)
     if isinstance(target, ast.Name):
-        held = tracer.lookup(target.id, target)
+        held = tracer.evaluate(ast.copy_location(ast.Name(target.id, ast.Load()), target))
         item = tracer.evaluate(node.value)
         if isinstance(held, Array):
             update_array(tracer, held, kind, item)

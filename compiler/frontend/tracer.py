@@ -36,6 +36,7 @@ from wengert.compiler.frontend.objects import (
     Tuple,
     Unset,
     arrays_in,
+    is_maybe,
 )
 from wengert.compiler.frontend.reads import CONTENTS, Reads, note, note_contents
 from wengert.compiler.frontend.signature import leaf_of
@@ -177,6 +178,14 @@ class Tracer:
         raise error
 
     def evaluate(self, node: ast.expr) -> Object:
+        """What an expression is; where it may be None, its value."""
+        item = self.evaluate_any(node)
+        if isinstance(item, Tuple):
+            made: Object = SERVICES["settled"](self, item, node) if is_maybe(item) else item
+            return made
+        return item
+
+    def evaluate_any(self, node: ast.expr) -> Object:
         handler = EXPRESSIONS.get(type(node))
         if handler is None:
             self.refuse("expression", node, what=type(node).__name__)

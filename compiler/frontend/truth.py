@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from wengert.compiler.frontend.merge import describe, meet, run_side
-from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple, is_list
+from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple, is_list, is_maybe
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Block, Value
 from wengert.compiler.ir.opdef import REGISTRY
@@ -20,6 +20,8 @@ def truth(tracer: Tracer, item: Object, node: ast.AST | None = None) -> bool | V
     if is_list(item):
         count = SERVICES["list_length"](tracer, item)
         return tracer.builder.emit("greater", tracer.index.value(count), tracer.builder.integer(0))
+    if is_maybe(item):
+        return _given_and_true(tracer, item, node)
     if isinstance(item, Tuple):
         return bool(item.items)
     if isinstance(item, Array):
@@ -30,6 +32,14 @@ def truth(tracer: Tracer, item: Object, node: ast.AST | None = None) -> bool | V
     if value.type.dtype == BOOL:
         return value
     return tracer.builder.emit("not_equal", value, tracer.constant(0, value.type.dtype))
+
+
+def _given_and_true(tracer: Tracer, item: Tuple, node: ast.AST | None) -> bool | Value:
+    flag, inner = item.items
+    whether, value = truth(tracer, flag), truth(tracer, inner, node)
+    if isinstance(whether, bool) or isinstance(value, bool):
+        return whether if value is True else value if whether is True else False
+    return tracer.builder.emit("bitwise_and", whether, value)
 
 
 def is_cheap(block: Block) -> bool:
@@ -49,7 +59,7 @@ def condition_of(tracer: Tracer, node: ast.expr) -> bool | Value:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         made = condition_of(tracer, node.operand)
         return not made if isinstance(made, bool) else tracer.builder.emit("invert", made)
-    return truth(tracer, tracer.evaluate(node), node)
+    return truth(tracer, tracer.evaluate_any(node), node)
 
 
 def combine(tracer: Tracer, nodes: Sequence[ast.expr], is_and: bool, as_truth: bool = False) -> Object:
@@ -58,7 +68,7 @@ def combine(tracer: Tracer, nodes: Sequence[ast.expr], is_and: bool, as_truth: b
         left = condition_of(tracer, nodes[0])
         first: Object = Static(left) if isinstance(left, bool) else Scalar(left, True)
     else:
-        first = tracer.evaluate(nodes[0])
+        first = tracer.evaluate_any(nodes[0])
         left = truth(tracer, first, nodes[0])
     if len(nodes) == 1:
         return first

@@ -19,7 +19,8 @@ class Tree:
 
     kind: "leaf", "none", "static" (meta: the value), "tuple", "list", "named" (meta: the NamedTuple class),
     "dataclass" (meta: the class), "dict" (meta: its keys); "items": a list whose length only its arrays tell, one for each leaf
-    of an item (meta: the tree of an item, with "numbers" where Python has numbers of its own or lists of them).
+    of an item (meta: the tree of an item, with "numbers" where Python has numbers of its own or lists of them);
+    "maybe": what the second child is, None where the first, a bool, is False.
     """
 
     __slots__ = ("_hash", "children", "count", "kind", "meta", "names")
@@ -85,6 +86,8 @@ class Tree:
             return self.meta(*parts)
         if self.kind == "dict":
             return dict(zip(self.meta, parts, strict=True))
+        if self.kind == "maybe":
+            return parts[1] if parts[0] else None
         if self.kind == "items":
             columns = zip(self.meta.leaves(), map(np.asarray, parts), strict=True)
             listed = [c.tolist() if leaf.kind == "numbers" else list(c) for leaf, c in columns]

@@ -17,7 +17,12 @@ def full_out(traced: Traced) -> Tree:
 
     Raises UnsupportedError for a list of run-time length in it.
     """
-    if has_items(traced.out):
+    if has_kind(traced.out, "maybe"):
+        raise UnsupportedError(
+            "a function that returns None on some paths has no derivative and no batch",
+            help="Return a number in its place, such as `np.nan`.",
+        )
+    if has_kind(traced.out, "items"):
         raise UnsupportedError(
             "a function that returns a list of a length known only at run time has no derivative and no batch",
             help="Return an array: `np.array(xs)`.",
@@ -26,9 +31,9 @@ def full_out(traced: Traced) -> Tree:
     return tuple_of([traced.out, *[LEAF] * written]) if written else traced.out
 
 
-def has_items(tree: Tree) -> bool:
-    """Whether there is a list of run-time length in it."""
-    return tree.kind == "items" or any(map(has_items, tree.children))
+def has_kind(tree: Tree, kind: str) -> bool:
+    """Whether there is a part of this kind in it."""
+    return tree.kind == kind or any(has_kind(child, kind) for child in tree.children)
 
 
 def leaf_ranges(tree: Tree) -> list[range]:
