@@ -25,7 +25,7 @@ class Bound:
         self._names: dict[str, Compiled] | None = None
         self._said: list[str] = []
         self._places = 0
-        self._checked: Any = None
+        self._checked: list[Any] = []  # the views of findings that were opened
         panel.observe(self._built, "tabs")
 
     def look(self, user: dict[str, Any]) -> None:
@@ -55,8 +55,8 @@ class Bound:
     def _built(self, _: Any) -> None:
         """A tab was opened: the findings are counted from now on."""
         view = self.panel.views.get("Findings")
-        if view is not None and self._checked is None:
-            self._checked = view
+        if view is not None and view not in self._checked:
+            self._checked.append(view)
             view.observe(self._tell, "data")
             self._tell()
 
@@ -67,9 +67,9 @@ class Bound:
 
     def _count(self) -> str:
         """How many findings; before the check, how many places there are to look at."""
-        model = None if self._checked is None else self._checked.model
-        if model is not None and not model.pending:
-            found = len(model.findings)
+        models = [view.model for view in self._checked if not view.model.pending]
+        if models:
+            found = sum(len(model.findings) for model in models)
             return f"{found or 'no'} finding{'s' * (found != 1)}"
         return f"{self._places} place{'s' * (self._places != 1)} to look at, see Findings" if self._places else ""
 

@@ -7,6 +7,7 @@ transformed as soon as the names it uses from this cell are bound, so that the l
 from __future__ import annotations
 
 import ast
+import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -201,12 +202,24 @@ def ready_after(number: int, tree: ast.Module, bound: dict[str, int]) -> int:
         node = tree.body[todo.pop()]
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             continue
-        for name in {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}:
+        for name in read_names(node):
             place = bound.get(name)
             if place is not None and place not in seen:
                 seen.add(place)
                 todo.append(place)
     return max(seen)
+
+
+def read_names(node: ast.stmt) -> set[str]:
+    """The names of the module that a function or class reads, those of nested functions among them; no names of its own."""
+    found: set[str] = set()
+    todo = [symtable.symtable(ast.unparse(node), "<cell>", "exec")]
+    while todo:
+        table = todo.pop()
+        top = table.get_type() == "module"
+        found |= {s.get_name() for s in table.get_symbols() if s.is_global() or top and s.is_referenced()}
+        todo += table.get_children()
+    return found
 
 
 # -- running

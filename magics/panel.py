@@ -36,7 +36,8 @@ def make_panel(session: Session, made: Sequence[Sequence[Made]]) -> Any:
     from wengert.widgets import Panel  # needs anywidget, and the bundled front end: a terminal has neither
 
     tone: Any = "warning" if any(m.notice for chain in made for m in chain) else "ok"
-    panel = Panel(status_line(made), tabs.tabs(made[-1]), tone=tone)
+    of_each = {chain[0].names[0]: tabs.tabs(chain) for chain in made}
+    panel = Panel(status_line(made), tabs.tabs(made[-1]), tone=tone, functions=of_each if len(of_each) > 1 else None)
     session.follow(Bound(panel, made, lambda: status_line(made)))
     return panel
 

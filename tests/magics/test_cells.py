@@ -43,6 +43,8 @@ READY = [
     ("def f(x: float): return y\nfor k in range(3):\n    y = k", [("f", 1)]),
     ("def f(x: float): return x\ndef g(x: float): return f(x)\nf(1.0)", [("f", 0), ("g", 1)]),
     ("def f(x: float): return f(x)", [("f", 0)]),
+    ("def f(x: float): return x * x\nf(1.0)\nx = 2.0", [("f", 0)]),  # its own x is not the cell's
+    ("def f(a: float):\n    def g(b): return b * C\n    return g(a)\nC = 2.0\nb = 1", [("f", 1)]),
     ("def f(x: float): return y\ng = lambda: (y := 3)", [("f", 0)]),  # y is not bound by the lambda's line
 ]
 

@@ -57,6 +57,28 @@ def test_a_panel_builds_each_tab_once_when_it_is_opened():
     assert panel.comm is None and all(child.comm is None for child in children)
 
 
+def test_a_panel_of_several_functions_builds_the_tabs_of_the_chosen_one():
+    calls: list[str] = []
+
+    def tabs(name):
+        def build(kind):
+            return lambda: calls.append(f"{name} {kind}") or getattr(samples, kind)()
+
+        return {kind: build(kind) for kind in ("graph", "timing")}
+
+    panel = Panel("compiled", tabs("f"), functions={"g": tabs("g"), "f": tabs("f")})
+    assert (panel.functions, panel.function, calls) == (["g", "f"], "f", ["f graph"])
+    panel.active = "timing"
+    panel.function = "g"
+    panel.function = "f"
+    panel.function = "g"
+    panel.active = "graph"
+    assert calls == ["f graph", "f timing", "g timing", "g graph"]
+    assert [tab["view"] for tab in panel.tabs] == [panel.views[kind].model_id for kind in ("graph", "timing")]
+    assert "misfit and its gradient" in panel._repr_mimebundle_()[0]["text/plain"]
+    panel.close()
+
+
 def test_a_tab_that_fails_says_so_and_can_be_tried_again():
     answers = iter([RuntimeError("no GPU answered")])
 

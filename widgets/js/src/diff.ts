@@ -43,33 +43,35 @@ export function alignLines(left: string[], right: string[]): Row[] {
 /** Pairs of equal lines, in order, of a shortest edit; none where the two are too different. */
 export function matches(a: string[], b: string[]): [number, number][] {
   const limit = Math.min(a.length + b.length, MOST_EDITS);
-  const furthest = new Map<number, number>([[1, 0]]);
-  const trace: Map<number, number>[] = [];
+  const furthest = new Int32Array(2 * limit + 3); // x by diagonal, from -limit - 1 on
+  const middle = limit + 1;
+  const trace: Int32Array[] = [];
   for (let d = 0; d <= limit; d += 1) {
-    trace.push(new Map(furthest));
+    trace.push(furthest.slice(middle - d - 1, middle + d + 2));
     for (let k = -d; k <= d; k += 2) {
-      const down = k === -d || (k !== d && (furthest.get(k - 1) ?? -1) < (furthest.get(k + 1) ?? -1));
-      let x = down ? (furthest.get(k + 1) ?? 0) : (furthest.get(k - 1) ?? 0) + 1;
+      let x = goesDown(furthest, middle + k, k, d) ? furthest[middle + k + 1]! : furthest[middle + k - 1]! + 1;
       let y = x - k;
       while (x < a.length && y < b.length && a[x] === b[y]) {
         x += 1;
         y += 1;
       }
-      furthest.set(k, x);
+      furthest[middle + k] = x;
       if (x >= a.length && y >= b.length) return backtrack(trace, a.length, b.length);
     }
   }
   return [];
 }
 
-function backtrack(trace: Map<number, number>[], x: number, y: number): [number, number][] {
+/** Whether the furthest path on diagonal k, at `at` of the array, comes from the one above it. */
+const goesDown = (furthest: Int32Array, at: number, k: number, d: number): boolean => k === -d || (k !== d && furthest[at - 1]! < furthest[at + 1]!);
+
+function backtrack(trace: Int32Array[], x: number, y: number): [number, number][] {
   const found: [number, number][] = [];
   for (let d = trace.length - 1; d >= 0; d -= 1) {
     const before = trace[d]!;
     const k = x - y;
-    const down = k === -d || (k !== d && (before.get(k - 1) ?? -1) < (before.get(k + 1) ?? -1));
-    const from = down ? k + 1 : k - 1;
-    const fromX = d === 0 ? 0 : (before.get(from) ?? 0);
+    const from = goesDown(before, d + 1 + k, k, d) ? k + 1 : k - 1;
+    const fromX = d === 0 ? 0 : before[d + 1 + from]!;
     const fromY = d === 0 ? 0 : fromX - from;
     while (x > fromX && y > fromY) {
       x -= 1;

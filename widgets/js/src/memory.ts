@@ -23,7 +23,8 @@ export function renderMemory({ model, el }: RenderContext): Cleanup {
   const fixed = html("p", { class: "wgt-muted" });
   const canvas = svg("svg", { class: "wgt-plot-canvas", role: "img" });
   const table = html("div", { class: "wgt-ledger", tabindex: 0, role: "group", "aria-label": "what is kept" });
-  root.append(html("div", { class: "wgt-bar" }, summary), html("div", { class: "wgt-bar" }, control, measure, cost, line.element), fixed, html("div", { class: "wgt-split wgt-halves" }, html("div", { class: "wgt-main" }, canvas), html("div", { class: "wgt-side wgt-side-wide" }, table)));
+  const split = html("div", { class: "wgt-split wgt-halves" }, html("div", { class: "wgt-main" }, canvas), html("div", { class: "wgt-side wgt-side-wide" }, table));
+  root.append(html("div", { class: "wgt-bar" }, summary), html("div", { class: "wgt-bar" }, control, measure, cost, line.element), fixed, split);
 
   const data = (): MemoryData => model.get<MemoryData>("data");
   const budget = (): number | null => {
@@ -53,7 +54,7 @@ export function renderMemory({ model, el }: RenderContext): Cleanup {
     fixed.hidden = now.fixed === "";
     cost.textContent = now.seconds === null ? "" : `${formatSeconds(now.seconds)} a call, measured`;
     table.replaceChildren(keptTable(now.kept));
-    table.hidden = now.kept.length === 0;
+    split.hidden = now.kept.length === 0; // nothing to draw
     draw();
   };
   const draw = (): void => drawProfile(canvas, data(), Math.max(280, canvas.parentElement!.clientWidth || 600));

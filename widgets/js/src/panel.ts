@@ -21,8 +21,10 @@ const PATIENCE = 4000; // milliseconds until the panel says that a kernel has to
 export function renderPanel({ model, el }: RenderContext, render: Render): Cleanup {
   const status = html("div", { class: "wgt-status", role: "status" });
   const list = html("div", { class: "wgt-tabs", role: "tablist", "aria-label": "views" });
+  const functions = model.get<string[] | undefined>("functions") ?? [];
+  const chooser = html("select", { class: "wgt-select wgt-code", "aria-label": "function", onchange: () => (model.set("function", chooser.value), model.save_changes()) }, ...functions.map((name) => html("option", { value: name }, name)));
   const body = html("div", { class: "wgt-panel-body" });
-  const root = html("div", { class: "wgt wgt-panel", "data-view": "panel" }, html("div", { class: "wgt-panel-head" }, status, list), body);
+  const root = html("div", { class: "wgt wgt-panel", "data-view": "panel" }, html("div", { class: "wgt-panel-head" }, status, html("div", { class: "wgt-panel-choice" }, functions.length > 1 && chooser, list)), body);
   el.append(root);
 
   const titles = model.get<Tab[]>("tabs").map((tab) => tab.title);
@@ -73,8 +75,11 @@ export function renderPanel({ model, el }: RenderContext, render: Render): Clean
   function show(): void {
     const chosen = active();
     const tabs = model.get<Tab[]>("tabs");
+    if (functions.length > 1) chooser.value = model.get<string>("function");
+    chooser.disabled = !hasKernel(model); // which builds the views of the others
     buttons.forEach((button, index) => {
       button.setAttribute("aria-selected", String(index === chosen));
+      button.title = index === chosen ? "again: fold" : "";
       button.tabIndex = index === Math.max(0, chosen) ? 0 : -1;
       pages[index]!.hidden = index !== chosen;
     });
@@ -125,6 +130,7 @@ export function renderPanel({ model, el }: RenderContext, render: Render): Clean
 
   model.on("change:tabs", show);
   model.on("change:active", show);
+  model.on("change:function", show);
   model.on("change:status", showStatus);
   model.on("change:tone", showStatus);
   showStatus();
@@ -136,6 +142,7 @@ export function renderPanel({ model, el }: RenderContext, render: Render): Clean
     for (const cleanup of cleanups.values()) cleanup();
     model.off("change:tabs", show);
     model.off("change:active", show);
+    model.off("change:function", show);
     model.off("change:status", showStatus);
     model.off("change:tone", showStatus);
   };
