@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 import wengert as wg
 from wengert.compiler.backend import target
 from wengert.compiler.runtime import staging
-from wengert.compiler.runtime.checksum import checksum, digests_of
+from wengert.compiler.runtime.checksum import CHUNK, checksum, digests_of
 from wengert.compiler.runtime.cuda_driver import Driver
 from wengert.compiler.runtime.offload import accelerator
 
@@ -230,13 +230,18 @@ def ends(device: str) -> None:
 
     x, size = arrays[0], arrays[0].nbytes
     held = residency.allocate(size)
-    out, chosen = np.ones(n), staging.PAST_CACHES
-    for past in (False, True):
-        staging.PAST_CACHES, label = staging.PastCaches(past, past), " past the caches" if past else ""
+    out, chosen, lanes = np.ones(n), (staging.PAST_CACHES, staging.LARGEST), getattr(gpu, "_lanes", [])
+    for past, largest, count in ((False, 4, 12), (True, 4, 12), (True, 8, 12), (True, 8, 16), (True, 2, 16), (True, 4, 16)):
+        staging.PAST_CACHES, staging.LARGEST = staging.PastCaches(past, past), largest * CHUNK
+        label = f", {largest} MiB by {count} threads{', past the caches' if past else ''}"
+        if lanes:
+            gpu._lanes = lanes[:count]
         ms(f"upload{label}", lambda: gpu.upload(x, held.pointer))
         ms(f"upload with the checksum{label}", lambda: gpu.upload(x, held.pointer, digests_of(size)))
         ms(f"download into pages that are there{label}", lambda: gpu.download(held.pointer, out))
-    staging.PAST_CACHES = chosen
+    staging.PAST_CACHES, staging.LARGEST = chosen
+    if lanes:
+        gpu._lanes = lanes
     ms("checksum", lambda: checksum(x))
     part = x[: 1 << 19]
     ms("checksum of 4 MiB by one thread", lambda: checksum(part))

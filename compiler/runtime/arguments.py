@@ -54,7 +54,8 @@ class Bound:
     __slots__ = ("foreign", "leaves", "read_only")
 
     def __init__(self, leaves: Sequence[Any]):
-        self.leaves, self.read_only = leaves, set[int]()
+        self.leaves = leaves
+        self.read_only: set[int] = set()  # `set[int]()` takes a microsecond
         self.foreign: dict[int, ForeignMemory] = {}
 
 
@@ -113,13 +114,15 @@ class Arguments:
         """Whether the leaves can be bound as they are: scalars of these types, arrays of this device or NumPy's."""
         if len(leaves) != len(self._known):
             return False
-        for p, leaf, allowed in zip(self._known, leaves, types, strict=True):
+        for p, leaf, allowed in zip(self._known, leaves, types):  # noqa: B905 (`strict` takes as long as the rest)
             kind = type(leaf)
             if p.scalar:
                 if kind not in allowed:
                     return False
             elif kind is DeviceArray:
-                if leaf._accelerator is not self._gpu or leaf.dtype != p.dtype or not p.fits(leaf.shape):
+                if leaf._accelerator is not self._gpu or (leaf.dtype is not p.dtype and leaf.dtype != p.dtype):
+                    return False
+                if leaf.shape != p.last and not p.fits(leaf.shape):
                     return False
             elif leaf.dtype != p.dtype or not p.fits(leaf.shape) or p.written if kind is np.ndarray else not self._lies(p, leaf):
                 return False
@@ -144,7 +147,7 @@ class Arguments:
         bound, words = Bound(leaves), frame.words
         if self._written:
             self._check_written(leaves)
-        for p, leaf in zip(self._known, leaves, strict=True):
+        for p, leaf in zip(self._known, leaves):  # noqa: B905
             if p.scalar:
                 self._scalar(p, leaf, frame)
                 continue

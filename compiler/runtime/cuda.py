@@ -23,12 +23,12 @@ from wengert.compiler.backend.nvptx import code_key, compile_ptx
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
 from wengert.compiler.runtime import store
 from wengert.compiler.runtime.accelerator import DriverCalls, Gemm, GraphCalls
-from wengert.compiler.runtime.checksum import CHUNK
 from wengert.compiler.runtime.context import make_is_current, make_wait
 from wengert.compiler.runtime.cuda_driver import Driver, DriverError
-from wengert.compiler.runtime.staging import CopyCalls, Job
+from wengert.compiler.runtime.staging import LARGEST, CopyCalls, Job
 
-_LANES = 12  # pinned buffers, and threads that copy through them, where there are as many cores
+_LANES = 16  # pinned buffers, and threads that copy through them, where there are as many cores
+_BY_ONE = 4 << 20  # bytes that one of them copies
 _THREAD_HEAP = 2 << 30  # bytes
 _MALLOC_HEAP_SIZE = 2  # cudaLimit
 _TO_HOST, _WITHIN = 2, 3  # cudaMemcpyKind
@@ -56,7 +56,7 @@ class CudaKernels:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A pinned buffer of `CHUNK` bytes, and the event that says that a copy through it is done."""
+    """A pinned buffer of `LARGEST` bytes, and the event that says that a copy through it is done."""
 
     pointer: int
     event: Any
@@ -64,7 +64,7 @@ class Lane:
 
     @staticmethod
     def make(cupy: Any) -> Lane:
-        memory = cupy.cuda.alloc_pinned_memory(CHUNK)
+        memory = cupy.cuda.alloc_pinned_memory(LARGEST)
         return Lane(int(memory.ptr), cupy.cuda.Event(disable_timing=True), memory)
 
 
@@ -261,7 +261,7 @@ class CudaAccelerator:
             stream = self.stream_here
             self._wait(stream)  # the time is that of the copy
             start = time.perf_counter()
-            job = Job(self._copies, target, source, stream, digests)
+            job = Job(self._copies, target, source, stream, len(self._lanes), digests)
             self._in_chunks(source.nbytes, job.send)
             self._wait(stream)
         return (time.perf_counter() - start) * 1e3
@@ -271,7 +271,7 @@ class CudaAccelerator:
             stream = self.stream_here
             self._wait(stream)  # the wait for kernels is not the copy's time
             start = time.perf_counter()
-            self._in_chunks(target.nbytes, Job(self._copies, source, target, stream).fetch)
+            self._in_chunks(target.nbytes, Job(self._copies, source, target, stream, len(self._lanes)).fetch)
         return (time.perf_counter() - start) * 1e3
 
     def _in_chunks(self, size: int, copy: Callable[[int, int], int]) -> None:
@@ -281,7 +281,7 @@ class CudaAccelerator:
             with self.current():
                 return copy(lane.pointer, int(lane.event.ptr))
 
-        if size <= 2 * CHUNK:
+        if size <= _BY_ONE:
             self._succeed(work(self._lanes[0]))
             return
         working = [self._copiers.submit(work, lane) for lane in self._lanes]

@@ -40,6 +40,8 @@ class DeviceArray(NDArrayOperatorsMixin):
     CuPy, PyTorch and JAX take it without a copy, by `__cuda_array_interface__` or DLPack.
     """
 
+    __slots__ = ("__weakref__", "_accelerator", "_home", "_memory", "dtype", "name", "shape")
+
     __array_priority__ = 100
 
     def __init__(
@@ -193,6 +195,7 @@ class DeviceNumber(DeviceArray):
     weak: whether it is a number of Python's when it is read (else of NumPy's). To other libraries it is an array of rank 0.
     """
 
+    __slots__ = ("weak",)
     weak: bool
 
     def number(self, why: str = "read") -> Any:

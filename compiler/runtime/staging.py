@@ -35,19 +35,42 @@ class PastCaches(NamedTuple):
     fetch: bool
 
 
-PAST_CACHES = PastCaches(send=False, fetch=True)
+PAST_CACHES = PastCaches(send=True, fetch=False)
+LARGEST = 8 * CHUNK
+"""Bytes of a pinned buffer, and of a copy at most. Each copy costs the device some microseconds of its own."""
+
+
+def pieces(size: int, lanes: int, largest: int = 0) -> list[int]:
+    """Where the copies of so many bytes begin, and the end of the last, multiples of CHUNK but for that. They are small at first,
+    so that the device soon has something to do, and at last, so that threads end together."""
+    largest = largest or LARGEST
+    sizes = [n for n in (CHUNK, 2 * CHUNK, 4 * CHUNK) if n < largest for _ in range(lanes)]
+    ends, starts, last = [0], [size], size - size % -CHUNK - CHUNK if size else 0
+    for n in sizes:
+        if ends[-1] + n >= last:
+            break
+        ends.append(ends[-1] + n)
+        if last - n > ends[-1]:
+            starts.append(last)
+            last -= n
+    while last - ends[-1] > largest:
+        ends.append(ends[-1] + largest)
+    return sorted({*ends, last, *starts})
 
 
 class Job:
-    """A copy that is under way: shared by the threads that work on it.
+    """A copy that is under way: shared by as many threads as there are lanes.
 
     digests: to be filled with those of the chunks, see checksum.py. host is kept until the job goes.
     """
 
-    def __init__(self, calls: CopyCalls, device: int, host: np.ndarray, stream: int, digests: np.ndarray | None = None):
+    def __init__(
+        self, calls: CopyCalls, device: int, host: np.ndarray, stream: int, lanes: int, digests: np.ndarray | None = None
+    ):
         self._held = host, digests
         at = digests.ctypes.data if digests is not None else 0
-        words = (0, host.nbytes, host.ctypes.data, device, stream, at, *calls)
+        places = pieces(host.nbytes, lanes)
+        words = (0, len(places) - 1, host.ctypes.data, device, stream, at, *calls, *places)
         self._words = (ctypes.c_int64 * len(words))(*words)
 
     def send(self, pinned: int, event: int) -> int:
@@ -69,26 +92,30 @@ def _linked() -> tuple[Callable[..., int], ...]:
 
 
 _KEEP: list[object] = []  # the code lives as long as this
+_IN_PLACE = ("next", "places")
+"""Fields of a job that are not loaded beforehand."""
 
 
 def _text() -> str:
-    names = ("next", "size", "host", "device", "stream", "digests", "to_device", "to_host", "record", "passed")
+    names = ("next", "pieces", "host", "device", "stream", "digests", "to_device", "to_host", "record", "passed", "places")
     fields = "".join(
         f"  %{name}.at = getelementptr i64, ptr %job, i64 {k}\n"
-        + (f"  %{name} = load {'i64' if name in ('size', 'device') else 'ptr'}, ptr %{name}.at\n" if k else "")
+        + ("" if name in _IN_PLACE else f"  %{name} = load {'i64' if name in ('pieces', 'device') else 'ptr'}, ptr %{name}.at\n")
         for k, name in enumerate(names)
     )
     begin = f"""(ptr %job, ptr %pinned, ptr %event) {{
 entry:
 {fields}  br label %take
 take:
-  %at = atomicrmw add ptr %next.at, i64 {CHUNK} monotonic
-  %some = icmp slt i64 %at, %size
+  %piece = atomicrmw add ptr %next.at, i64 1 monotonic
+  %some = icmp slt i64 %piece, %pieces
   br i1 %some, label %chunk, label %done
 chunk:
-  %left = sub i64 %size, %at
-  %last = icmp slt i64 %left, {CHUNK}
-  %n = select i1 %last, i64 %left, i64 {CHUNK}
+  %place = getelementptr i64, ptr %places.at, i64 %piece
+  %at = load i64, ptr %place
+  %place.end = getelementptr i64, ptr %place, i64 1
+  %end = load i64, ptr %place.end
+  %n = sub i64 %end, %at
   %here = getelementptr i8, ptr %host, i64 %at
   %there = add i64 %device, %at
 """
@@ -104,11 +131,20 @@ define i32 @wg_send{past}{begin}  %free = call i32 %passed(ptr %event)
   %hashed = icmp ne ptr %digests, null
   br i1 %hashed, label %with, label %without
 with:
-  %digest = call i64 @wg_hash_copy{past}(ptr %here, i64 %n, ptr %pinned)
-  %k = udiv i64 %at, {CHUNK}
+  %p = phi i64 [ 0, %chunk ], [ %p.next, %with ]
+  %p.next = add i64 %p, {CHUNK}
+  %over = icmp ult i64 %n, %p.next
+  %stop = select i1 %over, i64 %n, i64 %p.next
+  %m = sub i64 %stop, %p
+  %from = getelementptr i8, ptr %here, i64 %p
+  %to = getelementptr i8, ptr %pinned, i64 %p
+  %digest = call i64 @wg_hash_copy{past}(ptr %from, i64 %m, ptr %to)
+  %byte = add i64 %at, %p
+  %k = udiv i64 %byte, {CHUNK}
   %d = getelementptr i64, ptr %digests, i64 %k
   store i64 %digest, ptr %d
-  br label %go
+  %more = icmp ult i64 %p.next, %n
+  br i1 %more, label %with, label %go
 without:
   call void @wg_copy{past}(ptr %pinned, ptr %here, i64 %n)
   br label %go

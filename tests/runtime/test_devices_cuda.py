@@ -117,8 +117,19 @@ def test_it_says_what_it_is(gpu):
     assert (gpu.id, gpu.kind, gpu.sm, gpu.stream) == ("cuda:0", "cuda", 90, 0)
 
 
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK, 100 * CHUNK + 8, 512 * CHUNK, 700 * CHUNK - 1])
+@pytest.mark.parametrize(("lanes", "largest"), [(2, 2), (12, 8), (16, 4), (3, 1)])
+def test_copies_are_cut_into_pieces_that_grow_and_shrink(size, lanes, largest):
+    places = staging.pieces(size, lanes, largest * CHUNK)
+    sizes = np.diff(places)
+    assert places[0] == 0 and places[-1] == size and all(sizes > 0) and all(sizes <= largest * CHUNK)
+    assert not any(place % CHUNK for place in places[:-1])
+    if size > 500 * CHUNK:
+        assert sizes[0] == CHUNK and max(sizes[-3:]) <= CHUNK and max(sizes) == largest * CHUNK
+
+
 @pytest.mark.parametrize("past", [False, True])
-@pytest.mark.parametrize("size", [8, 1000, CHUNK, 3 * CHUNK + 8, WHOLE + 1000])
+@pytest.mark.parametrize("size", [8, 1000, 3 * CHUNK + 8, 3 * WHOLE + 1000])
 def test_copies_in_chunks_are_whole(gpu, monkeypatch, size, past):
     monkeypatch.setattr(staging, "PAST_CACHES", staging.PastCaches(past, past))
     array = np.random.default_rng(0).integers(0, 256, size, np.uint8)
@@ -132,7 +143,7 @@ def test_copies_in_chunks_are_whole(gpu, monkeypatch, size, past):
     apart = np.zeros(size + 8, np.uint8)[8:]  # where no vector may be stored as a whole
     gpu.download(memory.pointer, apart)
     assert np.array_equal(array, apart)
-    assert max(n for n, _ in gpu.copies) <= CHUNK
+    assert max(n for n, _ in gpu.copies) <= staging.LARGEST
     assert {kind for _, kind in gpu.copies} == {1, 2}
     gpu.failing["status"] = 700
     with pytest.raises(DeviceError, match=r"cuda:0 failed to copy \(CUDA error 700\)"):
