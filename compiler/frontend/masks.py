@@ -17,14 +17,14 @@ from wengert.compiler.frontend import arithmetic
 from wengert.compiler.frontend.arithmetic import as_array, require_same
 from wengert.compiler.frontend.creation import axis_within, stack
 from wengert.compiler.frontend.gather import arrays_for_lists, counted, empty, is_mask, scatter, take
-from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Slice, Static, Tuple
 from wengert.compiler.frontend.reductions import SUM, truth_of
 from wengert.compiler.frontend.shapes import ravel
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.frontend.views import element, indexed
-from wengert.compiler.ir.core import Value
-from wengert.compiler.ir.types import I64
+from wengert.compiler.ir.builder import Builder
+from wengert.compiler.ir.core import Block, Value
+from wengert.compiler.ir.types import I64, Type
 
 
 def places(tracer: Tracer, mask: Array) -> list[Array]:
@@ -39,37 +39,86 @@ def places(tracer: Tracer, mask: Array) -> list[Array]:
     index.suppose_natural(number)
     count = index.of(number)
     some = builder.emit("greater", number, builder.integer(0))
-    inits = [builder.integer(0)] * (1 + mask.rank) + [empty(tracer, I64, (count,)) for _ in range(mask.rank)]
-    found = _note(tracer, content, inits, [], count, some)[1 + mask.rank :]
+    last = _last(tracer, content, some)
+    inits = [builder.integer(0), *(empty(tracer, I64, (count,)) for _ in range(mask.rank))]
+    found = _note(tracer, content, inits, [], last, some)[1:]
     made = [tracer.fresh(ArrayValue(v, (count,))) for v in found]
     tracer.hints[key] = (builder.scope, tuple(made))
     return made
 
 
-def _note(
-    tracer: Tracer, content: ArrayValue, carried: list[Value], outer: list[Value], count: Affine, some: Value
-) -> list[Value]:
-    """Loops over a mask that carry how many places were found, the last of them and all of them.
-
-    Every trip stores, as no branch can be guessed: its own place where the next one found goes; when all are found, the last
-    one again.
-    """
-    builder, rank = tracer.builder, len(content.extents)
-    if len(outer) < rank:
-        length = content.extents[len(outer)]
-        if not outer:
-            length = tracer.index.of(builder.emit("where", some, tracer.index.value(length), builder.integer(0)))
-        return counted(
-            tracer, length, carried, lambda k, inner: _note(tracer, content, inner, [*outer, k], count, some)
+def _last(tracer: Tracer, content: ArrayValue, some: Value) -> list[Value]:
+    """The index of the last place where a mask holds; anything where there is none."""
+    builder = tracer.builder
+    extents = [tracer.index.value(e) for e in content.extents]
+    rank, zero = len(extents), builder.integer(0)
+    there, none = Block(), Block(results=[zero])
+    with builder.region(there, builder.new_scope()):
+        ends = builder.emit(
+            "maximum", builder.emit("subtract", extents[0], builder.integer(END if rank == 1 else 1)), zero
         )
-    at, last, arrays = carried[0], carried[1 : 1 + rank], carried[1 + rank :]
-    here, total = builder.emit("load", content.value, *outer), tracer.index.value(count)
-    open_ = builder.emit("less", at, total)
-    place = builder.emit("minimum", at, builder.emit("subtract", total, builder.integer(1)))
-    kept = [builder.emit("where", open_, k, v) for k, v in zip(outer, last, strict=True)]
-    written = [builder.emit("update", v, k, place) for v, k in zip(arrays, kept, strict=True)]
-    last = [builder.emit("where", here, k, v) for k, v in zip(outer, last, strict=True)]
-    return [builder.emit("add", at, builder.cast(here, I64)), *last, *written]
+        tail = _from(builder, content.value, extents, ends)
+        start = builder.emit("where", builder.emit("any", tail, axes=tuple(range(rank))), ends, zero)
+        part = _from(builder, content.value, extents, start)
+        sizes = [builder.emit("subtract", extents[0], start), *extents[1:]]
+        position = builder.emit("add", builder.emit("iota", sizes[0]), builder.broadcast(start, sizes[:1]))
+        position = builder.broadcast(position, sizes, (0,))
+        for axis, extent in enumerate(extents[1:], 1):
+            own = builder.broadcast(builder.emit("iota", extent), sizes, (axis,))
+            position = builder.emit("add", builder.emit("multiply", position, builder.broadcast(extent, sizes)), own)
+        places = builder.emit("where", part, position, builder.broadcast(zero, sizes))
+        there.results = [builder.emit("max", places, axes=tuple(range(rank)))]
+    flat = builder.op("if", (some,), (there, none), types=[Type(I64)]).result
+    found: list[Value] = []
+    for extent in reversed(extents[1:]):
+        size = builder.emit("maximum", extent, builder.integer(1))
+        found.insert(0, builder.emit("remainder", flat, size))
+        flat = builder.emit("floor_divide", flat, size)
+    return [flat, *found]
+
+
+END = 64
+"""Of a vector, how many elements at its end are looked at first."""
+
+
+def _from(builder: Builder, mask: Value, extents: list[Value], start: Value) -> Value:
+    """What of a mask comes from a place of the first axis on."""
+    zero, rank = builder.integer(0), len(extents)
+    size = builder.emit("subtract", extents[0], start)
+    starts = [start, *[zero] * (rank - 1)]
+    return builder.emit("slice", mask, *starts, size, *extents[1:], steps=(1,) * rank, drop=())
+
+
+def _note(
+    tracer: Tracer, content: ArrayValue, carried: list[Value], outer: list[Value], last: list[Value], here: Value
+) -> list[Value]:
+    """Loops over a mask, up to the last place where it holds, that carry how many places were found and all of them.
+
+    Every trip stores its own place where the next one found goes, as no branch can be guessed. What has been found before
+    the last place is less than there is room for. here: whether the places go that far at the axes before, which says
+    where the axis ends.
+    """
+    builder, depth, index = tracer.builder, len(outer), tracer.index
+    if depth < len(last):
+        length = index.value(content.extents[depth])
+        end = builder.emit("add", last[depth], builder.integer(1))
+        if depth == 0:
+            length = builder.emit("where", here, end, builder.integer(0))
+        else:
+            here = (
+                builder.emit("equal", outer[-1], last[depth - 1])
+                if depth == 1
+                else builder.emit("bitwise_and", here, builder.emit("equal", outer[-1], last[depth - 1]))
+            )
+            length = builder.emit("where", here, end, length)
+        index.suppose_natural(length)
+        return counted(
+            tracer, index.of(length), carried, lambda k, inner: _note(tracer, content, inner, [*outer, k], last, here)
+        )
+    at, arrays = carried[0], carried[1:]
+    held = builder.emit("load", content.value, *outer)
+    written = [builder.emit("update", v, k, at) for v, k in zip(arrays, outer, strict=True)]
+    return [builder.emit("add", at, builder.cast(held, I64)), *written]
 
 
 def picked(tracer: Tracer, array: Array, items: Sequence[Object]) -> list[Object]:

@@ -132,9 +132,10 @@ def bincount(x, weights=None, minlength=0):
         raise ValueError("'minlength' must not be negative")
     n = int(minlength)
     if x.shape[0] > 0:
-        if np.min(x) < 0:
+        largest = np.max(x.astype(np.uint64)).astype(np.int64)  # which a negative number is
+        if largest < 0:
             raise ValueError("'list' argument must have no negative elements")
-        n = max(n, int(np.max(x)) + 1)
+        n = max(n, int(largest) + 1)
     if weights is None:
         counts = np.zeros(n, dtype=np.int64)
         for v in x:
@@ -325,23 +326,43 @@ def pad(array, pad_width, mode="constant", constant_values=0):
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise ValueError("compiled np.pad takes the modes constant, edge, reflect, symmetric and wrap")
     x = np.asarray(array)
-    for axis, (before, after) in enumerate(_widths(pad_width, np.ndim(x))):
+    widths = _widths(pad_width, np.ndim(x))
+    for before, after in widths:
         if before < 0 or after < 0:
             raise ValueError("index can't contain negative values")
+    if mode == "constant":
+        return _framed(x, widths, constant_values)
+    for axis, (before, after) in enumerate(widths):
         y = np.moveaxis(x, axis, -1)
         n = y.shape[-1]
-        if mode == "constant":
-            made = np.full(y.shape[:-1] + (before + n + after,), constant_values, dtype=y.dtype)
-            made[..., before : before + n] = y
-            x = np.moveaxis(made, -1, axis)
-        else:
-            if n == 0:
-                raise ValueError("can't extend empty axis using modes other than 'constant' or 'empty'")
-            places = np.zeros(before + n + after, dtype=np.int64)
-            for k in range(before + n + after):
-                places[k] = _source(k - before, n, mode)
-            x = np.moveaxis(y[..., places], -1, axis)
+        if n == 0:
+            raise ValueError("can't extend empty axis using modes other than 'constant' or 'empty'")
+        places = np.zeros(before + n + after, dtype=np.int64)
+        for k in range(before + n + after):
+            places[k] = _source(k - before, n, mode)
+        x = np.moveaxis(y[..., places], -1, axis)
     return x
+
+
+def _framed(x, widths, value):
+    """`value` around x: a vector is written once, for its pages are new."""
+    if np.ndim(x) == 1:
+        before, after = widths[0]
+        n = x.shape[0]
+        vector = unset(before + n + after, x.dtype)
+        vector[:before] = value
+        vector[before : before + n] = x
+        vector[before + n :] = value
+        return vector
+    shape = ()
+    within = ()
+    for axis, (before, after) in enumerate(widths):
+        n = x.shape[axis]
+        shape = (*shape, before + n + after)
+        within = (*within, slice(before, before + n))
+    made = np.full(shape, value, dtype=x.dtype)
+    made[within] = x
+    return made
 
 
 def tile(A, reps):
@@ -546,7 +567,11 @@ def matrix_rank(A, tol=None):
         return np.int64(np.any(A != 0))
     s = np.linalg.svd(A, compute_uv=False)
     smallest = 1.1920929e-07 if s.dtype == np.float32 else 2.220446049250313e-16
-    least = np.max(s, axis=-1, keepdims=True, initial=0.0) * max(A.shape[-2], A.shape[-1]) * smallest if tol is None else tol
+    least = (
+        np.max(s, axis=-1, keepdims=True, initial=0.0) * max(A.shape[-2], A.shape[-1]) * smallest
+        if tol is None
+        else tol
+    )
     return np.sum(s > least, axis=-1)
 
 

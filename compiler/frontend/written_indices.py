@@ -17,20 +17,22 @@ def first_extreme(x, larger):
     n = x.shape[0]
     best = x[0]
     at = 0
-    for start in range(0, n, 2048):
-        part = x[start : min(start + 2048, n)]
+    for start in range(0, n, 1024):
+        part = x[start : min(start + 1024, n)]
         here = np.max(part) if larger else np.min(part)
         better = here > best if larger else here < best
         if start == 0 or better or (here != here and best == best):  # noqa: PLR0124
             best = here
             at = start
-    while at + 128 < n:
-        part = x[at : at + 128]
-        here = np.max(part) if larger else np.min(part)
-        if here == best or here != here:  # noqa: PLR0124
-            break
-        at += 128
-    while at + 1 < n and not (x[at] == best or x[at] != x[at]):  # noqa: PLR0124
+    if best != best:  # noqa: PLR0124
+        while at + 64 < n and not np.any(x[at : at + 64] != x[at : at + 64]):
+            at += 64
+        while at + 1 < n and x[at] == x[at]:  # noqa: PLR0124
+            at += 1
+        return at
+    while at + 64 < n and not np.any(x[at : at + 64] == best):
+        at += 64
+    while at + 1 < n and x[at] != best:
         at += 1
     return at
 

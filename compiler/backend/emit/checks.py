@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from wengert.compiler.backend.emit.host import EMIT, Fault, HostEmitter, Shown
 from wengert.compiler.backend.emit.scope import is_literal
-from wengert.compiler.ir.core import Op
+from wengert.compiler.backend.emit.text import COLD
+from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 
 
@@ -13,11 +14,40 @@ def _index(host: HostEmitter, op: Op) -> None:
     if op in host.proved:
         host.scope.scalars[op.result] = i
         return
-    wrapped = _wrapped(host, i, n)
     fault = REGISTRY[op.name].fault
+    if fault is not None and host.target.splits_loops and _is_read(op.operands[0]):
+        host.scope.scalars[op.result] = _mostly_positive(host, op, i, n, Fault(fault, op))
+        return
+    wrapped = _wrapped(host, i, n)
     if fault is not None and not (is_literal(wrapped) and is_literal(n) and 0 <= int(wrapped) < int(n)):
         host.check(host.text.value(f"icmp ult i64 {wrapped}, {n}"), Fault(fault, op), i, n)
     host.scope.scalars[op.result] = wrapped
+
+
+def _is_read(value: Value) -> bool:
+    """Whether an index comes from an array, by sums and conversions."""
+    while (op := value.owner) is not None and op.name in ("cast", "add", "subtract"):
+        value = op.operands[0]
+    return op is not None and op.name == "load"
+
+
+def _mostly_positive(host: HostEmitter, op: Op, i: str, n: str, fault: Fault) -> str:
+    """The index, wrapped in a branch of its own: what is read at such indices is seldom in the cache, and the fewer
+    instructions there are from one index to the next, the more of them are under way (np.bincount: 0.6 of the time)."""
+    text = host.text
+    wraps, whole = text.fresh("wraps"), text.fresh("whole")
+    before = text.block
+    text.branch_if(text.value(f"icmp ult i64 {i}, {n}"), whole, wraps, COLD)
+    text.label(wraps)
+    shifted = text.value(f"add i64 {i}, {n}")
+    host.check(text.value(f"icmp ult i64 {shifted}, {n}"), fault, i, n)
+    negative = text.block
+    text.branch(whole)
+    text.label(whole)
+    place = text.phi("i64")
+    place.add(i, before)
+    place.add(shifted, negative)
+    return place.name
 
 
 def _wrapped(host: HostEmitter, i: str, n: str) -> str:

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from math import prod
 
+from wengert.compiler.backend.emit.across import crossed_axis
 from wengert.compiler.backend.emit.host import Fault, HostEmitter
 from wengert.compiler.backend.emit.nest import address_at, fill_body
 from wengert.compiler.backend.emit.scope import Buffer, Scope
@@ -64,7 +65,7 @@ def _matrix(host: HostEmitter, value: Value, temporaries: list[Buffer]) -> Matri
         return found
     extents = tuple(host.scope.extents(value))
     buffer = Buffer(value.type.dtype, host.allocate_pointer(value, extents), extents)
-    host.run_map(extents, fill_body(buffer, value), host.weight(value))
+    host.run_map(extents, fill_body(buffer, value), host.weight(value), crossed_axis(host.scope, value))
     temporaries.append(buffer)
     return Matrix(buffer.pointer, extents[1], "1")
 
@@ -120,7 +121,9 @@ def _gemm(host: HostEmitter, op: Op, shape: tuple[str, str, str], a: Matrix, b: 
     together = m
     for size in (n, k, *leading):
         together = text.value(f"or i64 {together}, {size}")
-    host.check(text.value(f"icmp ult i64 {together}, {2**31}"), Fault("memory", op), together, str(result.dtype.bits // 8))
+    host.check(
+        text.value(f"icmp ult i64 {together}, {2**31}"), Fault("memory", op), together, str(result.dtype.bits // 8)
+    )
     text.module.declare("llvm.smax", "declare i64 @llvm.smax.i64(i64, i64)")
     text.module.declare(f"wg_{routine}", f"declare void @wg_{routine}({', '.join(['ptr'] * 13)})")
 
@@ -165,4 +168,3 @@ def _address(name: str) -> int:
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return int(pointer_of(capsule, name_of(capsule)))
-

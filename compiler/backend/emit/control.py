@@ -140,7 +140,9 @@ def copy_at_once(host: HostEmitter, copies: list[tuple[Buffer, Buffer]]) -> None
     staged = []
     for source, target in copies:
         if source.pointer in targets and len(copies) > 1:
-            kept = host.text.alloca(f"[{host.scope.index.product(target.extents)} x {memory_type(target.dtype)}]", "kept", 16)
+            kept = host.text.alloca(
+                f"[{host.scope.index.product(target.extents)} x {memory_type(target.dtype)}]", "kept", 16
+            )
             temporary = replace(target, pointer=kept, alias=0)
             host.copy(source, temporary)
             source = temporary
@@ -257,7 +259,10 @@ def _hint(host: HostEmitter, body: Block, carried: Carried) -> str:
     if kinds <= {"d", "f"}:
         own = "unroll.count", 4
     elif kinds == {"i"}:
-        own = "interleave.count", 2
+        stores = any(
+            op.name in ("update", "accumulate") for op in body.walk()
+        )  # at places that go on as numbers are found
+        own = ("unroll.count", 4) if stores else ("interleave.count", 2)
     else:
         return ""
     node = host.module.node(f'!{{!"llvm.loop.{own[0]}", i32 {own[1]}}}')
@@ -401,4 +406,3 @@ def _receive(host: HostEmitter, op: Op, operands: Sequence[str]) -> None:
 
 
 EMIT.update({"for": _for, "while": _while, "if": _if})
-

@@ -17,7 +17,7 @@ from wengert.compiler.backend.emit.outline import NestHost, call_nest, outline
 from wengert.compiler.backend.emit.scalars import Dialect
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
 from wengert.compiler.backend.emit.tasks import carry, corrected, run_loop, run_nest, split_axis
-from wengert.compiler.backend.emit.text import parallel_nodes, register_type
+from wengert.compiler.backend.emit.text import constant_text, parallel_nodes, register_type
 from wengert.compiler.ir.core import Op
 
 UNROLLED = 16
@@ -25,8 +25,14 @@ UNROLLED = 16
 QUIET = 4096
 """Domains of up to so many elements are not interrupted."""
 BLOCK = 512
+COUNTED = 1 << 15
+"""Bools that 16 bits can count."""
 TOGETHER = 4
 """Rows that are added to a destination at a time."""
+TILE = 64, 16
+"""Elements of a tile along the axis that is read along, and along the last (copies of 1024x1024 transposed: 0.3 of the time)."""
+LONG = 32
+"""Extents from which on tiles are worth their loops."""
 Each = Callable[[list[str]], None]
 
 
@@ -36,9 +42,7 @@ class CpuTarget:
     splits_loops = True
     latch = None
 
-    def __init__(
-        self, dialect: Dialect, contract: Callable[[HostEmitter, Op], bool] | None = None, lanes: int = 1
-    ):
+    def __init__(self, dialect: Dialect, contract: Callable[[HostEmitter, Op], bool] | None = None, lanes: int = 1):
         self.dialect, self.lanes = dialect, lanes
         self._contract = contract
 
@@ -69,7 +73,9 @@ class CpuTarget:
     def copy(self, host: HostEmitter, source: Buffer, target: Buffer) -> None:
         size = host.scope.index.multiply(host.scope.index.product(source.extents), str(source.dtype.bits // 8))
         host.text.module.declare("llvm.memcpy", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-        host.text.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {target.pointer}, ptr {source.pointer}, i64 {size}, i1 false)")
+        host.text.do(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {target.pointer}, ptr {source.pointer}, i64 {size}, i1 false)"
+        )
         if host.count:
             self._counted(host, 0, size)
 
@@ -112,7 +118,11 @@ class CpuTarget:
     def loops(self, host: NestHost, nest: Nest) -> str | None:
         """The loops of a nest, written where `host` is writing."""
         if not nest.reduced:
-            self._map(host, nest.extents, lambda index: _ignore(nest.body(host.scope, index)), nest.weight)
+            each: Each = lambda index: _ignore(nest.body(host.scope, index))  # noqa: E731
+            if nest.across is not None and not all(is_literal(n) and int(n) < LONG for n in nest.extents):
+                self._tiles(host, nest, nest.across, each)
+            else:
+                self._map(host, nest.extents, each, nest.weight)
             return None
         if nest.into is None:
             return self._reduce(host, nest, nest.extents, lambda index: index, nest.weight)
@@ -137,7 +147,9 @@ class CpuTarget:
             axis = axes[depth]
             if depth == len(axes) - 1:
                 before, host.scope.access_group = host.scope.access_group, group
-                self._innermost(host, extents[axis], lambda i: _with(index, axis, i, each), latch, quiet or depth > 0, weight)
+                self._innermost(
+                    host, extents[axis], lambda i: _with(index, axis, i, each), latch, quiet or depth > 0, weight
+                )
                 host.scope.access_group = before
                 return
 
@@ -152,6 +164,48 @@ class CpuTarget:
             counted_loop(host.text, "0", extents[axis], [], trip)
 
         level(0)
+
+    def _tiles(self, host: NestHost, nest: Nest, across: int, each: Each) -> None:
+        """`each` for every index, tile by tile of the axis that is read along and the one that is written along: the lines of
+        both stay in the cache while they are used."""
+        text, last = host.text, len(nest.extents) - 1
+        index = ["0"] * len(nest.extents)
+        group, latch = _parallel_metadata(host)
+        work = host.scope.index.multiply(nest.extents[last], str(TILE[0] * nest.weight))
+
+        def column(j: str, _: list[str]) -> list[str]:
+            _with(index, last, j, each)
+            return []
+
+        def tile(low: str, high: str, _: list[str]) -> list[str]:
+            def columns(first: str, after: str, _: list[str]) -> list[str]:
+                def row(i: str, _: list[str]) -> list[str]:
+                    index[across] = i
+                    before, host.scope.access_group = host.scope.access_group, group
+                    counted_loop(text, first, after, [], column, latch)
+                    host.scope.access_group = before
+                    return []
+
+                counted_loop(text, low, high, [], row)
+                return []
+
+            chunked(text, "0", nest.extents[last], TILE[1], [], columns)
+            self.poll(host, work)
+            return []
+
+        def level(axes: list[int]) -> None:
+            if not axes:
+                chunked(text, "0", nest.extents[across], TILE[0], [], tile)
+                return
+
+            def trip(i: str, _: list[str]) -> list[str]:
+                index[axes[0]] = i
+                level(axes[1:])
+                return []
+
+            counted_loop(text, "0", nest.extents[axes[0]], [], trip)
+
+        level([k for k in range(last) if k != across and nest.extents[k] != "1"])
 
     def _innermost(
         self, host: NestHost, extent: str, each: Callable[[str], None], latch: str, quiet: bool, weight: int
@@ -196,7 +250,9 @@ class CpuTarget:
             store(scope, into, where, total)
 
         before = len(nest.extents) - 2
-        if nest.reduced == (before,) and not (is_literal(nest.extents[before]) and int(nest.extents[before]) < 2 * TOGETHER):
+        if nest.reduced == (before,) and not (
+            is_literal(nest.extents[before]) and int(nest.extents[before]) < 2 * TOGETHER
+        ):
             self._rows_together(host, nest, add)
         else:
             self._map(host, nest.extents, lambda index: add(index, [index[before]]), nest.weight + 1)
@@ -224,6 +280,7 @@ class CpuTarget:
 
         def level(depth: int) -> None:
             if depth < len(outer):
+
                 def trip(i: str, _: list[str]) -> list[str]:
                     index[depth] = i
                     level(depth + 1)
@@ -304,11 +361,48 @@ class CpuTarget:
             return counted_loop(host.text, "0", extent, list(zip((t for t, _ in start), totals, strict=True)), trip)
 
         def block(low: str, high: str, first: str) -> str:
+            if dtype.kind == "f" and nest.combine in ("maximum", "minimum"):
+                return extreme(low, high, first)
+            if nest.counted:
+                return count(low, high, first)
+
             def trip(i: str, inner: list[str]) -> list[str]:
                 index[-1] = i
                 return [combined(inner[0], index, flags)]
 
             return counted_loop(host.text, low, high, [(type_, first)], trip)[0]
+
+        def count(low: str, high: str, first: str) -> str:
+            bits = f"i{nest.counted}"
+
+            def trip(i: str, inner: list[str]) -> list[str]:
+                index[-1] = i
+                element = nest.body(scope, place(index))
+                assert element is not None
+                one = host.text.value(f"trunc {type_} {element} to {bits}")
+                return [host.text.value(f"add {bits} {inner[0]}, {one}")]
+
+            (found,) = counted_loop(host.text, low, high, [(bits, "0")], trip)
+            return host.text.value(f"add {type_} {first}, {host.text.value(f'zext {bits} {found} to {type_}')}")
+
+        def extreme(low: str, high: str, first: str) -> str:
+            """Whether there is a NaN is found out beside the extreme, which is one instruction where there is none."""
+            name, bits = f"llvm.{nest.combine[:3]}num.f{dtype.bits}", f"i{dtype.bits}"
+            host.module.declare(name, f"declare {type_} @{name}({type_}, {type_})")
+
+            def trip(i: str, inner: list[str]) -> list[str]:
+                index[-1] = i
+                element = nest.body(scope, place(index))
+                assert element is not None
+                best = host.text.value(f"call nnan nsz {type_} @{name}({type_} {inner[0]}, {type_} {element})")
+                unordered = host.text.value(f"fcmp uno {type_} {element}, {element}")
+                marked = host.text.value(f"sext i1 {unordered} to {bits}")
+                return [best, host.text.value(f"or {bits} {inner[1]}, {marked}")]
+
+            best, lost = counted_loop(host.text, low, high, [(type_, identity), (bits, "0")], trip)
+            none = host.text.value(f"icmp eq {bits} {lost}, 0")
+            found = host.text.value(f"select i1 {none}, {type_} {best}, {type_} {constant_text(float('nan'), dtype)}")
+            return combine_elements(scope, nest.combine, dtype, first, found)
 
         def innermost(depth: int, extent: str, totals: list[str]) -> list[str]:
             short = is_literal(extent) and int(extent) <= BLOCK
@@ -316,7 +410,7 @@ class CpuTarget:
                 return carry(host, type_, totals, block("0", extent, identity))
             if short:
                 return [block("0", extent, totals[0])]
-            size = BLOCK if exact else 1 << 16
+            size = BLOCK if exact else COUNTED if nest.counted else 1 << 16
 
             def chunk(low: str, high: str, inner: list[str]) -> list[str]:
                 if exact:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wengert.compiler.backend.bufferise import Plan, Storage
+from wengert.compiler.backend.emit.across import crossed_axis
 from wengert.compiler.backend.emit.nest import Elements, Nest, address, fill_body, flat_body, is_flat, load, store
 from wengert.compiler.backend.emit.scalars import Dialect, emit_row
 from wengert.compiler.backend.emit.scope import Buffer, Scope
@@ -440,8 +441,14 @@ class HostEmitter:
 
     # -- nests
 
-    def run_map(self, extents: Sequence[str], body: Callable[[Scope, list[str]], str | None], weight: int = 1) -> None:
-        self.target.run(self, Nest(tuple(extents), body, weight))
+    def run_map(
+        self,
+        extents: Sequence[str],
+        body: Callable[[Scope, list[str]], str | None],
+        weight: int = 1,
+        across: int | None = None,
+    ) -> None:
+        self.target.run(self, Nest(tuple(extents), body, weight, across=across))
 
     def store_value(self, value: Value) -> Buffer:
         """Compute all elements of a virtual-kind value into its buffer."""
@@ -451,7 +458,7 @@ class HostEmitter:
         elif value.type.rank > 1 and buffer.strides is None and is_flat(self.scope, value):
             self.run_map((self.scope.index.product(buffer.extents),), flat_body(buffer, value), self.weight(value))
         else:
-            self.run_map(buffer.extents, fill_body(buffer, value), self.weight(value))
+            self.run_map(buffer.extents, fill_body(buffer, value), self.weight(value), crossed_axis(self.scope, value))
         self.scope.buffers[value] = buffer
         return buffer
 

@@ -13,6 +13,7 @@ import ctypes
 from collections.abc import Collection
 from functools import cache
 
+from wengert.compiler.backend.emit.across import crossed_axis
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
 from wengert.compiler.backend.emit.nest import fill_body, load
 from wengert.compiler.backend.emit.scope import Buffer
@@ -64,7 +65,7 @@ def _library(host: HostEmitter, op: Op) -> None:
     text.module.declare("feclearexcept", "declare i32 @feclearexcept(i32)")
     text.module.declare("fetestexcept", "declare i32 @fetestexcept(i32)")
     text.do(f"call i32 @feclearexcept(i32 {INVALID})")
-    text.do(f'call void {loop}({", ".join(f"ptr {a}" for a in arguments)}, ptr {data})')
+    text.do(f"call void {loop}({', '.join(f'ptr {a}' for a in arguments)}, ptr {data})")
     flags = text.value(f"call i32 @fetestexcept(i32 {INVALID})")
     host.scope.scalars[op.results[-1]] = text.value(f"icmp eq i32 {flags}, 0")
     for value, buffer in zip(op.results, made, strict=False):
@@ -103,7 +104,7 @@ def in_memory(host: HostEmitter, value: Value, temporaries: list[Buffer], dense:
             return buffer
     extents = tuple(host.scope.extents(value))
     made = Buffer(value.type.dtype, host.allocate_pointer(value, extents), extents)
-    host.run_map(extents, fill_body(made, value), host.weight(value))
+    host.run_map(extents, fill_body(made, value), host.weight(value), crossed_axis(host.scope, value))
     temporaries.append(made)
     return made
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wengert.compiler.backend.emit.scope import IndexArithmetic
-from wengert.compiler.backend.emit.text import Text
+from wengert.compiler.backend.emit.text import Module, Text
 
+PLAIN = '!{!"llvm.loop.vectorize.enable", i1 false}', '!{!"llvm.loop.unroll.disable"}'
 Carried = list[tuple[str, str]]
 """(LLVM type, operand) of everything that goes round a loop."""
 
@@ -29,6 +30,12 @@ def counted_loop(
         return text.value(f"add nsw i64 {i}, 1", "i"), following
 
     return _loop(text, ("head", "body"), low, high, carried, trip, latch)
+
+
+def plain(module: Module) -> str:
+    """Metadata of the latch of a loop that is to be compiled as it stands."""
+    nodes = ", ".join(module.node(node) for node in PLAIN)
+    return f"!llvm.loop {module.node(f'!{{self, {nodes}}}')}"
 
 
 def work_of(e: IndexArithmetic, low: str, high: str, weight: int) -> str:

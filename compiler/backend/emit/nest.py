@@ -28,6 +28,8 @@ class Nest:
     combine   the element-wise row that combines two elements of `dtype`: "add", "multiply", "maximum", ...
     into      where the combined elements go, indexed by the axes kept; None where all are reduced to one scalar
     weight    rough cost of one element in simple operations
+    counted   bits of a number that counts elements which are 0 or 1, for a stretch of 32768; 0 where they are others
+    across    an axis, not the last, along which operands are read without gaps (across.py); None where there is none
     """
 
     extents: tuple[str, ...]
@@ -37,6 +39,8 @@ class Nest:
     combine: str = ""
     dtype: DType | None = None
     into: Buffer | None = None
+    across: int | None = None
+    counted: int = 0
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -67,7 +71,12 @@ def address_at(scope: Scope, buffer: Buffer, offset: str) -> str:
 
 def load(scope: Scope, buffer: Buffer, where: str) -> str:
     """The element at an address, as a register operand."""
-    text, type_, pointer, metadata = scope.text, memory_type(buffer.dtype), scope.dialect.pointer, scope.metadata(buffer)
+    text, type_, pointer, metadata = (
+        scope.text,
+        memory_type(buffer.dtype),
+        scope.dialect.pointer,
+        scope.metadata(buffer),
+    )
     size = buffer.dtype.bits // 8
     if buffer.dtype.kind == "c":
         part = part_type(buffer.dtype)
@@ -81,7 +90,12 @@ def load(scope: Scope, buffer: Buffer, where: str) -> str:
 
 def store(scope: Scope, buffer: Buffer, where: str, value: str) -> None:
     """Write a register operand to an address."""
-    text, type_, pointer, metadata = scope.text, memory_type(buffer.dtype), scope.dialect.pointer, scope.metadata(buffer)
+    text, type_, pointer, metadata = (
+        scope.text,
+        memory_type(buffer.dtype),
+        scope.dialect.pointer,
+        scope.metadata(buffer),
+    )
     size = buffer.dtype.bits // 8
     if buffer.dtype.kind == "c":
         part = part_type(buffer.dtype)

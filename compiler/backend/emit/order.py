@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
+from wengert.compiler.backend.emit.across import crossed_axis
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
 from wengert.compiler.backend.emit.library import in_memory
 from wengert.compiler.backend.emit.loops import counted_loop
@@ -46,7 +47,7 @@ def _order(host: HostEmitter, op: Op) -> None:
     elif host.scope.is_stored(x):
         host.copy(host.scope.buffer(x), keys)
     else:
-        host.run_map(keys.extents, fill_body(keys, x), host.weight(x))
+        host.run_map(keys.extents, fill_body(keys, x), host.weight(x), crossed_axis(host.scope, x))
     n = keys.extents[-1]
     some = text.value(f"icmp sgt i64 {n}, 1")
     rows = text.value(f"select i1 {some}, i64 {e.product(keys.extents[:-1])}, i64 0")

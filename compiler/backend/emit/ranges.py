@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from wengert.compiler.backend.emit.held import held_loads, holding
 from wengert.compiler.backend.emit.host import HostEmitter
-from wengert.compiler.backend.emit.loops import Carried
+from wengert.compiler.backend.emit.loops import Carried, plain
 from wengert.compiler.backend.emit.scope import Buffer, is_literal
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
 
@@ -26,7 +26,6 @@ LARGEST_BODY = 120
 SHORT = 16
 """Loops of so few trips are written out by LLVM."""
 _FAR = 1 << 31
-PLAIN = '!{!"llvm.loop.vectorize.enable", i1 false}', '!{!"llvm.loop.unroll.disable"}'
 
 Loop = Callable[[str, str, Carried, str], list[str]]
 """(low, high, carried, metadata of the latch) -> the carried operands after the loop."""
@@ -109,8 +108,7 @@ def split(
         with holding(host, held, start, end) if held is not None else nullcontext():
             carried = _following(carried, loop(start, end, carried, ""))
     host.proved = proved
-    nodes = ", ".join(host.module.node(node) for node in PLAIN)
-    return loop(middle, high, carried, f"!llvm.loop {host.module.node(f'!{{self, {nodes}}}')}")
+    return loop(middle, high, carried, plain(host.module))
 
 
 def _following(carried: Carried, operands: list[str]) -> Carried:

@@ -26,6 +26,7 @@ def _reduce(host: HostEmitter, op: Op) -> None:
             (0,),
             instruction["combine"],
             array.type.dtype,
+            counted=_counted(host, op),
         )
     else:
         nest = Nest(
@@ -35,8 +36,25 @@ def _reduce(host: HostEmitter, op: Op) -> None:
             axes,
             instruction["combine"],
             array.type.dtype,
+            counted=_counted(host, op),
         )
     _run(host, op, nest)
+
+
+def _counted(host: HostEmitter, op: Op) -> int:
+    """The bits of what a sum of bools is found from: as many numbers of so many bits are counted at a time."""
+    cast = op.operands[0].owner
+    if op.name != "sum" or op.result.type.dtype.kind != "i" or host.scope.is_stored(op.operands[0]):
+        return 0
+    if cast is None or cast.name != "cast" or cast.operands[0].type.dtype.kind != "b":
+        return 0
+    widest, waiting = 16, [cast.operands[0]]
+    while waiting:
+        value = waiting.pop()
+        widest = max(widest, value.type.dtype.bits)
+        if value.owner is not None and value.type.is_array and not host.scope.is_stored(value):
+            waiting += value.owner.operands
+    return widest if widest < op.result.type.dtype.bits else 0
 
 
 def _run(host: HostEmitter, op: Op, nest: Nest) -> None:
@@ -46,7 +64,9 @@ def _run(host: HostEmitter, op: Op, nest: Nest) -> None:
         host.scope.scalars[op.result] = operand
         return
     buffer = host.allocate(op.result)
-    host.target.run(host, replace(nest, into=buffer) if nest.reduced else replace(nest, body=_storing(nest.body, buffer)))
+    host.target.run(
+        host, replace(nest, into=buffer) if nest.reduced else replace(nest, body=_storing(nest.body, buffer))
+    )
     host.scope.buffers[op.result] = buffer
 
 
@@ -72,7 +92,12 @@ def _dot_general(host: HostEmitter, op: Op) -> None:
     domain = [("batch", k) for k in range(len(ba))] + [("a", k) for k in fa]
     contracted = [("contract", k) for k in range(len(ca))]
     domain += contracted + [("b", k) for k in fb]
-    axes = {"batch": lambda k: (a, ba[k]), "a": lambda k: (a, k), "b": lambda k: (b, k), "contract": lambda k: (a, ca[k])}
+    axes = {
+        "batch": lambda k: (a, ba[k]),
+        "a": lambda k: (a, k),
+        "b": lambda k: (b, k),
+        "contract": lambda k: (a, ca[k]),
+    }
     extents = tuple(host.scope.extent(*axes[kind](k)) for kind, k in domain)
     multiply = REGISTRY["multiply"].instruction
     assert multiply is not None

@@ -19,7 +19,7 @@ from wengert.compiler.backend.bufferise import Storage
 from wengert.compiler.backend.emit.control import Slots, has_inner_loops, trip_count, write_loop
 from wengert.compiler.backend.emit.host import FAULT_WORDS, FUEL, HostEmitter, HostScope, symbol
 from wengert.compiler.backend.emit.lanes import write_blocks
-from wengert.compiler.backend.emit.loops import counted_loop
+from wengert.compiler.backend.emit.loops import counted_loop, plain
 from wengert.compiler.backend.emit.nest import Nest, combine_elements, identity_of
 from wengert.compiler.backend.emit.outline import Made, NestHost, call_nest, outline
 from wengert.compiler.backend.emit.scope import Buffer, CapturingScope, is_literal
@@ -288,10 +288,14 @@ def _merge(host: HostEmitter, number: int, merge: Merge, records: str, words: in
         at = host.scope.index.add(host.scope.index.multiply(k, str(words)), str(FAULT_WORDS + SLOT * number))
         where = text.value(f"getelementptr i64, ptr {records}, i64 {at}")
         part = text.value(f"load {type_}, ptr {where}")
-        return carry(host, type_, before, part) if exact else [combine_elements(host.scope, how, dtype, before[0], part)]
+        return (
+            carry(host, type_, before, part) if exact else [combine_elements(host.scope, how, dtype, before[0], part)]
+        )
 
     carried = [(type_, start)] + ([(type_, identity_of(how, dtype))] if exact else [])
-    after = counted_loop(text, "0", chunks, carried, trip)
+    after = counted_loop(
+        text, "0", chunks, carried, trip, plain(host.module)
+    )  # vectors of 256 numbers took long to compile
     return corrected(host, type_, after) if exact else after[0]
 
 

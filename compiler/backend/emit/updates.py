@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from wengert.compiler.backend.emit.across import crossed_axis
 from wengert.compiler.backend.emit.host import EMIT, HostEmitter
 from wengert.compiler.backend.emit.nest import (
     Elements,
@@ -73,7 +74,8 @@ def _slice(host: HostEmitter, op: Op) -> None:
     buffer = _target_buffer(host, op, op.name != "accumulate_slice" and _covers(host, op))
     extents = host.scope.extents(value)
     source = _temporary(host, value, extents) if op in host.plan.through_temporary else None
-    host.run_map(extents, body_of([region_part(op, buffer, source)]), host.weight(value))
+    across = crossed_axis(host.scope, value) if source is None else None
+    host.run_map(extents, body_of([region_part(op, buffer, source)]), host.weight(value), across)
     if source is not None and source.pointer not in host.stack.values() and not value.type.is_static:
         host.target.free(host, source.pointer)
     host.scope.buffers[op.result] = buffer
@@ -159,11 +161,11 @@ def _temporary(host: HostEmitter, value: Value, extents: Sequence[str]) -> Buffe
         if int(count) <= 4096:
             pointer = host.text.alloca(f"[{count} x {memory_type(value.type.dtype)}]", "temporary", 16)
             made = Buffer(value.type.dtype, pointer, tuple(extents))
-            host.run_map(extents, fill_body(made, value), host.weight(value))
+            host.run_map(extents, fill_body(made, value), host.weight(value), crossed_axis(host.scope, value))
             return made
     strides = host.target.strides(host, extents)
     made = Buffer(value.type.dtype, host.allocate_pointer(value, extents), tuple(extents), strides)
-    host.run_map(extents, fill_body(made, value), host.weight(value))
+    host.run_map(extents, fill_body(made, value), host.weight(value), crossed_axis(host.scope, value))
     return made
 
 
