@@ -17,9 +17,11 @@ class WengertError(Exception):
     message: one sentence, what is wrong. span: where, if known. help: what to do instead.
     notes: further located remarks, e.g. the other of two conflicting lines.
     certain: the class of the exception that Python would raise there on every run, and the block it stands in, if known.
+    widening: the loop whose first round makes an array of a number.
     """
 
     certain: tuple[type[Exception], object] | None = None
+    widening: object | None = None
 
     def __init__(
         self,

@@ -238,7 +238,9 @@ class BodyEnd:
             self.tracer.refuse(
                 item.key, self.node, name=name, reason=item.reason, notes=[("the paths part here", item.span)]
             )
-        self.tracer.refuse("loop_type", self.node, name=name, before=describe(first), after=describe(item))
+        widens = scalar_type(first) is not None and isinstance(item, Array)
+        known: dict[str, Any] = {"name": name, "before": describe(first), "after": describe(item)}
+        self.tracer.refuse("loop_type", self.node, widening=self.node if widens else None, **known)
 
     def leave_born(self, name: str, item: Any, attempt: Attempt, yields: list[Any]) -> None:
         """A name first bound in the body: carried if it is used after the loop."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend import lists, liveness
 from wengert.compiler.frontend.index import Affine, number
-from wengert.compiler.frontend.iteration import iterate
+from wengert.compiler.frontend.iteration import indexed_by_position, iterate
 from wengert.compiler.frontend.loops import Form, carried_flags, flag_value, run_loop
 from wengert.compiler.frontend.merge import branch, to_value
 from wengert.compiler.frontend.objects import (
@@ -311,7 +311,7 @@ def for_statement(tracer: Tracer, node: ast.For) -> None:
     else:
         exits = any(liveness.loop_exits(node))
         names = loop_names(tracer, node)
-        (early_for if exits else counted_for)(tracer, node, iteration, loop, names)
+        (early_for if exits else first_apart)(tracer, node, iteration, loop, names)
     tracer.names.pop(held, None)
     run_else(tracer, node)
 
@@ -351,6 +351,35 @@ def runs_once(tracer: Tracer, low: Affine, high: Affine, step: int | None) -> bo
 def bind_bounds(tracer: Tracer, index: Value, low: Affine, high: Affine, step: int | None) -> None:
     if step is not None:
         tracer.index.bounds[index] = (low, high - 1) if step > 0 else (high + 1, low)
+
+
+def first_apart(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop, names: frozenset[str]) -> None:
+    """A loop that always runs to its end; its first round apart where that makes an array of a number: `s = 0`, `s = s + x`."""
+    place = (*tracer.place(node), "first apart")
+    if place not in tracer.lists:
+        try:
+            counted_for(tracer, node, iteration, loop, names)
+        except WengertError as error:
+            if error.widening is node and not iteration.parallel and place not in tracer.lists:
+                tracer.lists[place] = None
+                raise lists.Retrace from None
+            raise
+        return
+    known = indexed_by_position(tracer, iteration)
+    assert known.length is not None
+    length = known.length
+    if not tracer.index.proves(length - 1):
+        runs = tracer.builder.emit("greater", tracer.index.value(length), tracer.builder.integer(0))
+        tracer.check(runs, "value", "a loop that makes an array of a number must run at least once")
+    tracer.frame.loops.append(loop)
+    assign(tracer, node.target, known.item(Scalar(tracer.builder.integer(0), True)))
+    run_body(tracer, node.body)
+    tracer.frame.loops.pop()
+
+    def rest(i: Scalar) -> Object:
+        return known.item(Scalar(tracer.index.value(tracer.index.of(i.value) + 1), True))
+
+    counted_for(tracer, node, Iteration(length - 1, rest), loop, names)
 
 
 def counted_for(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop, names: frozenset[str]) -> None:

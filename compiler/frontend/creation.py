@@ -80,7 +80,8 @@ def ones(tracer: Tracer, shape: Object, dtype: Object = NONE) -> Object:
 def full(tracer: Tracer, shape: Object, fill_value: Object, dtype: Object = NONE) -> Object:
     known = scalar_type(fill_value)
     if known is None:
-        tracer.refuse("number_expected", what=describe(fill_value))
+        spread = broadcast_array(tracer, fill_value, shape)
+        return spread if dtype == NONE else arithmetic.convert(tracer, spread, dtype_from(tracer, dtype))
     kind = dtype_from(tracer, dtype, known[0])
     return filled(tracer, shape_from(tracer, shape), scalar_value(tracer, fill_value, kind))
 
@@ -409,6 +410,8 @@ def hstack(tracer: Tracer, tup: Object) -> Object:
 
 
 def broadcast_array(tracer: Tracer, array: Object, shape: Object) -> Object:
+    if scalar_type(array) is not None:
+        return full(tracer, shape, array)
     content, extents = tracer.read(array_only(tracer, array)), shape_from(tracer, shape)
     for own, wanted in zip(content.extents[::-1], extents[::-1], strict=False):
         if own != ONE:

@@ -31,7 +31,6 @@ from wengert.compiler.frontend.objects import (
     Object,
     Scalar,
     Static,
-    Text,
     Tuple,
     given,
     is_list,
@@ -39,7 +38,7 @@ from wengert.compiler.frontend.objects import (
     is_number,
     same_object,
 )
-from wengert.compiler.frontend.output import joined, percent, text_of
+from wengert.compiler.frontend.output import combined
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.reductions import REDUCTIONS
 from wengert.compiler.frontend.rewrite import Entered
@@ -107,11 +106,9 @@ def binary_operator(tracer: Tracer, node: ast.BinOp) -> Object:
     a, b = tracer.evaluate(node.left), tracer.evaluate(node.right)
     if isinstance(node.op, ast.MatMult):
         return matmul(tracer, a, b)
-    text = isinstance(a, Text) or isinstance(a, Static) and isinstance(a.value, str)
-    if text and isinstance(node.op, ast.Add) and (isinstance(b, Text) or isinstance(b, Static) and isinstance(b.value, str)):
-        return joined([*text_of(tracer, a), *text_of(tracer, b)])
-    if text and isinstance(node.op, ast.Mod) and isinstance(a, Static):
-        return percent(tracer, a.value, b)
+    text = combined(tracer, type(node.op), a, b)
+    if text is not None:
+        return text
     if isinstance(node.op, ast.Add) and isinstance(a, Tuple) and isinstance(b, Tuple):
         listed = [is_list(a), is_list(b)]
         if any(listed) and all(known or x.kind is list for known, x in zip(listed, (a, b), strict=True)):

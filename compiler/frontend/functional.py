@@ -209,7 +209,7 @@ def reduce_of(tracer: Tracer, function: Object, iterable: Object, initial: Objec
     base = indexed_by_position(tracer, iterate(tracer, iterable))
     if base.items is None:
         if initial is None:
-            tracer.refuse("call", name="functools.reduce without a first value", help="Pass one as third argument.")
+            return SERVICES["inline"](tracer, written_numbers.reduced_from_first, [function, iterable])  # type: ignore[no-any-return]
         made: Object = SERVICES["inline"](tracer, written_numbers.reduced, [function, base, initial])
         return made
     items = base.items if initial is None else (initial, *base.items)

@@ -457,6 +457,9 @@ def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object
 
 
 def length(tracer: Tracer, obj: Object) -> Object:
+    if isinstance(obj, Iteration):
+        known = indexed_by_position(tracer, obj).length
+        return tracer.integer(known) if known is not None else Static(0)
     if is_list(obj):
         return tracer.integer(lists.length(tracer, obj))
     if isinstance(obj, Tuple):
@@ -632,7 +635,8 @@ FUNCTIONS |= {
     repr: lambda t, x: output.joined(list(output.text_of(t, x, "r"))),
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,
     stop_gradient: constant_of_derivatives, deque: queue, slice: slice_of,
-    warnings.warn: warned, np.finfo: limits(np.finfo), np.iinfo: limits(np.iinfo),
+    warnings.warn: warned, np.dtype: lambda t, dtype: Static(creation.dtype_from(t, dtype).numpy),
+    np.finfo: limits(np.finfo), np.iinfo: limits(np.iinfo),
     np.result_type: dtype_of_all, np.promote_types: dtype_of_all, itertools.repeat: repeated,
     warnings.simplefilter: silenced, warnings.filterwarnings: silenced, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
     in_order: order.in_order, order_of: order.order_of, unset: creation.unset,

@@ -12,6 +12,7 @@ from wengert.compiler.frontend.objects import Array, Iteration, Object, Scalar, 
 from wengert.compiler.frontend.subscripts import array_item
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.frontend.views import as_index
+from wengert.compiler.frontend.written_places import Broadcast
 from wengert.compiler.ir.types import I64
 
 
@@ -21,7 +22,7 @@ def iterate(tracer: Tracer, item: Object, node: ast.AST | None = None) -> Iterat
         return item
     if is_list(item):
         return lists.iteration(tracer, item)
-    if isinstance(item, Tuple) and item.kind is not dict:
+    if isinstance(item, Tuple) and item.kind not in (dict, Broadcast):
         return Iteration(number(len(item.items)), lambda i: i, items=item.items)
     if isinstance(item, Array):
         return Iteration(tracer.extents(item)[0], lambda i: array_item(tracer, item, [i]))

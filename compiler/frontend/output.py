@@ -53,6 +53,15 @@ def formatted(tracer: Tracer, template: str, args: Sequence[Object], keywords: M
     return joined(parts)
 
 
+def combined(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object | None:
+    """`+` and `%` of texts; None where `a` is none."""
+    if not (isinstance(a, Text) or isinstance(a, Static) and isinstance(a.value, str)):
+        return None
+    if kind is ast.Add and (isinstance(b, Text) or isinstance(b, Static) and isinstance(b.value, str)):
+        return joined([*text_of(tracer, a), *text_of(tracer, b)])
+    return percent(tracer, a.value, b) if kind is ast.Mod and isinstance(a, Static) else None
+
+
 def percent(tracer: Tracer, template: str, item: Object) -> Object:
     """`template % items`."""
     items = list(item.items) if isinstance(item, Tuple) and item.kind is tuple else [item]

@@ -35,6 +35,7 @@ from wengert.compiler.frontend.objects import (
     is_list,
     is_number,
 )
+from wengert.compiler.frontend.output import combined
 from wengert.compiler.frontend.shapes import reshape
 from wengert.compiler.frontend.subscripts import subscript_items
 from wengert.compiler.frontend.tracer import SERVICES, STATEMENTS, Tracer, handles
@@ -249,6 +250,9 @@ def augmented_statement(tracer: Tracer, node: ast.AugAssign) -> None:
 
 
 def operate(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object:
+    text = combined(tracer, kind, a, b)
+    if text is not None:
+        return text
     made: Object = SERVICES["matmul"](tracer, a, b) if kind is ast.MatMult else binary(tracer, kind, a, b)
     return made
 

@@ -169,12 +169,14 @@ class Tracer:
         node: ast.AST | None = None,
         notes: Any = (),
         raises: type[Exception] | None = None,
+        widening: ast.AST | None = None,
         **fields: Any,
     ) -> NoReturn:
         """Raise the error `key` of the catalogue at `node`, by default where the tracer stands. raises: what Python would
-        certainly raise there (see tries.py)."""
+        certainly raise there (see tries.py). widening: the loop whose first round may be run apart."""
         error = make(key, self.span(node) if node is not None else self.builder.span, tuple(notes), fields)
         error.certain = None if raises is None else (raises, self.builder.block)
+        error.widening = widening
         raise error
 
     def evaluate(self, node: ast.expr) -> Object:

@@ -16,10 +16,11 @@ import sys
 from typing import Any
 
 from wengert.compiler.diag.errors import FAULTS, WengertError
-from wengert.compiler.frontend.control import execute, run_block
+from wengert.compiler.frontend.control import execute, fault_of, run_block
 from wengert.compiler.frontend.merge import Side, run_side
 from wengert.compiler.frontend.objects import Object, Static, Tuple
 from wengert.compiler.frontend.tracer import STATEMENTS, Tracer, handles
+from wengert.compiler.ir.core import Block
 from wengert.compiler.ir.opdef import REGISTRY
 
 _FAULTS = {"index": "index", "same_extent": "shape"}
@@ -47,9 +48,13 @@ def try_statement(tracer: Tracer, node: ast.Try) -> None:
 
     frames, loops = len(tracer.frames), len(tracer.frame.loops)
     side = run_side(tracer, aside)
-    _require_safe(tracer, node, side, [c for classes in caught for c in classes])
+    renamed = bool(node.handlers) and all(len(h.body) == 1 and isinstance(h.body[0], ast.Raise) for h in node.handlers)
+    _require_safe(tracer, node, side, [c for classes in caught for c in classes], renamed)
     if not failed:
+        before = len(tracer.builder.block.ops)
         run_block(tracer, node.body)
+        if renamed:
+            _raise_instead(tracer, node, caught, before)
         if not tracer.exited and not tracer.may_have_exited:
             run_block(tracer, node.orelse)
     else:
@@ -68,6 +73,17 @@ def try_statement(tracer: Tracer, node: ast.Try) -> None:
         if tracer.exited or tracer.may_have_exited:
             tracer.refuse("try_finally", node)
         run_block(tracer, node.finalbody)
+
+
+def _raise_instead(tracer: Tracer, node: ast.Try, caught: list[tuple[type[BaseException], ...]], before: int) -> None:
+    """Let what the statements check raise what their handlers, which do nothing else, raise."""
+    for op in Block([], tracer.builder.block.ops[before:], []).walk():
+        if op.name == "check":
+            fault = FAULTS[op.attrs["fault"]]
+            chosen = next((h for h, c in zip(node.handlers, caught, strict=True) if issubclass(fault, c)), None)
+            if chosen is not None and chosen.body[0].exc is not None:  # type: ignore[attr-defined]
+                kind, message = fault_of(tracer, chosen.body[0])  # type: ignore[arg-type]
+                op.attrs = {**op.attrs, "fault": kind, "message": message}
 
 
 def _written(tracer: Tracer, held: dict[Any, Any]) -> bool:
@@ -89,12 +105,14 @@ def _classes(tracer: Tracer, handler: ast.ExceptHandler) -> tuple[type[BaseExcep
     return tuple(found)
 
 
-def _require_safe(tracer: Tracer, node: ast.Try, side: Side, caught: list[type[BaseException]]) -> None:
+def _require_safe(tracer: Tracer, node: ast.Try, side: Side, caught: list[type[BaseException]], renamed: bool) -> None:
     """Refuse what may raise at run time what a handler catches."""
     arithmetic = any(issubclass(e, c) for c in caught for e in (ValueError, ZeroDivisionError, OverflowError))
     for op in side.block.walk():
         row = REGISTRY[op.name]
         known = _FAULTS.get(op.name) or op.attrs.get("fault") or row.fault
+        if renamed and (op.name == "check" or not row.traps and not row.fault):
+            continue
         kinds = [known] if known else list(FAULTS) if row.traps and op.name != "print" else []
         may = any(issubclass(FAULTS[k], c) for k in kinds for c in caught)
         if may or (arithmetic and row.kind in ("elementwise", "library") and op.name not in _HARMLESS):

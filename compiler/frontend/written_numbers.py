@@ -139,6 +139,15 @@ def reduced(function, items, initial):
     return made
 
 
+def reduced_from_first(function, items):
+    made = None
+    for item in items:
+        made = item if made is None else function(made, item)
+    if made is None:
+        raise TypeError("reduce() of empty iterable with no initial value")
+    return made
+
+
 def is_among(items, wanted):
     for item in items:
         if item == wanted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,7 +97,22 @@ def broadcast_arrays(*args):
     total = args[0] == args[0]
     for a in args[1:]:
         total = total == a
+    if np.ndim(total) == 0:
+        return tuple(np.asarray(a) for a in args)
     return tuple(np.broadcast_to(a, np.shape(total)) for a in args)
+
+
+class Broadcast(NamedTuple):
+    """What is asked of `np.broadcast(...)`; it is not gone through."""
+
+    shape: Any
+    ndim: Any
+    size: Any
+
+
+def broadcast(*args):
+    first = np.broadcast_arrays(*args)[0]
+    return Broadcast(np.shape(first), np.ndim(first), np.size(first))
 
 
 def fromfunction(function, shape, dtype=np.float64):
@@ -153,7 +168,7 @@ ANY: dict[Any, Any] = {
     getattr(np, f.__name__): f
     for f in (
         put, putmask, copyto, diag_indices_from, tril_indices_from, triu_indices_from, diagflat, dsplit,
-        atleast_3d, block, broadcast_arrays, fromfunction, matrix_transpose, vecdot,
+        atleast_3d, block, broadcast, broadcast_arrays, fromfunction, matrix_transpose, vecdot,
     )
     if hasattr(np, f.__name__)
 }  # fmt: skip

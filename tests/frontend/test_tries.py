@@ -3,6 +3,7 @@ errors, limits of dtypes, NumPy's parameters by position, SciPy's functions; aga
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import itertools
 import math
@@ -101,7 +102,31 @@ def lists_of_arrays(x):
     return a, b, total
 
 
-@pytest.mark.parametrize("f", [tries, tries_that_leave, imports, texts, limits, by_position, lists_of_arrays], ids=lambda f: f.__name__)
+def sums_of_arrays(x):
+    m = np.outer(x, x)
+    s, t = 0, 1.0
+    for k in range(len(x)):
+        for row in m[:3]:
+            s = s + row * k
+        t *= 2
+    u = 0.0
+    for i in range(2):
+        u += x * (i + 1)
+    return s, t, u
+
+
+def shapes_together(x):
+    m = np.outer(x, x)
+    folded = functools.reduce(lambda a, b: a * 2 + b, x), len(range(1, 9, 2)), x.dtype == np.dtype("float64")
+    text = "a"
+    text += "b %d" % 3
+    return np.broadcast(x, m[:, :1]).shape, np.broadcast_arrays(x, 2.5), np.full((2, 5), x, dtype=int), folded, len(text)
+
+
+FUNCTIONS = [tries, tries_that_leave, imports, texts, limits, by_position, lists_of_arrays, sums_of_arrays, shapes_together]
+
+
+@pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
 def test_as_python(f):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -139,6 +164,33 @@ def position_of_a_number(x):
 def test_refused(f):
     with pytest.raises(wg.errors.CompileError):
         wg.jit(f)(X)
+
+
+def test_raised_instead():
+    def f(x, p):
+        try:
+            if x[0] > p:
+                raise ValueError("too large")
+        except ValueError as error:
+            raise RuntimeError("no such point") from error
+        return x
+
+    np.testing.assert_array_equal(wg.jit(f)(X, 2.0), X)
+    with pytest.raises(RuntimeError, match="no such point"):
+        wg.jit(f)(X, 1.0)
+
+
+def test_sum_without_rounds():
+    def f(x, n):
+        s = 0.0
+        for k in range(n):
+            s = s + x * k
+        return np.sum(s)
+
+    assert wg.jit(f)(X, 4) == f(X, 4)
+    np.testing.assert_allclose(wg.grad(f)(X, 4), np.full(5, 6.0))
+    with pytest.raises(ValueError, match="must run at least once"):
+        wg.jit(f)(X, 0)
 
 
 def test_gamma():
