@@ -1,7 +1,7 @@
 """Arguments of NumPy's functions by NumPy's names: where its signature has parameters that ours lacks, later ones move.
 
     np.var(x, 0, None, None, 1)      var(a, axis, dtype, out, ddof)      ->  np.var(x, 0, ddof=1)
-    np.isin(a, b, True)              isin(.., assume_unique, invert)     ->  np.isin(a, b, assume_unique=True), which is refused
+    np.max(m, 1, None, True)         max(a, axis, out, keepdims)         ->  np.max(m, 1, keepdims=True)
 """
 
 from __future__ import annotations

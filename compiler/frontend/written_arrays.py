@@ -543,7 +543,7 @@ def intersect1d(ar1, ar2):
 
 def setdiff1d(ar1, ar2):
     x = unique(ar1)
-    return x[isin(x, ar2, True)]
+    return x[isin(x, ar2, invert=True)]
 
 
 def lexsort(keys):
