@@ -1,7 +1,7 @@
 """Mathematical functions of kernels, on the whole LLVM text: what two calls do together, and what LLVM would do worse.
 
     sin(x), cos(x)      one call that reduces the argument once
-    1.0 / sqrt(x)       the reciprocal root, where nobody else asks for the root (within 1 ULP, as the quotient is)
+    1.0 / sqrt(x)       the reciprocal root, where nobody else asks for the root (within 1 ULP, as the quotient is); no branches
     frem                exact only by libdevice: LLVM expands it to x - y * trunc(x / y)
     exp(x)              without branches (libdevice has two), so that several are under way at a time
 """
@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections import Counter
 from collections.abc import Iterator
 
@@ -17,6 +18,8 @@ _FUNCTION = re.compile(r"^define .*?^}$", re.MULTILINE | re.DOTALL)
 _TRIGONOMETRIC = re.compile(r"^(.*?)(%\S+) = call (double|float) @__nv_(sin|cos)f?\((?:double|float) (\S+)\)")
 _ROOT = re.compile(r"(%\S+) = call double @llvm\.sqrt\.f64\(double (\S+)\)")
 _RECIPROCAL = re.compile(r"= fdiv double (?:1\.0|1\.0+e\+?00|0x3FF0000000000000), (%[\w.]+)")
+_SHIFTED = re.compile(r"(%\S+) = fadd [a-z ]*?double %\S+, (0x[0-9A-Fa-f]{16}|[-+.\de]+)$", re.MULTILINE)
+"""A sum with a number: it is 0 or not below the normal range, as long as the number is not tiny."""
 _NAME = re.compile(r"%[\w.]+")
 
 
@@ -39,8 +42,9 @@ def _missing(text: str) -> Iterator[str]:
             yield fmod
     if "@wg_exp(" in text:
         yield exponential()
-    if "@__nv_rsqrt(" in text:
-        yield "declare double @__nv_rsqrt(double)\n"
+    for name, small in (("wg_rsqrt", True), ("wg_rsqrt_normal", False)):
+        if f"@{name}(" in text:
+            yield reciprocal_root(small)
 
 
 _EXP = (
@@ -93,6 +97,54 @@ define internal double @wg_exp(double %x) alwaysinline {{
 """
 
 
+def reciprocal_root(small: bool) -> str:
+    """`double @wg_rsqrt(double)`: the hardware's estimate y (of 20 bits at least) times 1 + e / 2 + 3 e**2 / 8, e = 1 - x y**2.
+    The estimate itself is the result for 0, infinity, negative numbers and NaN. small: for arguments below the normal range too,
+    which are scaled."""
+    before = f"""
+  %g.bits = bitcast double %g to i64
+  %g.wide = lshr i64 %g.bits, 32
+  %g.high = trunc i64 %g.wide to i32
+  %small = icmp ult i32 %g.high, {1 << 20}
+  %scale = select i1 %small, double {_hex(2.0**108)}, double 1.0
+  %x = fmul double %g, %scale"""
+    after = f"""
+  %root.bits = bitcast double %root to i64
+  %up = select i1 %small, i64 {54 << 52}, i64 0
+  %scaled.bits = add i64 %root.bits, %up
+  %scaled = bitcast i64 %scaled.bits to double"""
+    name, x, root = ("wg_rsqrt", "g", "scaled") if small else ("wg_rsqrt_normal", "x", "root")
+    return f"""declare double @llvm.nvvm.rsqrt.approx.ftz.d(double)
+declare double @llvm.fma.f64(double, double, double)
+define internal double @{name}(double %{x}) alwaysinline {{{before if small else ""}
+  %y = call double @llvm.nvvm.rsqrt.approx.ftz.d(double %x)
+  %square = fmul double %y, %y
+  %less = fneg double %x
+  %e = call double @llvm.fma.f64(double %less, double %square, double 1.0)
+  %third = call double @llvm.fma.f64(double %e, double 0.375, double 0.5)
+  %part = fmul double %y, %e
+  %root = call double @llvm.fma.f64(double %third, double %part, double %y){after if small else ""}
+  %x.bits = bitcast double %x to i64
+  %x.wide = lshr i64 %x.bits, 32
+  %x.high = trunc i64 %x.wide to i32
+  %above = sub i32 %x.high, {1 << 20}
+  %normal = icmp ult i32 %above, {0x7FE << 20}
+  %result = select i1 %normal, double %{root}, double %y
+  ret double %result
+}}
+"""
+
+
+def _number(text: str) -> float:
+    if text.startswith("0x"):
+        return float(struct.unpack("<d", struct.pack("<Q", int(text, 16)))[0])
+    return float(text)
+
+
+def _hex(number: float) -> str:
+    return f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
+
+
 _SINCOS = """declare void @__nv_sincos{f}({t}, ptr, ptr)
 define internal {{ {t}, {t} }} @wg_sincos{f}({t} %x) alwaysinline {{
 entry:
@@ -136,11 +188,13 @@ def _reciprocal_roots(function: str) -> str:
         return function
     roots = dict(_ROOT.findall(function))
     uses = Counter(_NAME.findall(function))
+    shifted = {name for name, number in _SHIFTED.findall(function) if abs(_number(number)) >= 2.0**-900}
 
     def put(found: re.Match[str]) -> str:
         root = found[1]
         if root not in roots or uses[root] != 2:  # where it is made, and here
             return found[0]
-        return f"= call double @__nv_rsqrt(double {roots[root]})"
+        name = "wg_rsqrt_normal" if roots[root] in shifted else "wg_rsqrt"
+        return f"= call double @{name}(double {roots[root]})"
 
     return _RECIPROCAL.sub(put, function)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from wengert.compiler.backend.device_iterations import captured, counted
 from wengert.compiler.backend.device_kernels import KernelBuilder
-from wengert.compiler.backend.device_spread import group_shift, lane_of, reads_only, turns_of
-from wengert.compiler.ir.core import Block, Op, Value, constant_of
+from wengert.compiler.backend.device_spread import Turns, group_shift, lane_of, reads_only, take_turns
+from wengert.compiler.ir.core import Op, Value, constant_of
 from wengert.compiler.ir.rewrite import copy_ops
 
 if TYPE_CHECKING:
@@ -55,17 +55,8 @@ def launch_lanes(outliner: Outliner, op: Op, count: Value, inner: Op, outputs: l
         mapping[body.params[0]] = counted(kernel, number, low, step)
         mapping.update(zip(body.params[1:], kernel.outputs, strict=True))
         copy_ops(kernel.builder, body.ops[:-1], mapping)
-        first, by, turns = turns_of(kernel, inner, mapping, lane, group, shift)
-        each = Block(params=[Value(region.params[0].type, "turn"), *(Value(p.type, p.hint) for p in region.params[1:])])
-        inside = mapping | dict(zip(region.params, each.params, strict=True))
-        with kernel.inside(each):
-            emit = kernel.builder.emit
-            trip = emit("add", lane, emit("left_shift", each.params[0], kernel.capture(shift)))
-            inside[region.params[0]] = emit("add", first, emit("multiply", trip, by))
-            copy_ops(kernel.builder, region.ops, inside)
-            each.results = [inside.get(v, v) for v in region.results]
-        zero, one = kernel.integer(0), kernel.integer(1)
-        return list(kernel.builder.for_(zero, turns, one, kernel.outputs, each).results)
+        turns = Turns.of(kernel, inner, mapping, lane, group, shift)
+        return take_turns(kernel, region, region.ops, kernel.outputs, mapping, turns)
 
     return outliner.launch("for", host.emit("multiply", count, group), outputs, write, shared=shared)
 

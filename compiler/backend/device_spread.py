@@ -12,7 +12,7 @@ memory badly. The group is a power of two that depends on extents alone, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,23 +152,14 @@ def _spread(
         number, lane = lane_of(kernel, shift)
         mapping[body.params[0]] = counted(kernel, number, low, step)
         copy_with_sums(kernel, before, mapping, number, done)
-        first, by, turns = turns_of(kernel, inner, mapping, lane, group, shift)
+        turns = Turns.of(kernel, inner, mapping, lane, group, shift)
         starts = [kernel.constant(identity(how, dtype), dtype) for dtype in dtypes]
-        each = Block(params=[Value(region.params[0].type, "turn"), *(Value(p.type, p.hint) for p in region.params[1:])])
         steady, changing = apart(region)
         some, none = Block(), Block(results=starts)
         with kernel.inside(some):
             copy_ops(kernel.builder, steady, mapping)
-            inside = mapping | dict(zip(region.params, each.params, strict=True))
-            with kernel.inside(each):
-                emit = kernel.builder.emit
-                trip = emit("add", lane, emit("left_shift", each.params[0], kernel.capture(shift)))
-                inside[region.params[0]] = emit("add", first, emit("multiply", trip, by))
-                copy_ops(kernel.builder, changing, inside)
-                each.results = [inside.get(v, v) for v in region.results]
-            zero, one = kernel.integer(0), kernel.integer(1)
-            some.results = list(kernel.builder.for_(zero, turns, one, starts, each).results)
-        any_turn = kernel.builder.emit("greater", turns, kernel.integer(0))
+            some.results = take_turns(kernel, region, changing, starts, mapping, turns)
+        any_turn = kernel.builder.emit("greater", turns.count, kernel.integer(0))
         return list(kernel.builder.if_(any_turn, some, none, [v.type for v in starts]).results)
 
     total = host.emit("multiply", count, group)
@@ -182,15 +173,37 @@ def lane_of(kernel: KernelBuilder, shift: Value) -> tuple[Value, Value]:
     return number, emit("subtract", kernel.iteration, emit("left_shift", number, by))
 
 
-def turns_of(
-    kernel: KernelBuilder, inner: Op, mapping: Mapping, lane: Value, group: Value, shift: Value
-) -> tuple[Value, Value, Value]:
-    """(first index, step, trips of this lane) of an inner loop whose trips lane, lane + group, ... a thread does."""
-    emit = kernel.builder.emit
-    first, end, by = (mapping.get(v, v) for v in inner.operands[:3])
-    trips = emit("multiply", emit("subtract", end, first), by)
-    up = emit("subtract", emit("add", trips, emit("subtract", kernel.capture(group), kernel.integer(1))), lane)
-    return first, by, emit("right_shift", up, kernel.capture(shift))
+@dataclass(slots=True)
+class Turns:
+    """Of a lane, in an inner loop whose trips lane, lane + group, ... it does: the first index, the step, how many."""
+
+    first: Value
+    step: Value
+    count: Value
+
+    @classmethod
+    def of(cls, kernel: KernelBuilder, inner: Op, mapping: Mapping, lane: Value, group: Value, shift: Value) -> Turns:
+        emit = kernel.builder.emit
+        first, end, by = (mapping.get(v, v) for v in inner.operands[:3])
+        trips = emit("multiply", emit("subtract", end, first), by)
+        up = emit("subtract", emit("add", trips, emit("subtract", kernel.capture(group), kernel.integer(1))), lane)
+        count = emit("right_shift", up, kernel.capture(shift))
+        return cls(emit("add", first, emit("multiply", lane, by)), emit("multiply", kernel.capture(group), by), count)
+
+
+def take_turns(
+    kernel: KernelBuilder, region: Block, ops: list[Op], starts: Sequence[Value], mapping: Mapping, turns: Turns
+) -> list[Value]:
+    """What the trips of a lane come to, of `ops`, those of a loop's region that are not done before it. The index is carried,
+    for a shifted number of the turn is none that LLVM would make addresses of that move on."""
+    each = Block(params=[Value(region.params[0].type, "turn"), *(Value(p.type, p.hint) for p in region.params)])
+    inside = mapping | dict(zip(region.params, each.params[1:], strict=True))
+    with kernel.inside(each):
+        copy_ops(kernel.builder, ops, inside)
+        following = kernel.builder.emit("add", each.params[1], turns.step)
+        each.results = [following, *(inside.get(v, v) for v in region.results)]
+    zero, one = kernel.integer(0), kernel.integer(1)
+    return list(kernel.builder.for_(zero, turns.count, one, [turns.first, *starts], each).results)[1:]
 
 
 def group_shift(outliner: Outliner, body: Block, inner: Op, count: Value) -> Value:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import re
 
 import numpy as np
 import pytest
 from llvmlite import binding as llvm
 
 from wengert.compiler.backend import nvptx
-from wengert.compiler.backend.device_math import exponential
+from wengert.compiler.backend.device_math import exponential, reciprocal_root
 from wengert.compiler.backend.libdevice import find_libdevice
 from wengert.compiler.diag.errors import DeviceError
 
@@ -99,10 +100,10 @@ def test_a_function_no_gpu_has_is_a_fault_of_ours():
         nvptx.compile_ptx(text, ["double_it"], 90)
 
 
-def test_the_exponential_of_kernels():
-    """Run on this processor: of the same bits, since it is made of fused additions alone."""
-    text = exponential() + """
-define void @run(ptr %x, ptr %y, i64 %n) {
+def on_this_processor(text: str, name: str, x: np.ndarray) -> np.ndarray:
+    """A function of kernels, at each element."""
+    text += f"""
+define void @run(ptr %x, ptr %y, i64 %n) {{
 entry:
   br label %each
 each:
@@ -110,26 +111,64 @@ each:
   %from = getelementptr double, ptr %x, i64 %i
   %to = getelementptr double, ptr %y, i64 %i
   %v = load double, ptr %from
-  %e = call double @wg_exp(double %v)
+  %e = call double @{name}(double %v)
   store double %e, ptr %to
   %next = add i64 %i, 1
   %more = icmp slt i64 %next, %n
   br i1 %more, label %each, label %done
 done:
   ret void
-}"""
-    module = llvm.parse_assembly(text)
+}}"""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
-    engine = llvm.create_mcjit_compiler(module, machine)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
     run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(engine.get_function_address("run"))
-    random = np.random.default_rng(3)
-    ends = [0.0, -0.0, np.inf, -np.inf, np.nan, 709.78, 710.0, 1e300, -745.13, -746.0, -1401.0, -1e300, 5e-324]
-    x = np.concatenate([ends, *(random.uniform(a, b, 4000) for a, b in ((-1, 1), (-700, 709), (-746, -707)))])
     found = np.empty_like(x)
     run(x.ctypes.data, found.ctypes.data, len(x))
-    with np.errstate(over="ignore"):
-        wanted = np.exp(x)
-    assert np.array_equal(np.isnan(found), np.isnan(x))
-    with np.errstate(invalid="ignore"):
-        close = np.abs(found - wanted) <= 2 * np.spacing(np.minimum(wanted, 1e308))
-    assert np.all(close | (found == wanted) | np.isnan(x))
+    return found
+
+
+ESTIMATE = """
+define internal double @estimate(double %x) {
+  %root = call double @llvm.sqrt.f64(double %x)
+  %y = fdiv double 1.0, %root
+  %bits = bitcast double %y to i64
+  %kept = and i64 %bits, -4294967296
+  %high = bitcast i64 %kept to double
+  ret double %high
+}
+declare double @llvm.sqrt.f64(double)
+"""
+"""What the hardware begins with, of 20 bits."""
+
+
+def root_text(small: bool) -> str:
+    text = re.sub(r"declare .*approx.*", "", reciprocal_root(small))
+    return text.replace("llvm.nvvm.rsqrt.approx.ftz.d", "estimate") + ESTIMATE
+
+
+def inverse_root(x):
+    return 1.0 / np.sqrt(x)
+
+
+NORMAL = ((1, 4), (1e-3, 1e3), (1e300, 1e308), (1e-307, 1e-305))
+@pytest.mark.parametrize(
+    ("text", "name", "function", "ranges"),
+    [
+        (exponential(), "wg_exp", np.exp, ((-1, 1), (-700, 709), (-746, -707))),
+        (root_text(True), "wg_rsqrt", inverse_root, (*NORMAL, (5e-324, 1e-309))),
+        (root_text(False), "wg_rsqrt_normal", inverse_root, NORMAL),
+    ],
+)
+def test_functions_of_kernels_without_branches(text, name, function, ranges):
+    """On this processor, which gives the same bits: they are made of fused additions alone."""
+    random = np.random.default_rng(3)
+    ends = [0.0, -0.0, np.inf, -np.inf, np.nan, 709.78, 710.0, 1e300, -745.13, -746.0, -1401.0, -1e300, 2.3e-308]
+    x = np.concatenate([ends, *(random.uniform(a, b, 4000) for a, b in ranges)])
+    found = on_this_processor(text, name, x)
+    with np.errstate(all="ignore"):
+        wanted = function(x)
+        close = np.abs(found - wanted) <= 2 * np.spacing(np.minimum(np.abs(wanted), 1e308))
+    assert np.array_equal(np.isnan(found), np.isnan(wanted))
+    assert np.all(close | (found == wanted) | np.isnan(wanted))
