@@ -30,7 +30,10 @@ def with_libdevice(text: str) -> str:
         lambda m: f"= call {m[1]} @__nv_fmod{'f' if m[1] == 'float' else ''}({m[1]} {m[2]}, {m[1]} {m[3]})", text
     )
     text = text.replace("call double @__nv_exp(", "call double @wg_exp(")
-    return text + "".join(_missing(text))
+    made = "".join(_missing(text))
+    if "@llvm.fma.f64(" in made and FMA not in text:
+        made += FMA
+    return text + made
 
 
 def _missing(text: str) -> Iterator[str]:
@@ -45,6 +48,8 @@ def _missing(text: str) -> Iterator[str]:
     for name, small in (("wg_rsqrt", True), ("wg_rsqrt_normal", False)):
         if f"@{name}(" in text:
             yield reciprocal_root(small)
+    if "@wg_rsqrt" in text:
+        yield "declare double @llvm.nvvm.rsqrt.approx.ftz.d(double)\n"
 
 
 _EXP = (
@@ -55,6 +60,9 @@ _EXP = (
 (exp(r) - 1 - r) / r**2 interpolated at Chebyshev nodes."""
 
 
+FMA = "declare double @llvm.fma.f64(double, double, double)\n"
+
+
 def exponential() -> str:
     """`double @wg_exp(double)`: exp(x) = 2**k exp(r), k the integer nearest to x / log(2); the power in two factors, for
     results below the normal range. Within 1 ULP."""
@@ -63,8 +71,7 @@ def exponential() -> str:
         lines.append(f"%p{n} = call double @llvm.fma.f64(double {value}, double %r, double 0x{number})")
         value = f"%p{n}"
     polynomial = "\n  ".join(lines)
-    return f"""declare double @llvm.fma.f64(double, double, double)
-define internal double @wg_exp(double %x) alwaysinline {{
+    return f"""define internal double @wg_exp(double %x) alwaysinline {{
   %t = call double @llvm.fma.f64(double %x, double 0x3FF71547652B82FE, double 0x4338000000000000)
   %n = fsub double %t, 0x4338000000000000
   %h = call double @llvm.fma.f64(double %n, double 0xBFE62E42FEFA39EF, double %x)
@@ -114,9 +121,7 @@ def reciprocal_root(small: bool) -> str:
   %scaled.bits = add i64 %root.bits, %up
   %scaled = bitcast i64 %scaled.bits to double"""
     name, x, root = ("wg_rsqrt", "g", "scaled") if small else ("wg_rsqrt_normal", "x", "root")
-    return f"""declare double @llvm.nvvm.rsqrt.approx.ftz.d(double)
-declare double @llvm.fma.f64(double, double, double)
-define internal double @{name}(double %{x}) alwaysinline {{{before if small else ""}
+    return f"""define internal double @{name}(double %{x}) alwaysinline {{{before if small else ""}
   %y = call double @llvm.nvvm.rsqrt.approx.ftz.d(double %x)
   %square = fmul double %y, %y
   %less = fneg double %x
