@@ -7,6 +7,7 @@ from wengert.compiler.backend.device_columns import sum_columns
 from wengert.compiler.backend.device_fission import divide_at_libraries
 from wengert.compiler.backend.device_handed import leave_handed
 from wengert.compiler.backend.device_margins import leave_margins
+from wengert.compiler.backend.device_products import turn_products
 from wengert.compiler.backend.device_turned import turn_additions
 from wengert.compiler.backend.device_whole import leave_unfilled
 from wengert.compiler.backend.lower import lower
@@ -19,6 +20,7 @@ def prepare(function: Function, deterministic: bool = False) -> Function:
     for name, run in (
         ("libraries", divide_at_libraries),
         ("lower", lower),
+        ("products", turn_products),
         ("handed", leave_handed),
         ("again", compute_again),
         ("turned", lambda f: turn_additions(f, deterministic)),

@@ -196,6 +196,12 @@ def triangle(x: Vector) -> Matrix:
     return out
 
 
+def products(a: Matrix, b: Matrix, c: Matrix):
+    """Shapes (m, k), (m, n), (n, k)."""
+    w = np.exp(c)
+    return (a.T @ b).T, (b @ w).T @ a, b @ np.sinh(c.T + 1.0).T, np.tanh(a @ w.T).T
+
+
 rng = np.random.default_rng(11)
 points, weights = rng.normal(size=(300, 2)), rng.random(300)
 x = rng.normal(size=41)
@@ -234,6 +240,7 @@ CASES = {
         wg.grad(sparse_loss, wrt=(0, 1)), rng.normal(size=200), x, rng.integers(0, 41, 200), np.array([0, 3, 3, 90, 101, 200]),
     ),
     "triangle": (triangle, x),
+    "transposed products": (products, p, rng.normal(size=(40, 5)), rng.normal(size=(5, 3))),
     "tall": (lambda t: t * 2.0 + 1.0, rng.normal(size=(1001, 3))),
 }  # fmt: skip
 
@@ -295,6 +302,13 @@ def test_trips_that_load_the_same_are_done_together():
     (kernel, *_) = outlined(*CASES["nearest of 21"]).kernels
     together = max(len(op.results) for op in kernel.iteration.walk() if op.name == "for")
     assert together == 8
+
+
+def test_a_product_reads_and_writes_transposed_matrices_as_they_lie():
+    made = outlined(*CASES["transposed products"])
+    dots = [op for op in made.host.walk() if op.name == "library_dot"]
+    assert len(dots) == 5 and sum(op.attrs["contract"] == ((0,), (0,)) for op in dots) == 2
+    assert not any(kernel.name.startswith("transpose") for kernel in made.kernels[:-1])  # the last is of tanh
 
 
 @pytest.mark.parametrize("name", ["gradient of sparse rows", "triangle"])
