@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import complexes, creation, functions, lists, masks, reductions, shapes
+from wengert.compiler.frontend import complexes, creation, functions, list_methods, masks, reductions, shapes
 from wengert.compiler.frontend.arithmetic import PYTHON, binary, convert
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple, is_list
@@ -103,8 +103,8 @@ def of_structure(tracer: Tracer, owner: Tuple, name: str, node: ast.AST) -> Obje
     if found is not None:
         return found
     if owner.kind is list or is_list(owner):
-        if name in lists.METHODS:
-            return Method(owner, lists.METHODS[name], name)
+        if name in list_methods.METHODS:
+            return Method(owner, list_methods.METHODS[name], name)
         tracer.refuse("list_method", node, name=name)
     defined = getattr(owner.kind, name, None) if owner.kind not in (tuple, list, dict) else None
     if name == "_replace" and hasattr(owner.kind, "_fields"):

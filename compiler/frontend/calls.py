@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend import attributes, lists, output, written_grids
+from wengert.compiler.frontend import attributes, list_methods, output, written_grids
 from wengert.compiler.frontend.bound import body_of_call
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP, RANDOM, scipy_function
 from wengert.compiler.frontend.iteration import items_of
+from wengert.compiler.frontend.list_models import tree_of_items
 from wengert.compiler.frontend.liveness import analyse, terminates
 from wengert.compiler.frontend.maybes import settled
 from wengert.compiler.frontend.merge import describe, root, scalar_type, to_value, unknown_extent
@@ -538,9 +539,9 @@ def wrapped(tracer: Tracer, value: Value, weak: bool) -> Object:
 def tree_of(tracer: Tracer, item: Object, leaves: list[Object]) -> Tree:
     """The tree of an object; its leaves are appended."""
     if is_list(item):
-        found = lists.columns(tracer, item)
+        found = list_methods.columns(tracer, item)
         leaves += found
-        return Tree("items", lists.tree_of_items(item.kind.model), (LEAF,) * len(found))  # type: ignore[attr-defined]
+        return Tree("items", tree_of_items(item.kind.model), (LEAF,) * len(found))  # type: ignore[attr-defined]
     if is_maybe(item):
         return Tree("maybe", None, tuple(tree_of(tracer, i, leaves) for i in item.items))
     if isinstance(item, Tuple):

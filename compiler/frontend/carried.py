@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +17,10 @@ from wengert.compiler.frontend.merge import (
     root,
     scalar_type,
     to_value,
+    unify_lists,
 )
 from wengert.compiler.frontend.objects import (
+    FALSE,
     Array,
     ArrayValue,
     Cell,
@@ -81,12 +84,26 @@ class Attempt:
     paths: dict[Path, int] = field(default_factory=dict)
     cells: dict[Cell, int] = field(default_factory=dict)
     born: dict[Path, int] = field(default_factory=dict)
+    sources: dict[Cell, Path] = field(default_factory=dict)
+    """Of each cell that is made in the body and known after it: a path where it is whole."""
     joined: dict[Path, Cell] = field(default_factory=dict)
 
     def add(self, init: Value, type: Type, hint: str) -> int:
         self.inits.append(init)
         self.params.append(Value(type, hint))
         return len(self.params) - 1
+
+
+def is_older(item: Array, before: State) -> bool:
+    """Whether it is the whole of an array that was there before the loop."""
+    return item.is_whole and type(item.cell) is Cell and (item.cell in before.cells or item.cell.captured)
+
+
+def shared(item: Object, names: dict[str, Object], among: Iterable[str]) -> list[list[str]]:
+    """For each array in it, which of these names refer to the same storage."""
+    return [
+        [n for n in among if any(root(b.cell) is root(a.cell) for b in arrays_in(names.get(n, FALSE)))] for a in arrays_in(item)
+    ]
 
 
 @dataclass(slots=True)
@@ -213,6 +230,7 @@ class BodyEnd:
             yields[at] = to_value(tracer, item, wide[0])
         elif isinstance(first, Tuple):
             if not isinstance(item, Tuple) or (item.kind, len(item.items)) != (first.kind, len(first.items)):
+                unify_lists(self.tracer, first, item)
                 self.changes_kind(path, first, item)
             for k, (p, q) in enumerate(zip(first.items, item.items, strict=True)):
                 self.leave_name((*path, str(k)), p, q, attempt, yields)
@@ -255,6 +273,10 @@ class BodyEnd:
             guess.born[name] = item
             guess.changed = True
             return
+        if shared(item, self.tracer.names, guess.born) != shared(guess.born[name], guess.born, guess.born):
+            guess.born[name] = item
+            guess.changed = True
+            return
         self.yield_born((name,), item, guess.born[name], attempt, yields)
 
     def yield_born(self, path: Path, item: Object, model: Object, attempt: Attempt, yields: list[Any]) -> None:
@@ -273,6 +295,8 @@ class BodyEnd:
     def fits(self, item: Object, model: Object) -> bool:
         """Whether `item` can be carried where `model` was foreseen."""
         if isinstance(item, Array) and isinstance(model, Array):
+            if is_older(item, self.before) or is_older(model, self.before):
+                return item == model
             return (item.dtype, item.rank) == (model.dtype, model.rank)
         if isinstance(item, Tuple) and isinstance(model, Tuple):
             return (item.kind, len(item.items)) == (model.kind, len(model.items))

@@ -440,6 +440,18 @@ def in_range(tracer: Tracer, low: Value, high: Value, by: Value, step: int | Non
 def list_for(tracer: Tracer, node: ast.For, source: Tuple, loop: Loop, names: frozenset[str]) -> None:
     """Over a list of run-time length, also while the body appends to it."""
 
+    place = (*tracer.place(node), "list changes")
+    if place not in tracer.lists:
+        over, watched = lists.steady(tracer, source)
+        before = [tracer.state.cells[a.cell] for a in watched]
+        if over.items is not None:
+            return
+        (early_for if any(liveness.loop_exits(node)) else counted_for)(tracer, node, over, loop, names)
+        if any(tracer.state.cells[a.cell] is not held for a, held in zip(watched, before, strict=True)):
+            tracer.lists[place] = None
+            raise lists.Retrace
+        return
+
     def more(place: Value) -> Value:
         return tracer.builder.emit("less", place, tracer.index.value(lists.length(tracer, source)))
 

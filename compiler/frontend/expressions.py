@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, lists, written_numbers
+from wengert.compiler.frontend import arithmetic, list_methods, lists, written_lists
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, negate
 from wengert.compiler.frontend.attributes import attribute
 from wengert.compiler.frontend.index import number
@@ -80,13 +80,13 @@ def dictionary(tracer: Tracer, node: ast.Dict) -> Object:
         else:
             made[dictionary_key(tracer, tracer.evaluate(key), key) if key is not None else ""] = item
     if "" in made:
-        tracer.refuse("static_needed", node, what="every key of a dict (a string)")
+        tracer.refuse("dict_keys", node)
     return Tuple(dict, tuple(made.values()), tuple(made))
 
 
 def dictionary_key(tracer: Tracer, key: Object, node: ast.expr) -> str:
     if not isinstance(key, Static) or not isinstance(key.value, str):
-        tracer.refuse("static_needed", node, what="every key of a dict (a string)")
+        tracer.refuse("dict_keys", node)
     return key.value
 
 
@@ -96,7 +96,7 @@ def dict_comprehension(tracer: Tracer, node: ast.DictComp) -> Object:
     pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node.key)
     rows = tracer.evaluate(ast.copy_location(ast.ListComp(pair, node.generators), node))
     if not isinstance(rows, Tuple) or is_list(rows):
-        tracer.refuse("static_needed", node, what="every key of a dict (a string)")
+        tracer.refuse("dict_keys", node)
     made = {dictionary_key(tracer, row.items[0], node.key): row.items[1] for row in rows.items if isinstance(row, Tuple)}
     return Tuple(dict, tuple(made.values()), tuple(made))
 
@@ -112,7 +112,7 @@ def binary_operator(tracer: Tracer, node: ast.BinOp) -> Object:
     if isinstance(node.op, ast.Add) and isinstance(a, Tuple) and isinstance(b, Tuple):
         listed = [is_list(a), is_list(b)]
         if any(listed) and all(known or x.kind is list for known, x in zip(listed, (a, b), strict=True)):
-            return lists.concatenated(tracer, a, b)
+            return list_methods.concatenated(tracer, a, b)
     for item, other in ((a, b), (b, a)):
         if isinstance(item, Tuple) and (item.kind in (list, tuple) or is_list(item)) and not isinstance(other, Array):
             made = sequence_operator(tracer, node, item, other)
@@ -256,7 +256,7 @@ def contained(tracer: Tracer, item: Object, where: Object, node: ast.AST) -> Obj
     if isinstance(item, Static) and isinstance(where, Static) and isinstance(where.value, str):
         return Static(item.value in where.value)
     if is_list(where):
-        return SERVICES["inline"](tracer, written_numbers.is_among, [where, item])  # type: ignore[no-any-return]
+        return SERVICES["inline"](tracer, written_lists.is_among, [where, item])  # type: ignore[no-any-return]
     if isinstance(where, Array):
         found = REDUCTIONS[np.any](tracer, binary(tracer, ast.Eq, where, item))
         return Scalar(to_value(tracer, found, BOOL), True)
@@ -376,11 +376,12 @@ def growing_comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp)
     key = tracer.place(node)
     held = f"$made{node.lineno}_{node.col_offset}"
     known = tracer.lists.get(key)
-    listed = isinstance(node.elt, ast.ListComp | ast.List)
+    listed = isinstance(node.elt, ast.ListComp) or (isinstance(node.elt, ast.List) and bool(node.elt.elts))
+    listed = listed and ("rows", key) not in tracer.lists
 
     def append() -> None:
         item = tracer.evaluate(node.elt)
-        lists.append(tracer, tracer.names[held], lists.as_row(tracer, item) if listed else item, listed)
+        lists.append(tracer, tracer.names[held], list_methods.as_row(tracer, item) if listed else item, listed)
 
     return looped(tracer, node, held, Tuple(list, (), origin=key) if known is None else lists.empty(tracer, key, known), append)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import written_numbers
+from wengert.compiler.frontend import list_methods, written_lists, written_numbers
 from wengert.compiler.frontend.arithmetic import PYTHON
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate, range_of, zip_of
@@ -26,10 +26,11 @@ from wengert.compiler.frontend.objects import (
     Scalar,
     Static,
     Tuple,
+    is_list,
     is_number,
 )
 from wengert.compiler.frontend.subscripts import array_item
-from wengert.compiler.frontend.tracer import SERVICES, Tracer
+from wengert.compiler.frontend.tracer import SERVICES, Tracer, provides
 from wengert.compiler.frontend.truth import truth
 
 
@@ -68,6 +69,9 @@ def sorted_of(tracer: Tracer, iterable: Object, key: Object = NONE, reverse: Obj
     """Of numbers known at compile time, or of as many numbers as are known; else by np.sort."""
     if not isinstance(reverse, Static):
         tracer.refuse("static_needed", what="`reverse` of sorted()")
+    over = indexed_by_position(tracer, iterate(tracer, iterable))
+    if over.items is None and (over.length is None or over.length.known is None):
+        return sorted_list(tracer, iterable, key, reverse)
     items = items_of(tracer, iterable)
     keys = items if key == NONE else tuple(called(tracer, key, i) for i in items)
     known: list[Any] = [k.value for k in keys if isinstance(k, Static)]
@@ -80,6 +84,25 @@ def sorted_of(tracer: Tracer, iterable: Object, key: Object = NONE, reverse: Obj
     made = called(tracer, Static(np.sort), Tuple(list, items))
     found = [Scalar(i.value, weak) for i in items_of(tracer, made) if isinstance(i, Scalar)]
     return Tuple(list, tuple(found[::-1] if reverse.value else found))
+
+
+@provides("sorted")
+def sorted_list(tracer: Tracer, iterable: Object, key: Object, reverse: Object) -> Object:
+    """A list of run-time length, in the order of its keys: numbers, or tuples of them."""
+    inline = SERVICES["inline"]
+    items = iterable if isinstance(iterable, Array) or is_list(iterable) else inline(tracer, written_lists.listed, [iterable])
+    keys = items if key == NONE else inline(tracer, written_lists.keys_of, [items, key])
+    if is_list(keys):
+        parts: list[Array] = list_methods.columns(tracer, keys)
+    elif isinstance(keys, Array):
+        parts = [keys]
+    else:
+        parts = []
+    if not parts or any(p.rank != 1 or p.dtype.kind not in "iufb" for p in parts):
+        tracer.refuse("call", name="sorted() by these", help="Let the key be a number or a tuple of numbers.")
+    order = inline(tracer, written_lists.places_in_order, [Tuple(tuple, tuple(parts)), reverse])
+    made: Object = inline(tracer, written_lists.picked, [items, order])
+    return made
 
 
 # -- types

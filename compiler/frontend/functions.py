@@ -25,6 +25,7 @@ from wengert.compiler.frontend import (
     fourier,
     functional,
     linalg,
+    list_methods,
     lists,
     masks,
     order,
@@ -33,6 +34,7 @@ from wengert.compiler.frontend import (
     reductions,
     shapes,
     ufuncs,
+    written_lists,
     written_numbers,
 )
 from wengert.compiler.frontend.arithmetic import (
@@ -407,8 +409,8 @@ def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
         if key != NONE or default is not NO_DEFAULT:
             return _extreme_of(tracer, args, kind is ast.Gt, key, default)
         if len(args) == 1 and is_list(args[0]):
-            made = whole(tracer, lists.of_numbers(tracer, args[0]))
-            return Scalar(made.value, lists.is_weak(args[0])) if isinstance(made, Scalar) else made
+            made = whole(tracer, list_methods.of_numbers(tracer, args[0]))
+            return Scalar(made.value, list_methods.is_weak(args[0])) if isinstance(made, Scalar) else made
         if len(args) == 1 and isinstance(args[0], Array):
             if args[0].rank != 1:
                 tracer.refuse("truth_array")
@@ -434,13 +436,13 @@ def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
 
 
 def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object:
-    if is_list(iterable) and not lists.are_numbers(iterable):
-        return SERVICES["inline"](tracer, written_numbers.sum_of, [iterable, lists.first_sum(tracer, iterable, start)])  # type: ignore[no-any-return]
+    if is_list(iterable) and not list_methods.are_numbers(iterable):
+        return SERVICES["inline"](tracer, written_numbers.sum_of, [iterable, list_methods.first_sum(tracer, iterable, start)])  # type: ignore[no-any-return]
     if is_list(iterable):
-        numbers = lists.of_numbers(tracer, iterable)
+        numbers = list_methods.of_numbers(tracer, iterable)
         kind = Static(numbers.dtype.numpy) if numbers.dtype.kind in "iu" else NONE
         made = reductions.SUM(tracer, numbers, dtype=kind)
-        made = Scalar(made.value, lists.is_weak(iterable)) if isinstance(made, Scalar) else made
+        made = Scalar(made.value, list_methods.is_weak(iterable)) if isinstance(made, Scalar) else made
         return made if start == Static(0) else binary(tracer, ast.Add, start, made)
     if isinstance(iterable, Array):
         if iterable.rank > 1:
@@ -505,11 +507,11 @@ def round_to(tracer: Tracer, number: Object, ndigits: Object) -> Object:
 def sequence(kind: type) -> Builder:
     def build(tracer: Tracer, iterable: Object = Tuple(tuple, ())) -> Object:
         if kind is list and is_list(iterable):
-            return lists.copied(tracer, iterable)
-        if kind is list and isinstance(iterable, Iteration):
-            known = indexed_by_position(tracer, iterable)
+            return list_methods.copied(tracer, iterable)
+        if kind is list and isinstance(iterable, Array | Iteration):
+            known = indexed_by_position(tracer, iterate(tracer, iterable))
             if known.items is None and (known.length is None or known.length.known is None):
-                return SERVICES["inline"](tracer, written_numbers.listed, [iterable])  # type: ignore[no-any-return]
+                return SERVICES["inline"](tracer, written_lists.listed, [iterable])  # type: ignore[no-any-return]
         return Tuple(kind, items_of(tracer, iterable))
 
     return build

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wengert.compiler.frontend import liveness, maybes
-from wengert.compiler.frontend.carried import Attempt, BodyEnd, Guess, Path, part_at
+from wengert.compiler.frontend.carried import Attempt, BodyEnd, Guess, Path, is_older, part_at
 from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.merge import (
     can_be_missing,
@@ -216,6 +216,10 @@ class LoopTracer:
         if kind is not None:
             type = Type(kind[0])
         elif isinstance(item, Array):
+            if is_older(item, self.before) or (item.is_whole and item.cell in attempt.sources):
+                return
+            if item.is_whole:
+                attempt.sources[item.cell] = path
             type = Type(item.dtype, (None,) * item.rank)
         else:
             for k, part in enumerate(item.items if isinstance(item, Tuple) else ()):
@@ -322,8 +326,12 @@ class LoopTracer:
             assert isinstance(held, ArrayValue)
             tracer.state.cells[cell] = self.array_of(cell, results[at], held.extents, outside=True)
         names = tracer.names
+        cells = {
+            cell: self.tracer.fresh(self.born_value(results[attempt.born[path]]), path[0]).cell
+            for cell, path in attempt.sources.items()
+        }
         for name, item in self.guess.born.items():
-            made = self.born_object((name,), item, attempt, results)
+            made = self.born_object((name,), item, attempt, results, cells)
             names[name] = made if bound is None or name == RESULT else Guarded(made, bound)
 
     def first_test(self, before: State) -> Value:
@@ -333,10 +341,20 @@ class LoopTracer:
         assert test is not None
         return test()
 
-    def born_object(self, path: Path, item: Object, attempt: Attempt, results: list[Value]) -> Object:
+    def born_value(self, value: Value) -> ArrayValue:
+        return ArrayValue(value, tuple(unknown_extent(self.tracer, value, k) for k in range(value.type.rank)))
+
+    def born_object(
+        self, path: Path, item: Object, attempt: Attempt, results: list[Value], cells: dict[Cell, Cell]
+    ) -> Object:
+        """What a name bound in the body is after the loop. cells: those made in the body that are known whole."""
         if isinstance(item, Tuple):
-            parts = [self.born_object((*path, str(k)), part, attempt, results) for k, part in enumerate(item.items)]
+            parts = [
+                self.born_object((*path, str(k)), part, attempt, results, cells) for k, part in enumerate(item.items)
+            ]
             return replace(item, items=tuple(parts))
+        if isinstance(item, Array) and item.is_whole and item.cell in cells:
+            return Array(cells[item.cell])
         at = attempt.born.get(path)
         if at is None:
             return item
@@ -344,8 +362,12 @@ class LoopTracer:
         kind = scalar_type(item)
         if kind is not None:
             return Scalar(value, kind[1])
-        extents = tuple(unknown_extent(self.tracer, value, k) for k in range(value.type.rank))
-        return self.tracer.fresh(ArrayValue(value, extents), path[0])
+        made = self.tracer.fresh(self.born_value(value), path[0])
+        assert isinstance(item, Array)
+        bases = {cells.get(c, c) for cell in (item.cell, *item.cell.alias_of) for c in (cell, root(cell))}
+        known = self.tracer.state.cells
+        made.cell.alias_of = frozenset(c for c in bases if c in known or c.captured)  # a part of what has other names
+        return made
 
 
 def run_loop(tracer: Tracer, node: ast.AST, names: frozenset[str], loop: Loop, form: Form, runs: bool) -> None:

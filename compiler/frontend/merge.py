@@ -47,6 +47,7 @@ from wengert.compiler.frontend.tracer import (
     LEFT,
     RESULT,
     RETURN,
+    SERVICES,
     WEAK_DTYPES,
     State,
     Tracer,
@@ -273,6 +274,7 @@ class Merger:
             return lambda results: Scalar(results[at], weak)
         if isinstance(a, Tuple) and isinstance(b, Tuple):
             if (a.kind, a.names, len(a.items)) != (b.kind, b.names, len(b.items)):
+                unify_lists(self.tracer, a, b)
                 raise Mismatch
             parts = [self.join(name, p, q) for p, q in zip(a.items, b.items, strict=True)]
             return lambda results: replace(a, items=tuple(part(results) for part in parts))
@@ -385,6 +387,12 @@ class Merger:
             self.content_slot(cell, *(ArrayValue(v, content.extents) for v in pair))
             return lambda results: Array(cell)
         return lambda results: item
+
+
+def unify_lists(tracer: Tracer, a: Object, b: Object) -> None:
+    """Where a name is either of two lists, have them traced anew as lists of one kind. Returns where that cannot be."""
+    if all(isinstance(x, Tuple) and (x.kind is list or is_list(x)) for x in (a, b)):
+        SERVICES["unify_lists"](tracer, a, b)
 
 
 def is_suspected(state: State, cell: Cell) -> bool:

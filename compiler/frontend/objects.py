@@ -152,10 +152,16 @@ class Tuple:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """The kind of the `Tuple` of a list of run-time length, (count, data...), see lists.py. key: which literal made it."""
+    """The kind of the `Tuple` of a list of run-time length, (count, data...), see lists.py.
 
-    key: Any
+    key: which literal's items tell what may be in it; path: where in those. row: it is an item of another list, its `Tuple`
+    (number, heap...), see heaps.py.
+    """
+
+    key: Any = field(compare=False)
     model: Any
+    path: tuple[int, ...] = field(default=(), compare=False)
+    row: bool = False
 
     @property
     def __name__(self) -> str:

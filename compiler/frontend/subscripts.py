@@ -33,7 +33,11 @@ def slice_expression(tracer: Tracer, node: ast.Slice) -> Object:
 @handles(EXPRESSIONS, ast.Subscript)
 def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
     base = tracer.evaluate(node.value)
-    items = subscript_items(tracer, node.slice)
+    return item_of(tracer, base, subscript_items(tracer, node.slice), node)
+
+
+def item_of(tracer: Tracer, base: Object, items: list[Object], node: ast.Subscript) -> Object:
+    """`base[items]`"""
     if is_list(base):
         if len(items) != 1:
             tracer.refuse("too_many_indices", node, what=describe(base), count=len(items), rank=1)
@@ -115,9 +119,15 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
             tracer.refuse("tuple_range", node, index=item.value, length=len(base.items), raises=IndexError)
         return base.items[item.value]
     rows = [part for part in base.items if isinstance(part, Tuple) and part.kind in (tuple, list)]
+    if base.kind is list and base.items and any(is_list(p) for p in base.items) and base.origin is not None:
+        lists.as_rows(tracer, base)
     if rows and len(rows) == len(base.items) and len({(row.kind, len(row.items)) for row in rows}) == 1:
         columns = zip(*(row.items for row in rows), strict=True)
-        return Tuple(rows[0].kind, tuple(tuple_item(tracer, Tuple(tuple, c), [item], node) for c in columns))
+        parts = tuple(tuple_item(tracer, Tuple(tuple, c), [item], node) for c in columns)
+        chosen = lists.ItemOf(base) if rows[0].kind is list and base.origin is not None else None
+        return Tuple(rows[0].kind, parts, origin=chosen)
+    if len(rows) == len(base.items) and rows and all(r.kind is list for r in rows) and base.origin is not None:
+        lists.as_rows(tracer, base)  # of different lengths
     kinds = {scalar_type(part) for part in base.items}
     if len(kinds) != 1 or None in kinds or not base.items:
         lists.write_out(tracer)

@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, complexes, lists, written_numbers
+from wengert.compiler.frontend import arithmetic, complexes, lists, written_lists
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, dtype_and_weakness
 from wengert.compiler.frontend.gather import (
     arrays_for_lists,
@@ -37,7 +37,7 @@ from wengert.compiler.frontend.objects import (
 )
 from wengert.compiler.frontend.output import combined
 from wengert.compiler.frontend.shapes import reshape
-from wengert.compiler.frontend.subscripts import subscript_items
+from wengert.compiler.frontend.subscripts import item_of, subscript_items
 from wengert.compiler.frontend.tracer import SERVICES, STATEMENTS, Tracer, handles
 from wengert.compiler.frontend.views import element, fitted, indexed, store, store_element, write
 from wengert.compiler.ir.types import DType
@@ -128,7 +128,7 @@ def unpack_starred(tracer: Tracer, target: ast.Tuple | ast.List, item: Array | T
     rest = (
         lists.part(tracer, item, middle)
         if isinstance(item, Tuple)
-        else SERVICES["inline"](tracer, written_numbers.listed, [indexed(tracer, item, [middle])])
+        else SERVICES["inline"](tracer, written_lists.listed, [indexed(tracer, item, [middle])])
     )
     for k, each in enumerate(wanted):
         assign(tracer, each.value if isinstance(each, ast.Starred) else each, rest if k == at else ends[k])
@@ -152,8 +152,20 @@ def item_at(tracer: Tracer, array: Array, index: Object) -> Object:
     return element(tracer, part) if part.rank == 0 else part
 
 
+def written(tracer: Tracer, node: ast.expr) -> Object:
+    """What stands in front of the brackets that are stored to: an array in a list is the list's own."""
+    if isinstance(node, ast.Subscript):
+        owner = written(tracer, node.value)
+        if is_list(owner):
+            places = subscript_items(tracer, node.slice)
+            array = lists.array_at(tracer, owner, places[0]) if len(places) == 1 and not isinstance(places[0], Slice) else None
+            return array if array is not None else item_of(tracer, owner, places, node)
+        return item_of(tracer, owner, subscript_items(tracer, node.slice), node)
+    return tracer.evaluate(node)
+
+
 def store_subscript(tracer: Tracer, target: ast.Subscript, item: Object) -> None:
-    base = tracer.evaluate(target.value)
+    base = written(tracer, target.value)
     if isinstance(base, Tuple) and (base.kind is list or is_list(base)):
         places = subscript_items(tracer, target.slice)
         if len(places) != 1 or isinstance(places[0], Slice):
@@ -258,11 +270,15 @@ def operate(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object
 
 
 def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AST], node: ast.AugAssign) -> None:
-    base = tracer.evaluate(target.value)
+    base = written(tracer, target.value)
     if isinstance(base, Tuple) and (base.kind is list or is_list(base)):
         places = subscript_items(tracer, target.slice)
         if len(places) != 1 or isinstance(places[0], Slice):
             tracer.refuse("list_slice", target)
+        array = lists.array_at(tracer, base, places[0])
+        if array is not None:
+            update_array(tracer, array, kind, tracer.evaluate(node.value))
+            return
         held = lists.item_of(tracer, base, places[0])
         lists.store_item(tracer, base, places[0], operate(tracer, kind, held, tracer.evaluate(node.value)))
         return

@@ -344,10 +344,11 @@ class Tracer:
             self.write(cell.parent, ArrayValue(self.reshape(content.value, parent), parent))
             return
         if cell.alias_of:
-            found = sorted({("the argument " if c.position is not None else "") + f"`{c.name}`" for c in cell.alias_of})
+            found = sorted({("the argument " if c.position is not None else "") + shown(c) for c in cell.alias_of})
             names = " or ".join(found if len(found) > 1 else [*found, "a new array"])
-            notes = [(f"`{c.name}` is made here", c.span) for c in cell.alias_of if c.span and c.position is None]
-            self.refuse("ambiguous_write", name=cell.name, names=names, notes=notes)
+            made = {(shown(c), c.span) for c in cell.alias_of if c.span and c.position is None}
+            notes = [(f"{name} is made here", span) for name, span in sorted(made, key=str)]
+            self.refuse("ambiguous_write", name=shown(cell), names=names, notes=notes)
         if cell.captured:
             self.refuse("captured_write", name=cell.name)
         for other, held in self.state.cells.items():
@@ -394,6 +395,11 @@ class Tracer:
     def roots(self) -> list[Array]:
         """Every array reference any frame holds."""
         return [a for names in self.state.frames.values() for item in names.values() for a in arrays_in(item)]
+
+
+def shown(cell: Cell) -> str:
+    """A cell's name in messages."""
+    return "a list or an item of one" if cell.name.startswith("$") else f"`{cell.name}`"
 
 
 WEAK_DTYPES: dict[type, DType] = {bool: BOOL, int: I64, float: F64, complex: C128}

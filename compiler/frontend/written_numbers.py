@@ -148,28 +148,6 @@ def reduced_from_first(function, items):
     return made
 
 
-def is_among(items, wanted):
-    for item in items:
-        if item == wanted:
-            return True
-    return False
-
-
-def index_of(items, wanted):
-    for k, item in enumerate(items):
-        if item == wanted:
-            return k
-    raise ValueError("the value is not in the list")
-
-
-def count_of(items, wanted):
-    made = 0
-    for item in items:
-        if item == wanted:
-            made += 1
-    return made
-
-
 def extreme(items, key, larger):
     best = items[0]
     mark = key(best)
@@ -275,10 +253,6 @@ def accumulated(function, a, axis, start):
     for k in range(1, x.shape[0]):
         made[k] = function(made[k - 1], x[k])
     return np.moveaxis(made, 0, axis)
-
-
-def listed(iterable):
-    return [item for item in iterable]  # noqa: C416  # list() is what this is for
 
 
 def pairs(iterable, r):

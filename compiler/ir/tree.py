@@ -19,7 +19,8 @@ class Tree:
 
     kind: "leaf", "none", "static" (meta: the value), "tuple", "list", "named" (meta: the NamedTuple class),
     "dataclass" (meta: the class), "dict" (meta: its keys); "items": a list whose length only its arrays tell, one for each leaf
-    of an item (meta: the tree of an item, with "numbers" where Python has numbers of its own or lists of them);
+    of an item (meta: the tree of an item, with "numbers" where Python has numbers of its own or lists of them, and "rows" of an
+    item of theirs where it has lists: an array of lengths, then the items of all);
     "maybe": what the second child is, None where the first, a bool, is False.
     """
 
@@ -89,14 +90,23 @@ class Tree:
         if self.kind == "maybe":
             return parts[1] if parts[0] else None
         if self.kind == "items":
-            columns = zip(self.meta.leaves(), map(np.asarray, parts), strict=True)
-            listed = [c.tolist() if leaf.kind == "numbers" else list(c) for leaf, c in columns]
-            return [self.meta.unflatten(row) for row in zip(*listed, strict=True)]
+            return self.meta.items(map(np.asarray, parts))
         # Around __init__: a gradient need not satisfy what __post_init__ checks of a state.
         made = object.__new__(self.meta)
         for name, part in zip(self.names, parts, strict=True):
             object.__setattr__(made, name, part)
         return made
+
+    def items(self, columns: Iterator[np.ndarray]) -> list[Any]:
+        """Structures like this one, their numbers and arrays in one array for each leaf."""
+        if self.kind in ("leaf", "numbers"):
+            column = next(columns)
+            return column.tolist() if self.kind == "numbers" else list(column)
+        if self.kind == "rows":
+            ends = np.cumsum(next(columns)).tolist()
+            inner = self.meta.items(columns)
+            return [inner[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+        return [self.rebuild(list(parts)) for parts in zip(*(child.items(columns) for child in self.children), strict=True)]
 
     def leaves(self) -> list[Tree]:
         """The trees of the leaves, in order."""

@@ -1,0 +1,115 @@
+"""What is done with lists of a length known only at run time, written in the language like `written`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# ruff: noqa: SIM110, SIM118, C416  # lists are what this is for
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, check-untyped-defs=False
+
+
+def listed(iterable):
+    return [item for item in iterable]
+
+
+def index_of(items, wanted):
+    for place, item in enumerate(items):
+        if item == wanted:
+            return place
+    raise ValueError("the value is not in the list")
+
+
+def count_of(items, wanted):
+    made = 0
+    for item in items:
+        if item == wanted:
+            made += 1
+    return made
+
+
+def is_among(items, wanted):
+    for item in items:
+        if item == wanted:
+            return True
+    return False
+
+
+def remove(items, wanted):
+    items.pop(index_of(items, wanted))
+
+
+def insert(items, index, item):
+    items.append(item)
+    last = len(items) - 1
+    place = max(0, min(index + last if index < 0 else index, last))
+    for k in range(last, place, -1):
+        items[k] = items[k - 1]
+    items[place] = item
+
+
+def reverse(items):
+    last = len(items) - 1
+    for k in range(len(items) // 2):
+        items[k], items[last - k] = items[last - k], items[k]
+
+
+def assign(items, others):
+    for k in range(len(others)):
+        items[k] = others[k]
+
+
+def lengths(rows):
+    made = np.zeros(len(rows), dtype=np.int64)
+    for k in range(len(rows)):
+        made[k] = len(rows[k])
+    return made
+
+
+def flat(rows):
+    return [item for row in rows for item in row]
+
+
+def table(rows, dtype):
+    width = len(rows[0]) if len(rows) > 0 else 0
+    made = np.empty((len(rows), width), dtype=dtype)
+    for i in range(len(rows)):
+        row = rows[i]
+        if len(row) != width:
+            raise ValueError("the lists have different lengths and make no array")
+        for j in range(width):
+            made[i, j] = row[j]
+    return made
+
+
+def block(rows, dtype):
+    height = len(rows[0]) if len(rows) > 0 else 0
+    width = len(rows[0][0]) if height > 0 else 0
+    made = np.empty((len(rows), height, width), dtype=dtype)
+    for i in range(len(rows)):
+        if len(rows[i]) != height:
+            raise ValueError("the lists have different lengths and make no array")
+        made[i] = table(rows[i], dtype)
+    return made
+
+
+def places_in_order(columns, reverse):
+    """The places of items in the order of their keys, of which these are the parts; equal ones keep their order."""
+    count = len(columns[0])
+    order = np.arange(count)
+    if reverse:
+        order = order[::-1]
+    for column in columns[::-1]:
+        if np.any(column != column):
+            raise ValueError("NaN has no place in an order")
+        order = order[np.argsort(column[order], kind="stable")]
+    if reverse:
+        order = order[::-1]
+    return order
+
+
+def picked(items, places):
+    return [items[k] for k in places]
+
+
+def keys_of(items, key):
+    return [key(item) for item in items]
