@@ -560,7 +560,7 @@ def _renamed(tracer: Tracer, item: Tuple, made: Tuple) -> None:
 
 def _spoil(tracer: Tracer, guard: Object) -> None:
     assert isinstance(guard, Array)
-    tracer.state.cells[guard.cell] = Poison("is a list that was put into another one", tracer.builder.span)
+    tracer.state.cells[guard.cell] = Poison("was put into another list", tracer.builder.span)
 
 
 def part(tracer: Tracer, owner: Tuple, wanted: Slice) -> Tuple:

@@ -34,7 +34,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "unbound": (_C, "`{name}` is read before anything is assigned to it", "Assign a value first."),
     "unset": (_C, "`{name}` may have no value here: {reason}", "Assign it on every path, for example before the `if` or the loop."),
     "differs": (_T, "`{name}` cannot be used here: {reason}", "Use two names, or make both the same type."),
-    "stale": (_U, "`{name}` {reason}, which was written since", "Take a copy where the two part: `.copy()`."),
+    "stale": (_U, "{name} {reason}, which was written since", "Take a copy where the two part: `.copy()`."),
     "ambiguous_write": (_U, "writing {name}, which may be {names}, depending on the path taken", "Decide first which array it is: make it a new one with `.copy()` before the branch or loop."),
     "shared": (_U, "`{function}` is for arrays apart: `{name}` is written by the function, and `{other}` may be (part of) the same array", "Pass a copy of one: `.copy()`."),
     "captured_write": (_U, "`{name}` belongs to the module or an enclosing function and would be written", "Pass it as an argument."),

@@ -333,7 +333,7 @@ class Tracer:
             return next(content for _, known, content in self.captures if known is cell)
         held = self.state.cells[cell]
         if isinstance(held, Poison):
-            self.refuse("stale", name=cell.name, reason=held.reason, notes=[("written here", held.span)])
+            self.refuse("stale", name=shown(cell), reason=held.reason, notes=[("written here", held.span)])
         return held
 
     def put(self, cell: Cell, content: ArrayValue) -> None:
