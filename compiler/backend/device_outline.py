@@ -439,7 +439,7 @@ class Outliner:
                 return [kernel.builder.emit("update", kernel.outputs[0], element, *index)]
 
             then.results = self.launch("grow", self.product(extents), [space], write)
-        self.values[op.result] = host.if_(host.emit("greater", wanted, extents[0]), then, orelse, [old.type]).result
+        self.values[op.result] = host.if_(host.emit("greater", wanted, extents[0]), then, orelse, [op.result.type]).result
 
     # -- regions
 

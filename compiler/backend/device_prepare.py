@@ -6,6 +6,7 @@ from wengert.compiler.backend.device_again import compute_again
 from wengert.compiler.backend.device_columns import sum_columns
 from wengert.compiler.backend.device_fission import divide_at_libraries
 from wengert.compiler.backend.device_handed import leave_handed
+from wengert.compiler.backend.device_least_squares import by_singular_values
 from wengert.compiler.backend.device_margins import leave_margins
 from wengert.compiler.backend.device_products import turn_products
 from wengert.compiler.backend.device_turned import turn_additions
@@ -18,6 +19,7 @@ from wengert.compiler.ir.verify import verify
 def prepare(function: Function, deterministic: bool = False) -> Function:
     """Raises UnsupportedError for calls of a library that no kernel can do."""
     for name, run in (
+        ("least squares", by_singular_values),
         ("libraries", divide_at_libraries),
         ("lower", lower),
         ("products", turn_products),

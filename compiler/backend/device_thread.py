@@ -68,7 +68,8 @@ class ThreadTarget:
         return False
 
     def allocate(self, host: HostEmitter, count: str, item_bytes: int) -> str:
-        if count.isdigit() and int(count) * item_bytes <= ON_STACK and host.depth == 0:
+        small = count.isdigit() and int(count) * item_bytes <= ON_STACK
+        if small and host.depth == 0 and not self.interleaved:  # `strides` holds for all that is allocated
             return host.text.alloca(f"[{int(count) * item_bytes} x i8]", "local", 16)
         self.allocates = True
         if self.has_scratch:

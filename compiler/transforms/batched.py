@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,11 @@ class Batch(Compiled):
         return self.in_axes
 
     def signature(self, args: tuple[Any, ...]) -> Signature:
-        """With the extents of small arrays that each call gets: they are then kept in registers, like numbers."""
+        return self.exact_signature(args, self.programs)
+
+    def exact_signature(self, args: tuple[Any, ...], programs: Mapping[Any, Program]) -> Signature:
+        """With the extents of small arrays that each call gets: they are then kept in registers, like numbers. programs: those
+        that were made of it, by itself or for a device."""
         general = signature_of(args)
         if self._general:
             return general
@@ -67,17 +71,21 @@ class Batch(Compiled):
         axes = [a for child, one in zip(general.tree.children, per_argument, strict=True) for a in _spread(child, one, "in_axes")]
         leaves = zip(general.leaves, flatten(args)[0], axes, strict=True)
         exact = Signature(general.tree, tuple(_small_leaf(leaf, value, axis) for leaf, value, axis in leaves))
-        known = exact.key in self.programs or len(self.programs) < MOST_EXTENTS
+        known = exact.key in programs or len(programs) < MOST_EXTENTS
         return exact if known else general
 
     def program(self, signature: Signature) -> Program:
+        return self.general_if_need_be(super().program, signature)
+
+    def general_if_need_be(self, make: Callable[[Signature], Program], signature: Signature) -> Program:
+        """What `make` makes of an exact signature, or of one without extents."""
         try:
-            return super().program(signature)
+            return make(signature)
         except CompileError:  # an array that grows, say, has no one extent
             general = Signature(signature.tree, tuple(_any_extent(leaf) for leaf in signature.leaves))
             if general == signature:
                 raise
-            program = super().program(general)
+            program = make(general)
             self._general = True
             return program
 

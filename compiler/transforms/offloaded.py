@@ -11,6 +11,7 @@ from wengert.compiler.frontend.signature import Signature, signature_of
 from wengert.compiler.ir.core import Function
 from wengert.compiler.runtime import cpu, devices, offload
 from wengert.compiler.runtime.support import support
+from wengert.compiler.transforms.batched import Batch
 from wengert.compiler.transforms.compiled import Compiled, Program
 from wengert.compiler.transforms.entries import Way
 from wengert.compiler.transforms.settle import Sorts
@@ -50,6 +51,16 @@ class Offload(Compiled):
         super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
 
     FORGOTTEN = Compiled.FORGOTTEN | {"watch", "_watched"}
+
+    def signature(self, args: tuple[Any, ...]) -> Signature:
+        inner = self.__wrapped__
+        return inner.exact_signature(args, self.programs) if isinstance(inner, Batch) else super().signature(args)
+
+    def program(self, signature: Signature) -> Program:
+        inner = self.__wrapped__
+        if isinstance(inner, Batch):
+            return inner.general_if_need_be(super().program, signature)
+        return super().program(signature)
 
     def _way(self, program: Program, signature: Signature) -> Way | None:
         return super()._way(program, signature) if self.watch is None else None

@@ -343,6 +343,35 @@ def test_arrays_of_other_libraries_enter_and_leave_without_a_copy(library):
     np.testing.assert_allclose(np.asarray(y), waves(X, 2.0), rtol=1e-12)
 
 
+ROWS = wg.batch(lambda row, w: np.sum(row * w) ** 2, in_axes=(0, None))
+
+
+def listed(x: Vector):
+    out = []
+    for i in range(5):
+        out.append(x[i] * i)
+    return np.array(out)
+
+
+def chosen(x: Vector):
+    if x[0] > 0.5:
+        y = np.exp(x)
+    else:
+        y = np.zeros(5)
+        y[1] = x[2]
+    return y
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes", "axes"),
+    [(lambda x, w: ROWS(x, w), ((7, 4, 3), (3,)), (0, None)), (listed, ((7, 5),), 0), (chosen, ((7, 5),), 0)],
+    ids=["a batch within it", "a list", "branches that make arrays"],
+)
+def test_small_arrays_of_a_batched_call_have_known_extents_on_a_device_too(device, function, shapes, axes):
+    arguments, f = [np.random.default_rng(0).random(shape) for shape in shapes], wg.batch(function, axes)
+    np.testing.assert_allclose(np.asarray(wg.offload(f, device)(*arguments)), f(*arguments), rtol=1e-12)
+
+
 def test_a_list_is_stacked_by_whatever_a_batch_is_wrapped_in():
     batch, xs = wg.batch(lambda x: np.cumsum(x)), [X, X + 1.0, X + 2.0]
     assert np.array_equal(wg.jit(batch)(xs), batch(xs))

@@ -76,7 +76,12 @@ def until(a):
     return np.sum(a)
 
 
-SOLVES = wg.batch(solve)
+def fitted(a, b, limit=None):
+    x, residuals, rank, values = np.linalg.lstsq(a, b, rcond=limit)
+    return x, rank, values, np.sum(residuals)
+
+
+SOLVES, FITS = wg.batch(solve), wg.batch(lambda a, b: np.linalg.lstsq(a, b, rcond=None)[0])
 A, STACK, B, MANY, X = positive(4), positive(3, 4), RNG.random(4), RNG.random((3, 4, 2)), RNG.random((3, 15))
 CASES = {
     "solve": (solve, A, B),
@@ -97,6 +102,11 @@ CASES = {
     "batch of waves": (wg.batch(power), X),
     "gradient of a batch": (wg.grad(lambda a, b: np.sum(SOLVES(a, b)), wrt=(0, 1)), STACK, MANY[..., 0]),
     "prange": (some_matrices, STACK),
+    "least squares": (fitted, X.T, RNG.random((15, 2))),
+    "least squares, columns that depend": (fitted, A[:, [0, 1, 1]], B, 0.1),
+    "least squares, more unknowns": (fitted, X + 1j * X[:, ::-1], RNG.random(3) + 0j, -1.0),
+    "batch of least squares": (FITS, STACK[..., :2], MANY[..., 0]),
+    "gradient of least squares": (wg.grad(lambda a, b: np.sum(fitted(a, b)[0] ** 2)), A[:, :3], B),
     "no matrices": (wg.batch(lambda a: np.linalg.inv(a)), STACK[:0]),
 }
 
@@ -134,7 +144,7 @@ def test_a_matrix_that_cannot_be_handled_is_an_error_and_the_next_call_works(fun
 @pytest.mark.parametrize(
     ("function", "args", "words"),
     [
-        (lambda a, b: np.linalg.lstsq(a, b, rcond=None)[0], (A, B), "`lstsq` is computed by NumPy's library"),
+        (lambda a: np.linalg.eigvals(a), (A,), "`eigvals` is computed by NumPy's library"),
         (wg.batch(until), (STACK,), "within a loop or branch of an iteration"),
     ],
 )
