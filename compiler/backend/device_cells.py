@@ -4,7 +4,8 @@
     %m = log %s                 more than a few operations are done once, by a kernel of one thread
     return %m                   given as an array of one element, which is read when somebody asks for it
 
-The host part waits only for numbers that it needs itself: conditions, extents, indices, checks.
+The host part waits only for numbers that it needs itself: conditions, extents, indices, checks. Its loops carry the others in
+such arrays, so that turns follow each other without a wait.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from wengert.compiler.backend.fuse import op_cost
-from wengert.compiler.ir.core import Block, Op, Value
+from wengert.compiler.ir.core import Block, Op, Value, free_values
 from wengert.compiler.ir.opdef import row_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Cells:
         return value.owner
 
     def cell(self, value: Value) -> Value:
-        """An array of one element, on the device, with a number that is derived."""
+        """An array of one element, on the device, with a number."""
         made = self._there(value)
         if made is None:
             made = self._made[value, id(self._outliner.host.block)] = self._computed(value)
@@ -95,17 +96,17 @@ class Cells:
         def write(kernel: KernelBuilder) -> list[Value]:
             known: dict[Value, Value] = {}
             for v in self._order(value):
-                array, op = self._there(v), v.owner
+                array, made = self._there(v), v.owner
                 if array is not None:
                     known[v] = kernel.builder.emit("load", kernel.capture(array), kernel.zero())
-                elif self.is_derived(v) and op is not None:
-                    known[v] = kernel.builder.emit(op.name, *(known[w] for w in op.operands), **op.attrs)
+                elif self.is_derived(v) and made is not None:
+                    known[v] = kernel.builder.emit(made.name, *(known[w] for w in made.operands), **made.attrs)
                 else:
                     known[v] = kernel.capture(v)
             return [kernel.builder.emit("update", kernel.outputs[0], known[value], kernel.zero())]
 
-        assert value.owner is not None
-        with outliner.host.at(value.owner.span, value.owner.role):
+        op = value.owner
+        with outliner.host.at(op.span if op else None, op.role if op else None):
             one = outliner.host.integer(1)
             out = outliner.empty([one], value.type.dtype, value.hint)
             return outliner.launch("number", one, [out], write, one_thread=True)[0]
@@ -138,6 +139,65 @@ def _in_order(value: Value, stop: Callable[[Value], bool]) -> list[Value]:
         waiting.append((v, True))
         waiting += [(w, False) for w in v.owner.operands]  # type: ignore[union-attr]
     return list(found)
+
+
+def carried_numbers(op: Op, kernels: Callable[[Op], bool]) -> list[int]:
+    """The numbers that a `for` of the host part had better carry on the device: those that a turn makes of what kernels have
+    left, and that the host part does nothing with but compute others. kernels: whether an op with regions is one."""
+    (body,) = op.regions
+    return [
+        k for k, (p, v) in enumerate(zip(body.params[1:], body.results, strict=True))
+        if p.type.is_scalar and p.type.dtype.kind in "fc" and v is not p
+        and _is_left_by_a_kernel(v, body, kernels) and not _is_needed(p, body, v, kernels)
+    ]  # fmt: skip
+
+
+def _is_left_by_a_kernel(value: Value, body: Block, kernels: Callable[[Op], bool]) -> bool:
+    """Whether it is made, by plain operations, of a number that a kernel of this block leaves."""
+    for v in _in_order(value, lambda _: False):
+        op = v.owner
+        if op is None or op not in body.ops:
+            continue
+        if (op.regions and kernels(op)) or row_of(op).kind in ("reduce", "contract"):
+            return True
+    return False
+
+
+def _is_needed(number: Value, body: Block, result: Value, kernels: Callable[[Op], bool]) -> bool:
+    """Whether the host part has to know a number that is carried through the block, where it leaves it as `result`."""
+    waiting, seen = [number], set[Value]()
+    if body.results.count(number) or body.results.count(result) != 1:
+        return True
+    while waiting:
+        v = waiting.pop()
+        if v in seen:
+            continue
+        seen.add(v)
+        if v in body.results and v is not result:
+            return True
+        for op in body.ops:
+            if op.regions:
+                inside = v in op.operands or any(v in free_values(region) for region in op.regions)
+                if inside and not kernels(op):
+                    return True
+                if v in op.operands[:3]:
+                    return True
+            elif v in op.operands:
+                if _is_plain(op):
+                    waiting.append(op.result)
+                elif not _takes_on_device(op, v):
+                    return True
+    return False
+
+
+def _takes_on_device(op: Op, number: Value) -> bool:
+    """Whether an op without regions is a kernel, or part of one, to which a number may come on the device."""
+    at = [k for k, v in enumerate(op.operands) if v is number]
+    if op.name in ("update", "accumulate"):
+        return at == [1]
+    if op.name == "broadcast":
+        return at == [0]
+    return op.name == "pack" or (row_of(op).kind == "elementwise" and op.result.type.is_array)
 
 
 def _is_plain(op: Op) -> bool:

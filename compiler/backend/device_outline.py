@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from wengert.compiler.backend.device_cells import Cells, drop_unused, used_on_host
+from wengert.compiler.backend.device_cells import Cells, carried_numbers, drop_unused, used_on_host
 from wengert.compiler.backend.device_folded import REGION_UPDATES
 from wengert.compiler.backend.device_fusion import Fusion, fuse, is_harmless, is_lazy
 from wengert.compiler.backend.device_jam import jam
@@ -240,15 +240,22 @@ class Outliner:
 
     # -- the walk
 
-    def block(self, old: Block) -> Block:
-        new = Block(params=[Value(v.type, v.hint) for v in old.params])
+    def block(self, old: Block, on_device: Sequence[int] = ()) -> Block:
+        """on_device: which of its results, and of its last parameters, as many, are numbers in arrays of one element."""
+        carried = {len(old.params) - len(old.results) + k for k in on_device}
+        types = [v.type.with_shape((None,)) if k in carried else v.type for k, v in enumerate(old.params)]
+        new = Block(params=[Value(type_, v.hint) for type_, v in zip(types, old.params, strict=True)])
         self.values.update(zip(old.params, new.params, strict=True))
         with self.host.inside(new), self._cells.within(new):
+            for k in carried:
+                self.values[old.params[k]] = self.read(new.params[k], old.params[k].hint)
             for op in old.ops:
                 with self.host.at(op.span, op.role):
                     self._op(op)
             self._flush()
-            new.results = [self.values[v] for v in old.results]
+            new.results = [
+                self._cells.cell(self.values[v]) if k in on_device else self.values[v] for k, v in enumerate(old.results)
+            ]
         return new
 
     def leave_numbers(self, body: Block) -> tuple[bool, ...]:
@@ -449,6 +456,9 @@ class Outliner:
         many = (trips is None or trips >= FEW) and bool(op.results) and not self.deterministic
         return many and is_serial(op) and is_independent(op)
 
+    def _is_kernel(self, op: Op) -> bool:
+        return is_serial(op) or (op.name == "for" and bool(op.attrs.get("parallel")))
+
     def _region(self, op: Op) -> None:
         if op.name == "for" and (op.attrs.get("parallel") or self._is_worth_threads(op)):
             results = loop_kernel(self, op)
@@ -458,12 +468,14 @@ class Outliner:
                 (f"this {op.name} reads or writes single elements in order: it runs on one GPU thread", op.span)
             )
         else:
-            regions = [self.block(region) for region in op.regions]
+            numbers = carried_numbers(op, self._is_kernel) if op.name == "for" else []
             operands = [self.values[v] for v in op.operands]
-            made = self.host.op(
-                op.name, operands, regions, [v.hint for v in op.results], [v.type for v in op.results], **op.attrs
-            )
-            results = list(made.results)
+            for k in numbers:
+                operands[3 + k] = self._cells.cell(operands[3 + k])
+            regions = [self.block(region, numbers) for region in op.regions]
+            types = [regions[0].params[1 + k].type if k in numbers else v.type for k, v in enumerate(op.results)]
+            made = self.host.op(op.name, operands, regions, [v.hint for v in op.results], types, **op.attrs)
+            results = [self.read(v, v.hint) if k in numbers else v for k, v in enumerate(made.results)]
         self.values.update(zip(op.results, results, strict=True))
 
 

@@ -35,8 +35,8 @@ class PastCaches(NamedTuple):
     fetch: bool
 
 
-PAST_CACHES = PastCaches(send=True, fetch=False)
-LARGEST = 8 * CHUNK
+PAST_CACHES = PastCaches(send=True, fetch=True)
+LARGEST = 4 * CHUNK
 """Bytes of a pinned buffer, and of a copy at most. Each copy costs the device some microseconds of its own."""
 
 

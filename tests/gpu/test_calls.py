@@ -290,6 +290,51 @@ def test_numbers_stay_on_the_device_until_they_are_read(device, function, extra,
         assert np.asarray(one).dtype == np.asarray(want).dtype
 
 
+def conjugate_gradients(b: Vector, n: int):
+    x, r, p, rs = np.zeros(len(b)), b.copy(), b.copy(), np.sum(b * b)
+    for _ in range(n):
+        q = (1.0 + 9.0 * b) * p
+        alpha = rs / np.sum(p * q)
+        x, r = x + alpha * p, r - alpha * q
+        new = np.sum(r * r)
+        p, rs = r + (new / rs) * p, new
+    return x, rs
+
+
+def tracked(x: Vector, n: int):
+    t, most = 0.5, -1.0
+    for _ in range(n):
+        y = np.empty(len(x))
+        for i in wg.prange(len(x)):
+            y[i] = x[i] * t + i * 0.01
+        x, t = y, np.tanh(t + np.sum(y) * 0.01)
+        x[0], most = t, max(most, np.max(x))
+    return x, t, most
+
+
+def decided(x: Vector, n: int):
+    t, a, b = 0.0, 1.0, 2.0
+    for k in range(n):
+        if k % 2 == 0 or t > 9.0:
+            t += np.sum(x)
+        a, b = b, a + np.sum(x) * 0.1
+        x = x * 0.9 + a * 0.001
+    return t, a, b
+
+
+@pytest.mark.parametrize(("function", "reads"), [(conjugate_gradients, False), (tracked, False), (decided, True)])
+@pytest.mark.parametrize("count", [0, 5])
+def test_loops_carry_numbers_on_the_device(device, function, reads, count):
+    f, mark = wg.offload(function, device), LEDGER.mark
+    found = f(X, count)
+    assert any("element" in t.array for t in LEDGER.since(mark)) == (reads and count > 0)
+    for got, want in zip(found, function(X, count), strict=True):
+        np.testing.assert_allclose(np.asarray(got), want, rtol=1e-11)
+    if count == 0:
+        gradient = wg.grad(lambda x, n: function(x, n)[1])
+        np.testing.assert_allclose(np.asarray(wg.offload(gradient, device)(X, 3)), gradient(X, 3), rtol=1e-9)
+
+
 def total(x: Vector) -> float:
     return 2.0 * np.sum(x)
 
