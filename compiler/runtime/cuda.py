@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -150,10 +151,9 @@ class CudaAccelerator:
             return False
         from cupy_backends.cuda.libs import cublas
 
-        one, zero = np.ones((), g.dtype), np.zeros((), g.dtype)
         ta, tb = int(g.a_turned), int(g.b_turned)  # CUBLAS_OP_N, CUBLAS_OP_T
         lda, ldb = g.m if g.a_turned else g.k, g.k if g.b_turned else g.n
-        handle, p, q = self._cupy.cuda.device.get_cublas_handle(), one.ctypes.data, zero.ctypes.data
+        handle, p, q = self._cupy.cuda.device.get_cublas_handle(), *_one_and_zero(letter)
         if g.batch == 1:
             getattr(cublas, f"{letter}gemm")(handle, tb, ta, g.n, g.m, g.k, p, b, ldb, a, lda, q, out, g.n)
         else:
@@ -318,6 +318,18 @@ class CudaAccelerator:
         with self.current():
             end.synchronize()
             return float(self._cupy.cuda.get_elapsed_time(start, end))
+
+
+@cache
+def _one_and_zero(letter: str) -> tuple[int, int]:
+    """The addresses of the numbers that products are scaled with."""
+    numbers = [np.array(n, {"s": "f", "d": "d", "c": "F", "z": "D"}[letter]) for n in (1, 0)]
+    _KEPT.extend(numbers)
+    one, zero = (int(n.ctypes.data) for n in numbers)
+    return one, zero
+
+
+_KEPT: list[np.ndarray] = []
 
 
 def _lanes() -> int:

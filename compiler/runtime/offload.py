@@ -51,7 +51,7 @@ _HOST = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)  # with the GIL, and ra
 _LAUNCH = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, *[ctypes.c_uint] * 7, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
 )
-_OFFERED = 4
+_OFFERED = 8
 """Stretches of memory that a call is given beforehand, as many and as large as the call before asked for."""
 
 
@@ -392,17 +392,15 @@ class DeviceExecutable:
 
     def _offer(self) -> None:
         """Memory for what is likely to be asked for, so that compiled code need not call Python for it."""
-        handles, at = self._handles, Table.HANDLES
-        wanted, handles.asked = handles.asked, []
-        if len(wanted) > _OFFERED:
-            return
-        for size in wanted:
-            memory = self._gpu.allocate_here(size)
+        asked, make, words, allocate = self._handles.asked, self._handles.make, self._table.words, self._gpu.allocate_here
+        if len(asked) > _OFFERED:
+            asked.clear()
+        for k, size in enumerate(asked):
+            memory = allocate(size)
             if memory is None:
+                del asked[k:]
                 return
-            handles.asked.append(size)
-            self._table.words[at] = handles.make(memory, size, 1)
-            at += 1
+            words[Table.HANDLES + k] = make(memory, size, 1)
 
     def _take(self, bound: Bound) -> tuple[Any, ...]:
         """Results that are not written into arguments; written arguments are brought home."""
