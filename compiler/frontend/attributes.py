@@ -109,9 +109,13 @@ def of_structure(tracer: Tracer, owner: Tuple, name: str, node: ast.AST) -> Obje
     defined = getattr(owner.kind, name, None) if owner.kind not in (tuple, list, dict) else None
     if name == "_replace" and hasattr(owner.kind, "_fields"):
         return Method(owner, replaced, name)
-    if isinstance(defined, property):
-        made: Object = SERVICES["property"](tracer, defined.fget, owner)
+    cached = getattr(vars(owner.kind).get(name), "func", None) if defined is not None else None
+    getter = defined.fget if isinstance(defined, property) else cached
+    if isinstance(getter, types.FunctionType):
+        made: Object = SERVICES["property"](tracer, getter, owner)
         return made
+    if isinstance(defined, types.MethodType):
+        return Static(defined)
     if isinstance(defined, types.FunctionType) and not isinstance(vars(owner.kind).get(name), staticmethod):
         return Method(owner, defined, name)
     if owner.kind is dict and name in ("items", "keys", "values"):

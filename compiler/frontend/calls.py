@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend import attributes, list_methods, output, written_grids
+from wengert.compiler.frontend import attributes, generators, list_methods, output, overloads, written_grids
 from wengert.compiler.frontend.bound import body_of_call
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.creation import array_only
@@ -111,6 +111,9 @@ def call(tracer: Tracer, callee: Object, args: Sequence[Object], keywords: Keywo
         return inline_python(tracer, callee.handler, [callee.owner, *args], keywords)
     if isinstance(callee, Static):
         return call_static(tracer, callee.value, args, keywords)
+    function = overloads.method(callee, "call")
+    if function is not None:
+        return inline_python(tracer, function, [callee, *args], keywords)
     tracer.refuse("not_callable", what=describe(callee))
 
 
@@ -370,17 +373,23 @@ def inline(
             names[parameter.name] = found
     if parent is not None:
         namespace, closed = parent.namespace, parent.enclosed
+    if generators.is_generator(parsed.node):
+        generators.check_call(tracer, parsed.node, name)
     tracer.count += 1
     site = (span.line, span.column) if span is not None else (0, 0)
     frame = Frame(name, parsed.node, parsed.source, analyse(parsed.node), namespace, closed, parent, tracer.count, site)
     tracer.frames.append(frame)
     tracer.state.frames[frame.index] = names
     try:
+        if generators.is_generator(parsed.node):
+            generators.begin(tracer)
         result = run_function(tracer, parsed.node)
     except WengertError as error:
         if tracer.inside is None:
             tracer.error_at_call(error, name, span)
         raise
+    if generators.is_generator(parsed.node):
+        result = generators.finish(tracer, (*args, *keywords.values()), parent)
     tracer.frames.pop()
     if not holds_closure(result):
         del tracer.state.frames[frame.index]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, list_methods, lists, written_lists
+from wengert.compiler.frontend import arithmetic, list_methods, lists, liveness, overloads, written_lists
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, negate
 from wengert.compiler.frontend.attributes import attribute
 from wengert.compiler.frontend.index import number
@@ -104,6 +104,9 @@ def dict_comprehension(tracer: Tracer, node: ast.DictComp) -> Object:
 @handles(EXPRESSIONS, ast.BinOp)
 def binary_operator(tracer: Tracer, node: ast.BinOp) -> Object:
     a, b = tracer.evaluate(node.left), tracer.evaluate(node.right)
+    own = overloads.operator(tracer, type(node.op), a, b)
+    if own is not None:
+        return own
     if isinstance(node.op, ast.MatMult):
         return matmul(tracer, a, b)
     text = combined(tracer, type(node.op), a, b)
@@ -140,10 +143,10 @@ def sequence_operator(tracer: Tracer, node: ast.BinOp, item: Tuple, other: Objec
 def unary_operator(tracer: Tracer, node: ast.UnaryOp) -> Object:
     item = tracer.evaluate(node.operand)
     if isinstance(node.op, ast.Not):
-        condition = truth(tracer, item, node.operand)
-        if isinstance(condition, bool):
-            return Static(not condition)
-        return Scalar(tracer.builder.emit("invert", condition), True)
+        return negated(tracer, item)
+    own = overloads.unary(tracer, type(node.op), item)
+    if own is not None:
+        return own
     if isinstance(node.op, ast.USub):
         return negate(tracer, item)
     if isinstance(node.op, ast.UAdd):
@@ -152,6 +155,12 @@ def unary_operator(tracer: Tracer, node: ast.UnaryOp) -> Object:
     if scalar_type(item) == (BOOL, True):
         item = Scalar(to_value(tracer, item, I64), True)
     return arithmetic.apply(tracer, "invert", (item,))
+
+
+@provides("negated")
+def negated(tracer: Tracer, item: Object) -> Object:
+    condition = truth(tracer, item)
+    return Static(not condition) if isinstance(condition, bool) else Scalar(tracer.builder.emit("invert", condition), True)
 
 
 @handles(EXPRESSIONS, ast.Compare)
@@ -202,6 +211,9 @@ def compare_two(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object, node:
         return found if kind is ast.In else Scalar(tracer.builder.emit("invert", found.value), True)
     if kind in (ast.Eq, ast.NotEq) and (a == Static(None) or b == Static(None)):
         return Static((a == b) == (kind is ast.Eq))
+    own = overloads.operator(tracer, kind, a, b)
+    if own is not None:
+        return own
     if isinstance(a, Tuple) and isinstance(b, Tuple) and kind in ORDERS:
         return compare_sequences(tracer, kind, a, b, node)
     return binary(tracer, kind, a, b)
@@ -255,6 +267,10 @@ def identical(tracer: Tracer, a: Object, b: Object, node: ast.AST) -> bool:
 def contained(tracer: Tracer, item: Object, where: Object, node: ast.AST) -> Object:
     if isinstance(item, Static) and isinstance(where, Static) and isinstance(where.value, str):
         return Static(item.value in where.value)
+    own = overloads.special(tracer, "contains", where, item)
+    if own is not None:
+        known = truth(tracer, own, node)
+        return Static(known) if isinstance(known, bool) else Scalar(known, True)
     if is_list(where):
         return SERVICES["inline"](tracer, written_lists.is_among, [where, item])  # type: ignore[no-any-return]
     if isinstance(where, Array):
@@ -482,12 +498,9 @@ _REFUSED: dict[type[ast.AST], str] = {
 
 
 def refuse_statement(tracer: Tracer, node: ast.stmt) -> None:
+    if isinstance(node, ast.Global) and not liveness.assigned(tracer.frame.node.body) & set(node.names):  # type: ignore[arg-type]
+        return  # only read
     tracer.refuse(_REFUSED[type(node)], node, what=type(node).__name__.lower())
 
 
 STATEMENTS.update(dict.fromkeys(_REFUSED, refuse_statement))
-
-
-@handles(EXPRESSIONS, ast.Yield, ast.YieldFrom)
-def generator(tracer: Tracer, node: ast.expr) -> Object:
-    tracer.refuse("yield", node)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import list_methods, written_lists, written_numbers
+from wengert.compiler.frontend import iterators, list_methods, lists, written_lists, written_numbers
 from wengert.compiler.frontend.arithmetic import PYTHON
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate, range_of, zip_of
@@ -55,8 +55,12 @@ def map_of(tracer: Tracer, func: Object, *iterables: Object) -> Object:
 
 
 def filter_of(tracer: Tracer, function: Object, iterable: Object) -> Object:
+    over = indexed_by_position(tracer, iterate(tracer, iterable))
+    if over.items is None:
+        helper, args = (written_lists.kept_true, [iterable]) if function == NONE else (written_lists.kept, [function, iterable])
+        return lists.spoilt_with(SERVICES["inline"](tracer, helper, args), [iterable])
     kept = []
-    for item in items_of(tracer, iterable):
+    for item in over.items:
         on = truth(tracer, item if function == NONE else called(tracer, function, item))
         if not isinstance(on, bool):
             tracer.refuse("static_needed", what="what filter() keeps")
@@ -206,8 +210,11 @@ def combinations_of(tracer: Tracer, iterable: Object, r: Object) -> Object:
     base = indexed_by_position(tracer, iterate(tracer, iterable))
     if base.items is not None:
         return Tuple(list, tuple(Tuple(tuple, row) for row in itertools.combinations(base.items, r.value)))
+    if r.value == 3:
+        items = iterators.items_or_list(tracer, iterable)
+        return SERVICES["inline"](tracer, written_lists.triples, [items, Static(False)])  # type: ignore[no-any-return]
     if r.value != 2:
-        tracer.refuse("call", name="itertools.combinations of more than two", help="Write nested loops.")
+        tracer.refuse("call", name="itertools.combinations of more than three", help="Write nested loops.")
     made: Object = SERVICES["inline"](tracer, written_numbers.pairs, [iterable, r])
     return made
 
@@ -244,9 +251,16 @@ def reduce_of(tracer: Tracer, function: Object, iterable: Object, initial: Objec
     return result
 
 
+def iter_of(tracer: Tracer, iterable: Object) -> Object:
+    """iter(x) as what `__iter__` returns; elsewhere an iterator remembers where it is, which nothing here does."""
+    if tracer.frame.name != "__iter__":
+        tracer.refuse("call", name="iter()", help="Loop over the object itself, or index it.")
+    return iterable
+
+
 FUNCTIONAL: dict[Any, Any] = {
     map: map_of, filter: filter_of, sorted: sorted_of, isinstance: is_instance, callable: is_callable,
     functools.reduce: reduce_of, itertools.combinations: combinations_of,
     itertools.permutations: permutations_of, itertools.product: product_of,
-    np.ndindex: ndindex_of, np.ndenumerate: ndenumerate_of,
+    np.ndindex: ndindex_of, np.ndenumerate: ndenumerate_of, iter: iter_of,
 }  # fmt: skip

@@ -24,12 +24,14 @@ from wengert.compiler.frontend import (
     einsum,
     fourier,
     functional,
+    iterators,
     linalg,
     list_methods,
     lists,
     masks,
     order,
     output,
+    overloads,
     products,
     reductions,
     shapes,
@@ -458,7 +460,16 @@ def total(tracer: Tracer, iterable: Object, start: Object = Static(0)) -> Object
     return result
 
 
+def magnitude(tracer: Tracer, x: Object) -> Object:
+    """Python's abs()."""
+    own = overloads.special(tracer, "abs", x)
+    return own if own is not None else complexes.absolute(tracer, x)
+
+
 def length(tracer: Tracer, obj: Object) -> Object:
+    own = overloads.special(tracer, "len", obj)
+    if own is not None:
+        return own
     if isinstance(obj, Iteration):
         known = indexed_by_position(tracer, obj).length
         return tracer.integer(known) if known is not None else Static(0)
@@ -642,7 +653,7 @@ FUNCTIONS |= {
     np.result_type: dtype_of_all, np.promote_types: dtype_of_all, itertools.repeat: repeated,
     warnings.simplefilter: silenced, warnings.filterwarnings: silenced, is_sequence: lambda t, x: Static(isinstance(x, Tuple)),
     in_order: order.in_order, order_of: order.order_of, unset: creation.unset,
-    **complexes.COMPLEX, **functional.FUNCTIONAL,
+    **complexes.COMPLEX, abs: magnitude, **functional.FUNCTIONAL | iterators.ITERATORS,
 }  # fmt: skip
 FUNCTIONS |= ufuncs.methods(FUNCTIONS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from wengert.compiler.frontend import lists
+from wengert.compiler.frontend import lists, overloads
 from wengert.compiler.frontend.arithmetic import require_same
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.merge import describe
@@ -22,6 +22,9 @@ def iterate(tracer: Tracer, item: Object, node: ast.AST | None = None) -> Iterat
         return item
     if is_list(item):
         return lists.iteration(tracer, item)
+    own = overloads.special(tracer, "iter", item)
+    if own is not None:
+        return iterate(tracer, own, node)
     if isinstance(item, Tuple) and item.kind not in (dict, Broadcast):
         return Iteration(number(len(item.items)), lambda i: i, items=item.items)
     if isinstance(item, Array):

@@ -114,9 +114,8 @@ def copied(tracer: Tracer, owner: Object) -> Object:
             made.append(array)
             continue
         new = tracer.fresh(tracer.content(array.cell), array.cell.name)
-        new.cell.alias_of = array.cell.alias_of
         if array.cell in own and own[array.cell].rank is not None:
-            new.cell.alias_of |= {array.cell}
+            new.cell.alias_of = array.cell.alias_of | {array.cell}
         made.append(new)
     return Tuple(owner.kind, tuple(made))
 

@@ -12,6 +12,7 @@ in a heap (heaps.py), and a list that is put in becomes one of those: its names 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -232,6 +233,14 @@ def repeated(tracer: Tracer, node: ast.AST, item: Object, count: Object) -> Obje
         filled = tracer.builder.op("broadcast", many, types=[content.value.type], axes=()).result
         tracer.state.cells[array.cell] = ArrayValue(filled, content.extents)
     set_count(tracer, made, tracer.index.value(n))
+    return made
+
+
+def spoilt_with(made: Object, read: Iterable[Object]) -> Object:
+    """What was made at once of what Python reads as it goes: it is spoilt when any of that is written."""
+    sources = frozenset(root(a.cell) for item in read for a in arrays_in(item) if not root(a.cell).captured)
+    for array in arrays_in(made):
+        array.cell.alias_of = array.cell.alias_of | (sources - {array.cell})
     return made
 
 

@@ -1,6 +1,7 @@
 """Statements that are written as others before a function is analysed.
 
     while (x := f()) > 0: ...           while True: if not (x := f()) > 0: break ...    what the test binds, the loop carries
+    match x: case 0: ...                if x == 0: ...                            see matches.py
     with np.errstate(...): ...          if <entered>: ...                               see `Entered`
     d["key"] = v                        d = {**d, "key": v}                             where nothing else may refer to d
     d["key"] += v                       $d = d["key"]; $d += v; d = {**d, "key": $d}
@@ -11,6 +12,8 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator
+
+from wengert.compiler.frontend import matches
 
 Scope = ast.FunctionDef | ast.Lambda
 
@@ -23,6 +26,9 @@ class Entered(ast.Tuple):
 
 class Rewriter(ast.NodeTransformer):
     """Changes a syntax tree in place."""
+
+    def __init__(self) -> None:
+        self.leaking: set[ast.Match] = set()
 
     def visit_While(self, node: ast.While) -> ast.While:
         self.generic_visit(node)
@@ -47,7 +53,12 @@ class Rewriter(ast.NodeTransformer):
         ast.copy_location(test, node.items[0].context_expr)
         return ast.copy_location(ast.If(test, node.body, []), node)
 
+    def visit_Match(self, node: ast.Match) -> list[ast.stmt]:
+        self.generic_visit(node)
+        return [node] if node in self.leaking else matches.as_branches(node)
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self.leaking |= matches.leaking(node)
         self.generic_visit(node)
         stored = {name for s in _own(node) for target in _targets(s) if (name := _dict_of(target))}
         private = {name for name in stored if _is_private(node, name)}

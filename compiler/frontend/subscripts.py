@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from wengert.compiler.frontend import gather, lists
+from wengert.compiler.frontend import gather, lists, overloads
 from wengert.compiler.frontend.arithmetic import scalar_value
 from wengert.compiler.frontend.grids import GRIDS, as_view, has_open_step, stepped
 from wengert.compiler.frontend.index import number
@@ -38,6 +38,9 @@ def subscript(tracer: Tracer, node: ast.Subscript) -> Object:
 
 def item_of(tracer: Tracer, base: Object, items: list[Object], node: ast.Subscript) -> Object:
     """`base[items]`"""
+    own = overloads.special(tracer, "getitem", base, items[0] if len(items) == 1 else Tuple(tuple, tuple(items)))
+    if own is not None:
+        return own
     if is_list(base):
         if len(items) != 1:
             tracer.refuse("too_many_indices", node, what=describe(base), count=len(items), rank=1)

@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, complexes, lists, written_lists
+from wengert.compiler.frontend import arithmetic, complexes, lists, overloads, written_lists
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, dtype_and_weakness
 from wengert.compiler.frontend.gather import (
     arrays_for_lists,
@@ -265,6 +265,9 @@ def operate(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object
     text = combined(tracer, kind, a, b)
     if text is not None:
         return text
+    own = overloads.operator(tracer, kind, a, b, in_place=True)
+    if own is not None:
+        return own
     made: Object = SERVICES["matmul"](tracer, a, b) if kind is ast.MatMult else binary(tracer, kind, a, b)
     return made
 

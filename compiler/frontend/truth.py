@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from wengert.compiler.frontend import overloads
 from wengert.compiler.frontend.merge import describe, meet, run_side
 from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple, is_list, is_maybe
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
@@ -23,7 +24,11 @@ def truth(tracer: Tracer, item: Object, node: ast.AST | None = None) -> bool | V
     if is_maybe(item):
         return _given_and_true(tracer, item, node)
     if isinstance(item, Tuple):
-        return bool(item.items)
+        for name in ("bool", "len"):
+            own = overloads.special(tracer, name, item)
+            if own is not None:
+                return truth(tracer, own, node)
+        return bool(item.items) or item.kind not in (tuple, list, dict)
     if isinstance(item, Array):
         tracer.refuse("truth_array", node)
     if not isinstance(item, Scalar):

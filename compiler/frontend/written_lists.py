@@ -113,3 +113,111 @@ def picked(items, places):
 
 def keys_of(items, key):
     return [key(item) for item in items]
+
+
+def kept(function, items):
+    return [item for item in items if function(item)]
+
+
+def kept_true(items):
+    return [item for item in items if item]
+
+
+def triples(items, repeats):
+    n = len(items)
+    low = 0 if repeats else 1
+    return [
+        (items[i], items[j], items[k]) for i in range(n) for j in range(i + low, n) for k in range(j + low, n)
+    ]
+
+
+def couples(items):
+    n = len(items)
+    return [(items[i], items[j]) for i in range(n) for j in range(i, n)]
+
+
+def pairwise(items):
+    return [(items[k], items[k + 1]) for k in range(len(items) - 1)]
+
+
+def sums(items):
+    made = []
+    if len(items) > 0:
+        held = items[0]
+        made.append(held)
+        for k in range(1, len(items)):
+            held = held + items[k]
+            made.append(held)
+    return made
+
+
+def accumulated(items, function):
+    made = []
+    if len(items) > 0:
+        held = items[0]
+        made.append(held)
+        for k in range(1, len(items)):
+            held = function(held, items[k])
+            made.append(held)
+    return made
+
+
+def accumulated_from(items, function, initial):
+    held = initial
+    made = [held]
+    for item in items:
+        held = function(held, item)
+        made.append(held)
+    return made
+
+
+def in_slice(items, start, stop, step):
+    if stop is None:
+        return [items[k] for k in range(start, len(items), step)]
+    return [items[k] for k in range(start, min(stop, len(items)), step)]
+
+
+def taken_while(predicate, items):
+    made = []
+    for item in items:
+        if not predicate(item):
+            break
+        made.append(item)
+    return made
+
+
+def dropped_while(predicate, items):
+    made = []
+    dropping = True
+    for item in items:
+        if dropping and predicate(item):
+            continue
+        dropping = False
+        made.append(item)
+    return made
+
+
+def longest_pairs(a, b, fill):
+    made = []
+    for k in range(max(len(a), len(b))):
+        made.append((a[k] if k < len(a) else fill, b[k] if k < len(b) else fill))
+    return made
+
+
+def windows(x, size):
+    """Windows along the only axis."""
+    count = x.shape[0] - size + 1
+    if size < 0 or count < 1:
+        raise ValueError("window shape cannot be larger than input array shape")
+    return x[np.arange(count)[:, None] + np.arange(size)]
+
+
+def windows_along(x, size, axis):
+    return np.moveaxis(np.take(x, _places(x.shape[axis], size), axis=axis), axis + 1, -1)
+
+
+def _places(extent, size):
+    count = extent - size + 1
+    if size < 0 or count < 1:
+        raise ValueError("window shape cannot be larger than input array shape")
+    return np.arange(count)[:, None] + np.arange(size)

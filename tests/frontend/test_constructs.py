@@ -1,0 +1,242 @@
+"""Generators, `match`, operators of classes, `itertools`, windows: against Python, their derivatives, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.frontend.oracle import check, compare
+from wengert.compiler.diag.errors import WengertError
+
+CASES: dict[str, Any] = {}
+G = 9.81
+
+
+def case(*args: Any) -> Any:
+    def add(function: Any) -> Any:
+        CASES[function.__name__] = function, args
+        return function
+
+    return add
+
+
+def partial_sums(x):
+    total = 0.0
+    for v in x:
+        total += v * v
+        yield total, v
+    yield from [(-1.0, total)]
+
+
+def pairs_below(n):
+    for i in range(n):
+        if i == 3:
+            return
+        for j in range(i):
+            yield (i, j), i * 0.5
+
+
+@case(np.linspace(0.5, 2, 4))
+def generators(x):
+    total = sum(a * v for a, v in partial_sums(x))
+    for k, (a, v) in enumerate(partial_sums(x)):
+        if a > 4:
+            continue
+        total += k * a - v
+    for (i, j), w in pairs_below(len(x)):
+        total += x[i] * x[j] * w
+    return total
+
+
+@dataclass
+class Vector:
+    x: float
+    y: float
+
+    def __add__(self, other):
+        return Vector(self.x + other.x, self.y + other.y)
+
+    def __mul__(self, factor):
+        return Vector(self.x * factor, self.y * factor)
+
+    def __rmul__(self, factor):
+        return self * factor
+
+    def __neg__(self):
+        return self * -1.0
+
+    def __matmul__(self, other):
+        return self.x * other.x + self.y * other.y
+
+    def __call__(self, t):
+        return self.x + t * self.y
+
+    def __getitem__(self, place):
+        return self.x if place == 0 else self.y
+
+    def __iter__(self):
+        return iter((self.x, self.y))
+
+    def __len__(self):
+        return 2
+
+    def __abs__(self):
+        return math.hypot(self.x, self.y)
+
+    def __lt__(self, other):
+        return self.x < other.x
+
+    def __bool__(self):
+        return bool(self.x > 0)
+
+    @classmethod
+    def diagonal(cls, a):
+        return cls(a, a)
+
+
+@case(np.array([1.5, -0.5, 2.5]))
+def operators(x):
+    global G
+    v, w = Vector(x[0], x[1]), Vector.diagonal(x[2])
+    v += 2.0 * w * 0.5 + -v * 0.25
+    a, b = w
+    total = v @ w + v(0.5) * abs(v) + v[0] * v[1] * len(w) + G * a * b
+    if not -w:
+        total += 1.0 if v > w else 2.0
+    return total
+
+
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def matched(x):
+    total, p = 0.0, Vector(x[1], x[2])
+    for k in range(len(x)):
+        match k, x[k]:
+            case 0, v:
+                total += v
+            case (1 | 2), v if v > 2:
+                total += v * v
+            case [n, v]:
+                total += n * np.sin(v)
+    match p:
+        case Vector(x=0.0):
+            total += 100.0
+        case Vector(x=float(u), y=v) if v > u:
+            total += u * v
+        case _:
+            total -= 1.0
+    match "mean":
+        case "max":
+            return total + x.max()
+        case "mean":
+            return total + x.mean()
+
+
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def iterated(x):
+    total = 0.0
+    for a, b in itertools.pairwise(x):
+        total += a * b
+    for a in itertools.accumulate(x):
+        total += np.sin(a)
+    for a in itertools.accumulate(x, lambda p, q: 0.5 * p + q):
+        total += a
+    for a, b, c in itertools.combinations(x, 3):
+        total += a * b * c
+    for i, j in itertools.combinations_with_replacement(range(len(x)), 2):
+        total += x[i] * x[j]
+    for a in filter(lambda v: v > 0.4, x):
+        total += a * a
+    for a in itertools.takewhile(lambda v: v < 2.5, itertools.islice(x, 1, 4)):
+        total += 3 * a
+    for a, b in itertools.zip_longest(x, x[:2], fillvalue=2.0):
+        total += a * b
+    total += np.sum(np.fromiter((v * v for v in x), dtype=float))
+    windows = np.lib.stride_tricks.sliding_window_view(x, 3)
+    return total + np.sum(windows.max(axis=-1)) + sum(v * 2 for v in np.nditer(x))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_programs_and_their_derivatives(name: str) -> None:
+    function, args = CASES[name]
+    check(function, *args)
+    way = np.cos(np.arange(args[0].size))
+    wanted = (function(args[0] + 1e-6 * way) - function(args[0] - 1e-6 * way)) / 2e-6
+    value, gradient = wg.value_and_grad(function)(*copy.deepcopy(args))
+    assert value == pytest.approx(function(*args), rel=1e-12)
+    assert np.sum(gradient * way) == pytest.approx(wanted, rel=1e-6)
+
+
+def windows_of_images(x, n):
+    view = np.lib.stride_tricks.sliding_window_view
+    return view(x, (2, n)).sum(axis=(-2, -1)), view(x, n, axis=1)[1], view(x, 2, axis=0).shape
+
+
+def test_windows() -> None:
+    args = np.arange(24.0).reshape(4, 6), 3
+    check(windows_of_images, *args)
+    compare(wg.jit(windows_of_images)(*args), windows_of_images(*args), 1e-14)
+    with pytest.raises(ValueError, match="window shape cannot be larger"):
+        wg.jit(windows_of_images)(*args[:1], 9)
+
+
+def values_of(x):
+    for k in range(len(x)):
+        yield x[k]
+
+
+def written_while_generated(x):
+    total = 0.0
+    for v in values_of(x):
+        x[2] = 10.0
+        total += v
+    return total
+
+
+def endless():
+    k = 0
+    while True:
+        yield k
+        k += 1
+
+
+def left_early(x):
+    for k in endless():
+        if k > x[0]:
+            return k
+
+
+def written_while_paired(x):
+    for a, b in itertools.pairwise(x):
+        x[1] = a + b
+    return x[0]
+
+
+def name_kept_by_a_guard(x):
+    match x[0]:
+        case v if v > 5:
+            return 1.0
+    return v
+
+
+def iterator_kept(x):
+    it = iter(x)
+    return next(it) + next(it)
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [(written_while_generated, "may be the same array"), (left_early, "never ends by itself"), (written_while_paired, "may be the same"),
+     (name_kept_by_a_guard, "names that a guard leaves bound"), (iterator_kept, "Loop over the object itself"),
+     (values_of, "Call it in a compiled function")],
+)  # fmt: skip
+def test_refusals(function: Any, text: str) -> None:
+    with pytest.raises(WengertError, match=re.escape(text)):
+        wg.jit(function)(np.arange(4.0))
