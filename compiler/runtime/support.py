@@ -23,7 +23,7 @@ RAW, FROM_INT, FROM_BOOL = 0, 1, 2
 HEADER_WORDS, FIXED_WORDS, RESULT_WORDS = 8, 8, 6
 """Words of a descriptor's header, of a parameter before its extents, of a result."""
 
-SYMBOLS = ("wg_allocate", "wg_free", "wg_free_all", "wg_release", "wg_poll", "wg_parallel", "wg_chunk_size")
+SYMBOLS = ("wg_allocate", "wg_free", "wg_free_all", "wg_release", "wg_poll", "wg_run", "wg_chunk_count")
 
 
 FAST = object.__basicsize__

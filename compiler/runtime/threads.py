@@ -26,7 +26,7 @@ from wengert.compiler.diag.errors import OptionError
 MOST = 256
 """Threads at most."""
 VARIABLE = "WENGERT_NUM_THREADS"
-SYMBOLS = ("wg_parallel", "wg_chunk_size", "wg_pool_init", "wg_pool_stop", "wg_threads", "wg_grain")
+SYMBOLS = ("wg_run", "wg_chunk_count", "wg_pool_init", "wg_pool_stop", "wg_threads", "wg_grain")
 
 _POOL = """
 declare i32 @pthread_mutex_init(ptr, ptr)
@@ -270,6 +270,24 @@ entry:
   %units = sdiv i64 %over, %align
   %result = mul i64 %units, %align
   ret i64 %result
+}
+
+define i64 @wg_chunk_count(i64 %trips, i64 %weight, i64 %align) {
+  %size = call i64 @wg_chunk_size(i64 %trips, i64 %weight, i64 %align)
+  %more = sub i64 %size, 1
+  %above = add i64 %trips, %more
+  %chunks = sdiv i64 %above, %size
+  ret i64 %chunks
+}
+
+; as wg_parallel, for iterations of a weight in chunks that are multiples of %align
+define i64 @wg_run(ptr %task, ptr %env, i64 %first, i64 %last, i64 %weight, i64 %align, ptr %records, i64 %words, i64 %whole) {
+  %trips = sub i64 %last, %first
+  %size = call i64 @wg_chunk_size(i64 %trips, i64 %weight, i64 %align)
+  %chunks = call i64 @wg_chunk_count(i64 %trips, i64 %weight, i64 %align)
+  %outcome = call i64 @wg_parallel(ptr %task, ptr %env, i64 %first, i64 %last, i64 %size, i64 %chunks, ptr %records,
+                                   i64 %words, i64 %whole)
+  ret i64 %outcome
 }
 
 ; -1: all done, -2: interrupted, else the first chunk with a fault

@@ -5,7 +5,7 @@
                                               for i in range(%first, %last): body
                                               the chunk's part of %s, stored behind the fault's words of %frame
                                           }
-                                          %done = call i64 @wg_parallel(@task, env, 0, n, size, chunks, records, words, whole)
+                                          %done = call i64 @wg_run(@task, env, 0, n, weight, align, records, words, whole)
 
 A task has a table of live buffers, a fuel and a failing end of its own. Chunks of a reduction depend on its length alone, and
 their parts are combined in order: the result does not depend on the number of threads.
@@ -137,7 +137,7 @@ def run_loop(host: HostEmitter, op: Op) -> None:
     captured = task.finish(parts)
     align = 1 if has_inner_loops(host, slots.body) and begin == "%first" else ALIGN
     known = [m for m in merges if m is not None]
-    merged = iter(_start(host, task.name, captured, first, trips, weight(slots.body), align, known))
+    merged = iter(_start(host, task.name, captured, first, trips, weight(slots.body), align, known, True))
     slots.leave([operand if m is None else next(merged) for (_, operand), m in zip(carried, merges, strict=True)])
 
 
@@ -171,7 +171,7 @@ def run_nest(host: HostEmitter, nest: Nest, axis: int, loops: Callable[[NestHost
     last = max(k for k, n in enumerate(nest.extents) if n != "1")
     align = 1 if axis != last else ALIGN if nest.into is None else WIDE
     if is_literal(work):
-        merged = _start(host, _nest_task(host, made), _captured(host, made), "0", extent, weight_, align, merges)
+        merged = _start(host, _nest_task(host, made), _captured(host, made), "0", extent, weight_, align, merges, False)
         return merged[0] if merges else None
     small, large, joined = text.fresh("small"), text.fresh("large"), text.fresh("joined")
     text.branch_if(text.value(f"icmp slt i64 {work}, {LEAST * GRAIN}"), small, large)
@@ -180,7 +180,7 @@ def run_nest(host: HostEmitter, nest: Nest, axis: int, loops: Callable[[NestHost
     after_small = text.block
     text.branch(joined)
     text.label(large)
-    merged = _start(host, _nest_task(host, made), _captured(host, made), "0", extent, weight_, align, merges)
+    merged = _start(host, _nest_task(host, made), _captured(host, made), "0", extent, weight_, align, merges, False)
     after_large = text.block
     text.branch(joined)
     text.label(joined)
@@ -236,25 +236,29 @@ def _start(
     weight_: int | str,
     align: int,
     merges: Sequence[Merge],
+    traps: bool,
 ) -> list[str]:
-    """Run a task for all chunks of a range, leave where one failed, and combine what they left."""
+    """Run a task for all chunks of a range, leave where one failed, and combine what they left. traps: whether a chunk may
+    run into a fault; else it may only be interrupted."""
     text, module = host.text, host.module
-    module.declare("wg_parallel", "declare i64 @wg_parallel(ptr, ptr, i64, i64, i64, i64, ptr, i64, i64)")
-    module.declare("wg_chunk_size", "declare i64 @wg_chunk_size(i64, i64, i64)")
+    module.declare("wg_run", "declare i64 @wg_run(ptr, ptr, i64, i64, i64, i64, ptr, i64, i64)")
     env = text.alloca(f"[{max(1, SLOT * len(captured))} x i64]", "env", 16)
     for k, (type_, operand) in enumerate(captured):
         where = text.value(f"getelementptr i64, ptr {env}, i64 {SLOT * k}")
         text.do(f"store {type_} {operand}, ptr {where}")
     words = FAULT_WORDS + SLOT * len(merges)
     records = text.alloca(f"[{CHUNKS * words} x i64]", "records", 16)
+    arguments = f"ptr @{task}, ptr {env}, i64 {first}, i64 {last}, i64 {weight_}, i64 {align}"
+    outcome = text.value(f"call i64 @wg_run({arguments}, ptr {records}, i64 {words}, i64 {int(not merges)})")
+    if traps:
+        _leave_if_failed(host, outcome, records, words)
+    else:
+        host.leave_unless(text.value(f"icmp eq i64 {outcome}, -1"), "0")
+    if not merges:
+        return []
+    module.declare("wg_chunk_count", "declare i64 @wg_chunk_count(i64, i64, i64)")
     trips = host.scope.index.subtract(last, first)
-    size = text.value(f"call i64 @wg_chunk_size(i64 {trips}, i64 {weight_}, i64 {align})")
-    above = text.value(f"add i64 {trips}, {text.value(f'sub i64 {size}, 1')}")
-    chunks = text.value(f"sdiv i64 {above}, {size}")
-    whole = int(not merges)
-    arguments = f"ptr @{task}, ptr {env}, i64 {first}, i64 {last}, i64 {size}, i64 {chunks}"
-    outcome = text.value(f"call i64 @wg_parallel({arguments}, ptr {records}, i64 {words}, i64 {whole})")
-    _leave_if_failed(host, outcome, records, words)
+    chunks = text.value(f"call i64 @wg_chunk_count(i64 {trips}, i64 {weight_}, i64 {align})")
     return [_merge(host, k, merge, records, words, chunks) for k, merge in enumerate(merges)]
 
 
