@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import copysign, inf, nan, pi
 from math import erf as _erf
 from math import erfc as _erfc
 from math import gamma as _gamma
-from math import inf, pi
 from math import lgamma as _lgamma
 from math import log as _log
 from math import sqrt as _sqrt
@@ -95,8 +95,23 @@ def _digamma(x: Sym) -> Sym:
     return made - below.where(pi / tan(pi * below.where(x, 0.25)), x.lift(0.0))
 
 
-gamma = _function("gamma", np.vectorize(_gamma, otypes=[float]), lambda y, x: (y * _digamma(x),), (0.3, 4.0), "tgamma", doc="Γ(x)")
-lgamma = _function("lgamma", np.vectorize(_lgamma, otypes=[float]), lambda y, x: (_digamma(x),), (0.3, 4.0), doc="ln |Γ(x)|")
+def _as_in_c(function: Callable[[float], float], at_poles: Callable[[float], float], odd: bool) -> Callable[..., Any]:
+    """A function of Python's `math`, with C's values where that raises: at poles, and infinity where the result is too large,
+    of the sign of x where it is `odd` there."""
+
+    def element(x: float) -> float:
+        try:
+            return function(x)
+        except ValueError:
+            return at_poles(x)
+        except OverflowError:
+            return copysign(inf, x) if odd else inf
+
+    return np.vectorize(element, otypes=[float])
+
+
+gamma = _function("gamma", _as_in_c(_gamma, lambda x: copysign(inf, x) if x == 0 else nan, True), lambda y, x: (y * _digamma(x),), (0.3, 4.0), "tgamma", doc="Γ(x)")
+lgamma = _function("lgamma", _as_in_c(_lgamma, lambda x: inf, False), lambda y, x: (_digamma(x),), (0.3, 4.0), doc="ln |Γ(x)|")
 
 arctan2 = elementwise(
     "arctan2",
