@@ -126,38 +126,37 @@ class _Stages:
     def _shared(self, element: ElementOf, width: Value, inner: list[Value], length: Value, parts: Value) -> Value:
         """Each part of each outer element by a group of threads beside each other, whose values are combined."""
         outliner, host = self.outliner, self.outliner.host
-        group = self._group(width, length, parts)
+        shift = self._shift(width, length, parts)
+        group = host.emit("left_shift", host.integer(1), shift)
         outputs = host.emit("multiply", parts, width)
         stride = host.emit("multiply", parts, group)
         step = self._digits(stride, inner)
 
         def write(kernel: KernelBuilder) -> list[Value]:
             builder = kernel.builder
-            out = builder.emit("truncated_divide", kernel.iteration, kernel.capture(group))
-            lane = builder.emit("subtract", kernel.iteration, builder.emit("multiply", out, kernel.capture(group)))
+            out = builder.emit("right_shift", kernel.iteration, kernel.capture(shift))
+            lane = builder.emit("subtract", kernel.iteration, builder.emit("left_shift", out, kernel.capture(shift)))
             part = builder.emit("truncated_divide", out, kernel.capture(width))
             column = builder.emit("subtract", out, builder.emit("multiply", part, kernel.capture(width)))
-            first = builder.emit("add", builder.emit("multiply", part, kernel.capture(group)), lane)
+            first = builder.emit("add", builder.emit("left_shift", part, kernel.capture(shift)), lane)
             return [self._combined(kernel, lambda place: element(kernel, column, place), first, length, stride, inner, step)]
 
         space = outliner.empty([outputs], self.dtype, self.hint)
         count = host.emit("multiply", outputs, group)
         return outliner.launch(self.name, count, [space], write, combine=(self.combine, group), resident=RESIDENT)[0]
 
-    def _group(self, width: Value, length: Value, parts: Value) -> Value:
-        """Threads that share a part: a power of two, at least a warp of them and as many as make THREADS in all, each with
-        at least two elements."""
+    def _shift(self, width: Value, length: Value, parts: Value) -> Value:
+        """log2 of the threads that share a part: at least a warp of them and as many as make THREADS in all, each with
+        at least TOGETHER elements: to begin and to combine takes as long as those."""
         host = self.outliner.host
         each = host.emit("truncated_divide", length, parts)
         outputs = self._at_least(host.emit("multiply", parts, width), host.integer(1))
         room = self._at_least(host.emit("truncated_divide", host.integer(THREADS), outputs), host.integer(WARP))
-        room = self._at_most(room, host.emit("truncated_divide", each, host.integer(2)))
-        group = host.integer(1)
-        size = 2
-        while size <= BLOCK:
-            group = host.emit("where", host.emit("greater_equal", room, host.integer(size)), host.integer(size), group)
-            size *= 2
-        return group
+        room = self._at_most(room, host.emit("truncated_divide", each, host.integer(TOGETHER)))
+        shift = host.integer(0)
+        for k in range(1, BLOCK.bit_length()):
+            shift = host.emit("where", host.emit("greater_equal", room, host.integer(1 << k)), host.integer(k), shift)
+        return shift
 
     def _apart(self, element: ElementOf, width: Value, inner: list[Value], length: Value, parts: Value) -> Value:
         """Each part of each outer element by one thread; neighbours have neighbouring outer elements."""
@@ -214,16 +213,16 @@ class _Stages:
                 body.results = [*places[-1], result]
             return body
 
+        # to divide takes as long as a dozen elements: once, for how many there are
+        builder, zero, one = kernel.builder, kernel.zero(), kernel.integer(1)
+        room = builder.emit("add", builder.emit("subtract", end, first), builder.emit("subtract", by, one))
+        turns = builder.emit("truncated_divide", room, by)
         single, carried = several(1), [*begin, total]
         if sum(op_cost(op) for op in single.walk()) > LIGHT:
-            builder, count = kernel.builder, kernel.integer(TOGETHER)
-            more = builder.emit("multiply", by, kernel.integer(TOGETHER - 1))
-            together = builder.for_(
-                first, builder.emit("subtract", end, more), builder.emit("multiply", by, count), carried, several(TOGETHER)
-            )
-            carried = list(together.results)
-            first = carried[0] if len(inner) == 1 else self._flat(kernel, carried[:-1], inner)
-        return kernel.builder.for_(first, end, by, carried, single).results[-1]
+            together = builder.emit("right_shift", turns, kernel.integer(TOGETHER.bit_length() - 1))
+            carried = list(builder.for_(zero, together, one, carried, several(TOGETHER)).results)
+            turns = builder.emit("bitwise_and", turns, kernel.integer(TOGETHER - 1))
+        return builder.for_(zero, turns, one, carried, single).results[-1]
 
     def _after(self, kernel: KernelBuilder, place: Sequence[Value], inner: list[Value], step: list[Value]) -> list[Value]:
         """The index a stride on."""
@@ -238,13 +237,6 @@ class _Stages:
                 after = emit("where", beyond, emit("subtract", after, extent), after)
             found.insert(0, after)
         return found
-
-    def _flat(self, kernel: KernelBuilder, place: Sequence[Value], inner: list[Value]) -> Value:
-        """The number of an element."""
-        emit, flat = kernel.builder.emit, place[0]
-        for index, extent in zip(place[1:], inner[1:], strict=True):
-            flat = emit("add", emit("multiply", flat, kernel.capture(extent)), index)
-        return flat
 
     def _at_most(self, a: Value, b: Value) -> Value:
         host = self.outliner.host
