@@ -325,3 +325,16 @@ def test_large_results_are_distinct_while_they_live() -> None:
             np.testing.assert_allclose(a, b, rtol=1e-14)
     arrays = [a for found in held for a in found]
     assert not any(np.may_share_memory(a, b) for k, a in enumerate(arrays) for b in arrays[:k])
+
+
+def test_blas_comes_without_the_package_around_it() -> None:
+    """Which others may import afterwards, and find the module bound in."""
+    program = """
+    import sys
+    from wengert.compiler.backend.emit.contraction import BLAS, blas_addresses
+    assert blas_addresses({"wg_dgemm"})["wg_dgemm"] and not {"scipy.linalg", BLAS} & set(sys.modules)
+    import scipy.linalg.cython_blas
+    assert "dgemm" in scipy.linalg.cython_blas.__pyx_capi__ and scipy.linalg.solve([[2.0]], [1.0]) == 0.5
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -6,11 +6,16 @@ BLAS counts in columns: the row-major C = A B is the column-major C' = B' A', so
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import module_from_spec, spec_from_file_location
 from math import prod
+from pathlib import Path
+from typing import Any
 
 from wengert.compiler.backend.emit.across import crossed_axis
 from wengert.compiler.backend.emit.host import Fault, HostEmitter
@@ -154,6 +159,8 @@ def _gemm(host: HostEmitter, op: Op, shape: tuple[str, str, str], a: Matrix, b: 
     ]  # fmt: skip
     text.do(f"call void @wg_{routine}({', '.join(f'ptr {x}' for x in arguments)})")
 
+BLAS = "scipy.linalg.cython_blas"
+
 
 def blas_addresses(declared: Collection[str]) -> dict[str, int]:
     """The addresses of the routines among the functions that a module declares."""
@@ -162,9 +169,29 @@ def blas_addresses(declared: Collection[str]) -> dict[str, int]:
 
 @cache
 def _address(name: str) -> int:
-    # SciPy's linear algebra takes longer to import than the compiler: only a program with a large product needs it
-    capsule = import_module("scipy.linalg.cython_blas").__pyx_capi__[name]
+    capsule = _blas().__pyx_capi__[name]
     name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return int(pointer_of(capsule, name_of(capsule)))
+
+
+@cache
+def _blas() -> Any:
+    """SciPy's module of BLAS routines, by itself: the package around it takes longer to import than the compiler.
+
+    It is not left among the imported modules, so that who imports the package has it bound there; Cython then gives the
+    module that was made here.
+    """
+    known = sys.modules.get(BLAS)
+    if known is not None:
+        return known
+    folder = Path(import_module("scipy").__path__[0], "linalg")
+    files = (folder / f"{BLAS.rpartition('.')[2]}{suffix}" for suffix in EXTENSION_SUFFIXES)
+    spec = next((spec_from_file_location(BLAS, file) for file in files if file.exists()), None)
+    if spec is None or spec.loader is None:
+        return import_module(BLAS)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules.pop(BLAS, None)
+    return module
