@@ -47,3 +47,20 @@ export function uniqueId(stem: string): string {
   counter += 1;
   return `wgt-${stem}-${counter}`;
 }
+
+const FOCUSABLE = "button, input, select, [tabindex]";
+const shown = (element: Element): boolean => element.isConnected && !element.closest("[hidden]"); // without a layout of the page
+const nameOf = (element: Element): string => `${element.tagName} ${element.getAttribute("aria-label") ?? element.textContent}`;
+
+/** Draw something anew: the focus stays on what had it, or goes to what now has its name or stands in its place. */
+export function keepFocus(root: Element, draw: () => void): void {
+  const had = document.activeElement;
+  if (!had || had === root || !root.contains(had)) return draw();
+  const place = had.parentElement;
+  draw();
+  if (shown(had)) return;
+  const name = nameOf(had);
+  const found = [...root.querySelectorAll(FOCUSABLE)].filter(shown);
+  const next = found.find((element) => nameOf(element) === name) ?? found.find((element) => element.parentElement === place);
+  (next as HTMLElement | SVGElement | undefined)?.focus();
+}

@@ -34,10 +34,17 @@ const VIEWS: Record<string, (context: RenderContext) => Cleanup> = {
   transfers: renderTransfers,
 };
 
+/** Keys that a slider, a list or a field uses itself: JupyterLab would take the arrows for its cells. */
+function ownKeys(event: KeyboardEvent): void {
+  const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (plain && event.key !== "Tab" && (event.target as Element).matches("input, select")) event.stopPropagation();
+}
+
 function render(kind: string, context: RenderContext): Cleanup {
   const make = VIEWS[kind];
   if (!make) throw new Error(`wengert: no view of kind "${kind}"`);
-  return make({ ...context, model: careful(context.model) });
+  context.el.addEventListener("keydown", ownKeys);
+  return make({ ...context, model: careful(context.model, context.el) });
 }
 
 function initialize({ model }: { model: WidgetModel }): void {

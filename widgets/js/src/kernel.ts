@@ -1,4 +1,5 @@
 // Whether a kernel listens; a message to one that does not would be an error in the console.
+import { keepFocus } from "./dom";
 import type { WidgetModel } from "./types";
 
 interface Kernel {
@@ -20,13 +21,20 @@ export function isBusy(model: WidgetModel): boolean {
   return hasKernel(model) && manager?.kernel?.status === "busy";
 }
 
-/** The same model, which keeps changes to itself where no kernel listens. */
-export function careful(model: WidgetModel): WidgetModel {
+/** The same model for the view in `el`: it keeps changes to itself where no kernel listens, and the focus where it is when the
+ * view is drawn anew. */
+export function careful(model: WidgetModel, el: Element): WidgetModel {
+  const kept = new Map<() => void, () => void>();
+  const keeping = (callback: () => void): (() => void) => {
+    const found = kept.get(callback) ?? ((...given: []) => keepFocus(el, () => callback(...given)));
+    kept.set(callback, found);
+    return found;
+  };
   return {
     get: (name) => model.get(name),
     set: (name, value) => model.set(name, value),
-    on: (name, callback) => model.on(name, callback),
-    off: (name, callback) => model.off(name, callback),
+    on: (name, callback) => model.on(name, keeping(callback)),
+    off: (name, callback) => model.off(name, callback && keeping(callback)),
     save_changes: () => {
       if (hasKernel(model)) model.save_changes();
     },

@@ -26,7 +26,7 @@ export interface SourcePane {
 
 export function sourcePane(lines: string[], firstLine: number, withNodes: ReadonlySet<number>, choose: (line: number) => void): SourcePane {
   const rows = new Map<number, HTMLElement>();
-  const element = html("div", { class: "wgt-source", role: "group", "aria-label": "source code", tabindex: 0 });
+  const element = html("div", { class: "wgt-source", role: "group", "aria-label": withNodes.size > 0 ? "source code: the up and down arrow keys choose a line" : "source code", tabindex: 0 });
   lines.forEach((text, index) => {
     const number = firstLine + index;
     const clickable = withNodes.has(number);
@@ -43,6 +43,16 @@ export function sourcePane(lines: string[], firstLine: number, withNodes: Readon
     );
     rows.set(number, row);
     element.append(row);
+  });
+  element.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const numbers = [...rows.keys()].filter((number) => withNodes.has(number));
+    if (step === undefined || numbers.length === 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const lit = numbers.findIndex((number) => rows.get(number)!.classList.contains("wgt-lit"));
+    const next = numbers[lit < 0 ? (step > 0 ? 0 : numbers.length - 1) : lit + step];
+    if (next !== undefined) choose(next);
   });
   return {
     element,

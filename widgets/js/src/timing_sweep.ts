@@ -2,7 +2,7 @@
 // recorded runs beside them.
 import { scaleLog } from "d3-scale";
 import { channel, hearingLine, type Channel } from "./channel";
-import { html, svg } from "./dom";
+import { html, svg, keepFocus } from "./dom";
 import { formatCount, formatSeconds } from "./format";
 import { download } from "./graph_export";
 import type { CurvePoint, TimingData, WidgetModel } from "./types";
@@ -61,8 +61,10 @@ export function sweepSection(model: WidgetModel): Sweep {
     show();
   }
   function show(): void {
-    bar.hidden = halt.hidden = running === null;
-    start.hidden = running !== null;
+    keepFocus(form, () => {
+      bar.hidden = halt.hidden = running === null;
+      start.hidden = running !== null;
+    });
     bar.max = data?.sweep?.sizes.length || 5;
     bar.value = running?.point ?? 0;
   }

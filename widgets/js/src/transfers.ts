@@ -171,6 +171,14 @@ function bar(event: EventData, x: number, width: number, y: number): SVGElement 
   );
 }
 
+function emptyTable(sorted: (sort: string) => void): HTMLTableElement {
+  const head = COLUMNS.map(([column, title]) => {
+    const cell: HTMLElement = html("th", { scope: "col", "data-column": column, class: NUMBERS.has(column) ? "wgt-number" : null }, html("button", { type: "button", onclick: () => sorted(cell.dataset["next"]!) }, title));
+    return cell;
+  });
+  return html("table", {}, html("thead", {}, html("tr", {}, ...head)), html("tbody"), html("tfoot"));
+}
+
 function fillTable(element: HTMLElement, data: TransfersData, sort: string, sorted: (sort: string) => void): void {
   const copies = data.events.filter((event) => event.lane === "to device" || event.lane === "to host");
   const [by, way] = sort.split(":") as [Column, string];
@@ -181,9 +189,12 @@ function fillTable(element: HTMLElement, data: TransfersData, sort: string, sort
     return sign * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y)));
   });
   const next = (column: Column): string => `${column}:${by === column ? (way === "ascending" ? "descending" : "ascending") : NUMBERS.has(column) && column !== "start" ? "descending" : "ascending"}`;
-  const head = COLUMNS.map(([column, title]) =>
-    html("th", { scope: "col", "data-column": column, "aria-sort": column === by ? way : "none", class: NUMBERS.has(column) ? "wgt-number" : null }, html("button", { type: "button", onclick: () => sorted(next(column)) }, title)),
-  );
+  const table = element.querySelector("table") ?? emptyTable(sorted); // its heads stay, and with them the focus
+  for (const head of table.querySelectorAll("th")) {
+    const column = head.dataset["column"] as Column;
+    head.setAttribute("aria-sort", column === by ? way! : "none");
+    head.dataset["next"] = next(column);
+  }
   const row = (event: EventData): HTMLElement =>
     html(
       "tr",
@@ -197,5 +208,7 @@ function fillTable(element: HTMLElement, data: TransfersData, sort: string, sort
     );
   const total = html("tr", {}, html("td"), html("td", {}, "in all"), html("td"), html("td", { class: "wgt-number" }, formatBytes(data.total_bytes)), html("td", { class: "wgt-number" }, formatSeconds(data.total_seconds)), html("td"));
   element.hidden = copies.length === 0;
-  element.replaceChildren(html("table", {}, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...ordered.map(row)), html("tfoot", {}, total)));
+  table.tBodies[0]!.replaceChildren(...ordered.map(row));
+  table.tFoot!.replaceChildren(total);
+  if (!table.isConnected) element.replaceChildren(table);
 }
