@@ -21,8 +21,8 @@ from wengert.compiler.ir.types import BOOL, DTYPES, I64, Type
 from wengert.compiler.ops.arrays import static
 
 ON_DEVICE = {
-    "solve", "inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "svd", "svdvals", "fft", "ifft", "rfft", "irfft", "sort",
-    "argsort", "argsort_stable",
+    "solve", "inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "svd", "svd_full", "svdvals", "fft", "ifft", "rfft",
+    "irfft", "sort", "argsort", "argsort_stable",
 }  # fmt: skip
 """Rows of kind "library" that the device's library has for stacks of matrices, too."""
 

@@ -81,6 +81,11 @@ def fitted(a, b, limit=None):
     return x, rank, values, np.sum(residuals)
 
 
+def rebuilt(a):
+    u, s, vh = np.linalg.svd(a)
+    return (u[:, : len(s)] * s) @ vh[: len(s)], s, np.abs(u.T @ u), np.abs(vh @ vh.T)
+
+
 SOLVES, FITS = wg.batch(solve), wg.batch(lambda a, b: np.linalg.lstsq(a, b, rcond=None)[0])
 A, STACK, B, MANY, X = positive(4), positive(3, 4), RNG.random(4), RNG.random((3, 4, 2)), RNG.random((3, 15))
 CASES = {
@@ -105,6 +110,8 @@ CASES = {
     "least squares": (fitted, X.T, RNG.random((15, 2))),
     "least squares, columns that depend": (fitted, A[:, [0, 1, 1]], B, 0.1),
     "least squares, more unknowns": (fitted, X + 1j * X[:, ::-1], RNG.random(3) + 0j, -1.0),
+    "all singular vectors": (rebuilt, X),
+    "all singular vectors of a batch": (wg.batch(rebuilt), STACK),
     "batch of least squares": (FITS, STACK[..., :2], MANY[..., 0]),
     "gradient of least squares": (wg.grad(lambda a, b: np.sum(fitted(a, b)[0] ** 2)), A[:, :3], B),
     "no matrices": (wg.batch(lambda a: np.linalg.inv(a)), STACK[:0]),
