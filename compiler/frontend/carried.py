@@ -13,7 +13,7 @@ from wengert.compiler.frontend.merge import (
     describe,
     detach,
     is_suspected,
-    join_scalars,
+    join_numbers,
     root,
     scalar_type,
     to_value,
@@ -220,7 +220,7 @@ class BodyEnd:
                 self.changes_kind(path, first, item)
             init, at = part_at(self.before.frames[tracer.frame.index], path), attempt.paths[path]
             try:  # a constant start gives way to what the body makes of it, where that loses nothing
-                wide = join_scalars(init if guess.scalars[path] == scalar_type(init) else first, item)
+                wide = join_numbers(tracer, init if guess.scalars[path] == scalar_type(init) else first, item)
             except Mismatch:
                 self.changes_kind(path, first, item)
             if wide != guess.scalars[path]:

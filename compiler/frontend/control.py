@@ -18,7 +18,7 @@ from wengert.compiler.frontend import lists, liveness
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import indexed_by_position, iterate
 from wengert.compiler.frontend.loops import Form, carried_flags, flag_value, run_loop
-from wengert.compiler.frontend.merge import branch, to_value
+from wengert.compiler.frontend.merge import Retrace, branch, to_value
 from wengert.compiler.frontend.objects import (
     FALSE,
     TRUE,
@@ -362,7 +362,7 @@ def first_apart(tracer: Tracer, node: ast.For, iteration: Iteration, loop: Loop,
         except WengertError as error:
             if error.widening is node and not iteration.parallel and place not in tracer.lists:
                 tracer.lists[place] = None
-                raise lists.Retrace from None
+                raise Retrace from None
             raise
         return
     known = indexed_by_position(tracer, iteration)
@@ -449,7 +449,7 @@ def list_for(tracer: Tracer, node: ast.For, source: Tuple, loop: Loop, names: fr
         (early_for if any(liveness.loop_exits(node)) else counted_for)(tracer, node, over, loop, names)
         if any(tracer.state.cells[a.cell] is not held for a, held in zip(watched, before, strict=True)):
             tracer.lists[place] = None
-            raise lists.Retrace
+            raise Retrace
         return
 
     def more(place: Value) -> Value:

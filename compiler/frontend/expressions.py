@@ -18,7 +18,7 @@ from wengert.compiler.frontend.merge import (
     Mismatch,
     branch,
     describe,
-    join_scalars,
+    join_numbers,
     meet,
     run_side,
     scalar_type,
@@ -311,7 +311,7 @@ def conditional(tracer: Tracer, node: ast.IfExp) -> Object:
         for side in sides:
             splice(tracer, side.block)
         try:
-            dtype, weak = join_scalars(*items)
+            dtype, weak = join_numbers(tracer, *items)
         except Mismatch:
             tracer.refuse("conditional_types", node, a=describe(items[0]), b=describe(items[1]))
         values = [to_value(tracer, i, dtype) for i in items]

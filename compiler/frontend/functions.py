@@ -64,7 +64,7 @@ from wengert.compiler.frontend.iteration import (
     reversed_of,
     zip_of,
 )
-from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, to_value
+from wengert.compiler.frontend.merge import Mismatch, describe, join_numbers, to_value
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,
@@ -427,7 +427,7 @@ def extreme(kind: type[ast.AST], whole: Builder) -> Builder:
                 best = item if better else best
                 continue
             try:
-                dtype, weak = join_scalars(item, best)
+                dtype, weak = join_numbers(tracer, item, best)
             except Mismatch:
                 tracer.refuse("conditional_types", a=describe(item), b=describe(best))
             values = [to_value(tracer, i, dtype) for i in (item, best)]

@@ -35,7 +35,7 @@ from wengert.compiler.frontend.list_models import (
     rebuilt,
     replaced,
 )
-from wengert.compiler.frontend.merge import root, to_value
+from wengert.compiler.frontend.merge import Retrace, root, to_value
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,
@@ -54,10 +54,6 @@ from wengert.compiler.frontend.objects import (
 from wengert.compiler.frontend.tracer import SERVICES, Tracer, provides
 from wengert.compiler.frontend.views import as_index, checked, indexed, slice_of
 from wengert.compiler.ir.core import Block, Value
-
-
-class Retrace(Exception):
-    """A list literal was found to make a list of another kind than was assumed; the tracer's models know it now."""
 
 
 @dataclass(frozen=True, slots=True)

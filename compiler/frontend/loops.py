@@ -21,6 +21,7 @@ from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.merge import (
     can_be_missing,
     dummy,
+    is_exactly,
     root,
     scalar_type,
     to_value,
@@ -43,7 +44,7 @@ from wengert.compiler.frontend.objects import (
 )
 from wengert.compiler.frontend.tracer import BREAK, RESULT, RETURN, Loop, State, Tracer
 from wengert.compiler.ir.core import Block, Value
-from wengert.compiler.ir.types import BOOL, Type
+from wengert.compiler.ir.types import BOOL, DType, Type
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ class LoopTracer:
         self.before = tracer.state
         self.start = tracer.state
         self.key = (node, tuple(id(f.statement) for f in tracer.frames))
+        self.place = tracer.place(node) if hasattr(node, "lineno") else None
 
     def run(self) -> None:
         tracer, before = self.tracer, self.tracer.state
@@ -185,9 +187,11 @@ class LoopTracer:
 
     def general(self, attempt: Attempt, path: Path, item: Object) -> Object:
         if scalar_type(item) is not None:
-            dtype, weak = self.guess.scalars.setdefault(path, scalar_type(item))  # type: ignore[arg-type]
+            dtype, weak = self.guess.scalars.setdefault(path, self.beginning(path, item))
             at = attempt.add(to_value(self.tracer, item, dtype), Type(dtype), path[0].lstrip("$"))
             attempt.paths[path] = at
+            if weak and self.place is not None:
+                self.tracer.carried[attempt.params[at]] = ((self.place, path), item)
             return Scalar(attempt.params[at], weak)
         if isinstance(item, Tuple):
             parts = [self.general(attempt, (*path, str(k)), part) for k, part in enumerate(item.items)]
@@ -210,6 +214,12 @@ class LoopTracer:
             attempt.cells[cell] = at
             return Array(cell)
         return item
+
+    def beginning(self, path: Path, item: Object) -> tuple[DType, bool]:
+        """What a number that is carried is at the start: see `merge.begin_with`."""
+        kind, wanted = scalar_type(item), self.tracer.lists.get(("begins", self.place, path))
+        assert kind is not None
+        return (wanted, False) if wanted is not None and kind[1] and is_exactly(item, wanted) else kind
 
     def add_born(self, attempt: Attempt, path: Path, item: Object) -> None:
         kind = scalar_type(item)
@@ -299,6 +309,8 @@ class LoopTracer:
                 return replace(item, items=tuple(rename(part) for part in item.items))
             return item
 
+        carried = self.tracer.carried
+        carried.update({mapping[v]: carried[v] for v in mapping if v in carried})
         names = {name: rename(item) for name, item in state.frames[current].items()}
         cells = {
             cell: ArrayValue(mapping[held.value], held.extents)

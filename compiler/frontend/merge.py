@@ -59,6 +59,10 @@ from wengert.compiler.ir.types import DType, Type
 Make = Callable[[list[Value]], Object]
 
 
+class Retrace(Exception):
+    """What was assumed of a list or of a number proved wrong; the tracer's models know better now."""
+
+
 class Mismatch(Exception):
     """Two objects that have no common meaning; says what each is."""
 
@@ -145,6 +149,36 @@ def join_scalars(a: Object, b: Object) -> tuple[DType, bool]:
     if strong.name == "f64" and scalar_type(weak)[0].kind in "if":  # type: ignore[index]
         return strong, False
     raise Mismatch
+
+
+def join_numbers(tracer: Tracer, a: Object, b: Object) -> tuple[DType, bool]:
+    """As `join_scalars`. Where one is what a loop began with (`total = 0.0`) and the other of a dtype that holds this exactly,
+    the loop begins with that dtype, and the function is traced anew. Raises Mismatch, Retrace."""
+    try:
+        return join_scalars(a, b)
+    except Mismatch:
+        for item, other in ((a, b), (b, a)):
+            kind, wanted = scalar_type(item), scalar_type(other)
+            if kind is not None and wanted is not None and kind[1] and not wanted[1]:
+                begin_with(tracer, item, wanted[0])
+        raise
+
+
+def begin_with(tracer: Tracer, item: Object, dtype: DType) -> None:
+    """Raises Retrace where the loops that carry this number, which nothing has been added to, may begin with the dtype."""
+    keys = []
+    while isinstance(item, Scalar) and item.value in tracer.carried:
+        key, item = tracer.carried[item.value]
+        keys.append(("begins", *key))
+    if keys and is_exactly(item, dtype) and keys[-1] not in tracer.lists:
+        tracer.lists[keys[-1]] = dtype
+        raise Retrace
+
+
+def is_exactly(item: Object, dtype: DType) -> bool:
+    """Whether it is a known number that the dtype holds."""
+    known = constant_known(item)
+    return known is not None and _fits(known, dtype)
 
 
 def constant_known(item: Object) -> Any:
@@ -268,7 +302,7 @@ class Merger:
                 raise Mismatch
             return self.join(name, given(a), given(b))
         if scalar_type(a) is not None:
-            dtype, weak = join_scalars(a, b)
+            dtype, weak = join_numbers(self.tracer, a, b)
             values = [self.on(k, partial(to_value, self.tracer, item, dtype)) for k, item in enumerate((a, b))]
             at = self.slot(values[0], values[1], name)
             return lambda results: Scalar(results[at], weak)

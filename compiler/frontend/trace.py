@@ -22,9 +22,8 @@ from wengert.compiler.frontend.arithmetic import require_same
 from wengert.compiler.frontend.bound import Bound
 from wengert.compiler.frontend.calls import enclosed, object_of, run_function, tree_of
 from wengert.compiler.frontend.index import number
-from wengert.compiler.frontend.lists import Retrace
 from wengert.compiler.frontend.liveness import analyse
-from wengert.compiler.frontend.merge import scalar_type, to_value
+from wengert.compiler.frontend.merge import Retrace, scalar_type, to_value
 from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Poison, Scalar, Tuple
 from wengert.compiler.frontend.reads import Reads
 from wengert.compiler.frontend.signature import Signature

@@ -140,6 +140,8 @@ class Tracer:
         self.captures: list[tuple[np.ndarray, Cell, ArrayValue]] = []
         self.prologue = 0
         self.hints: dict[Any, Any] = {}
+        self.carried: dict[Value, tuple[Any, Object]] = {}
+        """Of a Python number that a loop carries: where (the loop, the number's path in it), and what it begins with."""
         self.closed_over: dict[int, Frame] = {}
         self.reads: Reads = {}
 

@@ -119,3 +119,69 @@ def test_of_one(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ("uint8", "int32", "float32"))
 def test_in_place(dtype: str) -> None:
     assert check([f"    u = a.copy()\n    {t}\n    return u" for t in IN_PLACE], {"a": sample(dtype, 4)}) <= 2
+
+
+def some(x):
+    total = 0.0
+    for i in range(len(x)):
+        part = 0
+        for j in range(i + 1):
+            if x[j] > x[i]:
+                part += x[j] * x[i]
+        total += part
+    return total
+
+
+def largest(x):
+    best, at = (0.0, -1.0), 0
+    while at < len(x):
+        best = (max(best[0], x[at]), x[at] if x[at] < 0.5 else best[1])
+        at += 1
+    return best[0] + best[1]
+
+
+def run_length(x):
+    def onwards(length, longest, v):
+        if v > 0.3:
+            length += v
+        else:
+            longest = max(longest, length)
+            length = 0.0
+        return length, longest
+
+    length, longest = 0.0, 0.0
+    for v in x:
+        length, longest = onwards(length, longest, v)
+    return longest
+
+
+def inexact(x):
+    total = 0.1
+    for v in x:
+        if v > 0.5:
+            total += v
+    return total
+
+
+def added_to(x):
+    total = 0.0
+    for v in x:
+        if v > 0.5:
+            total += v
+        else:
+            total += 0.1
+    return total
+
+
+@pytest.mark.parametrize("f", [some, largest, run_length])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_number_begins_as_what_is_added_to_it_in_some_trips(f, dtype: str) -> None:
+    x = np.random.default_rng(0).random(12).astype(dtype)
+    found, wanted = wg.jit(f)(x), f(x)
+    assert found == wanted and np.asarray(found).dtype == dtype == np.asarray(wanted).dtype
+
+
+@pytest.mark.parametrize("f", [inexact, added_to])
+def test_a_number_that_float32_rounds_does_not(f) -> None:
+    with pytest.raises(wg.errors.TypeMismatch):
+        wg.jit(f)(np.ones(3, np.float32))
