@@ -45,7 +45,7 @@ def work_of(e: IndexArithmetic, low: str, high: str, weight: int) -> str:
 
 
 def chunked(
-    text: Text, low: str, high: str, size: int, carried: Carried, chunk: Callable[[str, str, list[str]], list[str]]
+    text: Text, low: str, high: str, size: int | str, carried: Carried, chunk: Callable[[str, str, list[str]], list[str]]
 ) -> list[str]:
     """`chunk(start, end, carried)` for consecutive stretches of up to `size` of range(low, high).
 
