@@ -571,7 +571,7 @@ def _spoil(tracer: Tracer, guard: Object) -> None:
 def part(tracer: Tracer, owner: Tuple, wanted: Slice) -> Tuple:
     """`xs[a:b:c]`: another list of the same items."""
     readable(tracer, owner)
-    start, size, step = slice_of(tracer, wanted, length(tracer, owner))
+    start, size, step = slice_of(tracer, wanted, length(tracer, owner), broadcasts=False)
     builder, origin = tracer.builder, start_of(tracer, owner)
     first = tracer.index.value(start)
     first = first if origin is None else builder.emit("add", origin, first)

@@ -177,8 +177,8 @@ def clamp(tracer: Tracer, i: Affine, extent: Affine) -> Affine:
     return index.of(made)
 
 
-def slice_of(tracer: Tracer, part: Slice, extent: Affine) -> tuple[Affine, Affine, int]:
-    """start, size and step of a slice of an axis."""
+def slice_of(tracer: Tracer, part: Slice, extent: Affine, broadcasts: bool = True) -> tuple[Affine, Affine, int]:
+    """start, size and step of a slice of an axis. broadcasts: a slice of one element must have it, so that it may repeat."""
     index = tracer.index
     step = 1 if part.step is None or part.step == Static(None) else static_step(tracer, part.step)
     low = None if part.start is None or part.start == Static(None) else as_index(tracer, part.start)
@@ -188,17 +188,17 @@ def slice_of(tracer: Tracer, part: Slice, extent: Affine) -> tuple[Affine, Affin
     if low is None or low == number(0):
         start = number(0)
         stop = extent if high is None else clamp(tracer, high, extent)
-        if high == ONE:  # x[:1] must broadcast, so its extent has to be known
+        if high == ONE and broadcasts:  # x[:1] must broadcast, so its extent has to be known
             return start, one_of(tracer, start, extent), step
         return start, index.quotient(stop + (step - 1), step), step
-    if high is not None and step == 1 and high - low == ONE and not (low.is_constant and low.constant == -1):
+    if broadcasts and high is not None and step == 1 and high - low == ONE and not (low.is_constant and low.constant == -1):
         start = low if not low.is_constant or low.constant >= 0 else extent + low
         return start, one_of(tracer, start, extent), step
     if low.is_constant and low.constant >= 0:
         start = low  # beyond the end the size is 0, and no element is touched
     else:
         start = clamp(tracer, low, extent)
-    if low.is_constant and low.constant == -1 and high is None:
+    if broadcasts and low.is_constant and low.constant == -1 and high is None:
         start = extent - 1
         return start, one_of(tracer, start, extent), step
     if high is None:

@@ -377,3 +377,14 @@ def test_slices_and_sums(function: Any, shape: Any) -> None:
 def test_sum_of_no_arrays() -> None:
     with pytest.raises(ValueError, match="empty list of arrays"):
         wg.jit(sums_of_arrays)(-np.ones((2, 3)))
+
+
+def ends(x):
+    xs = [v for v in x]  # noqa: C416
+    return xs[:1], xs[-1:], xs[1:2], len(xs[5:]), xs[:-1]
+
+
+def test_parts_of_short_lists() -> None:
+    f = wg.jit(ends)
+    for x in (np.zeros(0), np.arange(1.0), np.arange(3.0)):
+        assert f(x) == ends(x)

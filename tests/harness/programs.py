@@ -105,6 +105,7 @@ HELPERS = {
     "        u[k] = np.sin(w * (u[k - 1] + u[k + 1]) + 0.1 * u[k])\n",
     "norm": "def norm(u):\n    total = 0.0\n    for k in range(len(u)):\n        total += u[k] * u[k]\n"
     "    return np.sqrt(1.0 + total)\n",
+    "halves": "def halves(u):\n    for a in u:\n        if a > 1.5:\n            return\n        yield 0.5 * a\n",
     "scaled": "def scaled(u, c):\n    return np.tanh(c * u)\n",
 }
 
@@ -323,6 +324,7 @@ class _Writer(Wide):
             (1, self.exchange),
             (1, self.inner_function),
             (1, self.list_of),
+            (1, self.lists_in_list),
             *([(4, self.for_loop), (2, self.branch), (1, self.while_loop)] if deep else []),
             *([(1, self.leave)] if self.loops else []),
         )
@@ -433,14 +435,34 @@ class _Writer(Wide):
     def list_of(self) -> None:
         name, a = self.fresh("l"), self.fresh("a")
         self.line(f"{name} = []")
-        loop = self.rnd.choice([f"for {a} in {self.pick('v')}:", f"for _, {a} in enumerate({self.pick('v')}):"])
-        self.line(loop)
+        v = self.pick("v")
+        kind = self.rnd.randrange(3)
+        over = (v, f"enumerate({v})", self.call("halves", v) if kind == 2 else "")[kind]
+        self.line(f"for {'_, ' if kind == 1 else ''}{a} in {over}:")
         with self.block():
             if self.chance(0.4):
                 self.line(f"if {a} > {self.pick('s')}:")
                 self.line("    continue")
             self.line(f"{name}.append({self.tamed(f'{a} * {self.scalar(0)}')})")
         self.scope.names["l"].append(name)
+
+    def lists_in_list(self) -> None:
+        rows, row, k, a = self.fresh("r"), self.fresh("l"), self.fresh("k"), self.fresh("a")
+        self.line(f"{rows} = [[] for _ in range(n)]")
+        self.line(f"for {k}, {a} in enumerate({self.pick('v')}):")
+        with self.block():
+            self.line(f"{rows}[{k}].append({self.tamed(f'{a} * {self.scalar(0)}')})")
+            if self.chance(0.5):
+                self.line(f"{rows}[{k} * 2 % 3].append({self.tamed(a)})")
+            if self.chance(0.5):
+                self.line(f"{rows}[{k} // 2][0] += 0.2 * {a}")
+            if self.chance(0.2):
+                self.line(f"{rows}[0], {rows}[{k}] = {rows}[{k}], {rows}[0]")
+        self.line(f"{row} = {rows}[{self.rnd.choice(['0', '-1', 'n // 2'])}]")
+        if self.chance(0.4):
+            self.line(f"{row}.append({self.pick('s')})")
+            self.line(f"{rows}[{self.rnd.choice(['0', '-1'])}][:1].sort()")
+        self.scope.names["l"].append(row)
 
     def for_loop(self) -> None:
         i = self.fresh("i")
@@ -466,7 +488,22 @@ class _Writer(Wide):
                 self.statement()
         self.loops -= 1
 
+    def cases(self) -> None:
+        step = self.pick("i") if self.scope.names["i"] else "n"
+        self.line(f"match {step} % 3, {self.pick('s')}:")
+        count = self.fresh("w")
+        for pattern in (f"case 0, {count}:", f"case (1 | 2), {count} if {count} < {self.pick('s')}:", "case _:"):
+            with self.block():
+                self.line(pattern)
+                with self.block():
+                    if count in pattern:
+                        self.line(f"{self.pick('s')} = {self.tamed(count)}")
+                    self.statement()
+
     def branch(self) -> None:
+        if self.depth < 3 and self.chance(0.15):
+            self.cases()
+            return
         self.line(f"if {self.condition()}:")
         with self.block():
             for _ in range(self.rnd.randint(1, 2)):
