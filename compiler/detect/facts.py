@@ -43,7 +43,7 @@ class Local:
 
 @dataclass
 class Blind:
-    """AD against the slopes over wider steps, which agree with each other."""
+    """AD against the slopes over wider steps, which agree with each other. reach: the widest."""
 
     direction: Direction
     ad: np.ndarray
@@ -51,6 +51,7 @@ class Blind:
     agree: float
     off: float
     beside: float = 0.0  # AD from the mean of the two widest slopes, where these agree
+    reach: float = 1e-1
     dead: bool = False  # AD is 0, and the function moves over every wide step
 
     @property
@@ -175,11 +176,16 @@ class Facts:
                 off = min(size(ad - s) for s in slopes) / max(top, size(ad))
                 dead = size(ad) == 0 and sum(size(s) > 1e-6 * top for s in slopes) >= 2
                 apart, beside = size(slopes[1] - slopes[2]) / top, size(ad - (slopes[1] + slopes[2]) / 2) / top
-                made = Blind(d, ad, slopes, agree, off, beside if apart < 0.5 * beside else 0.0, dead)
+                made = Blind(d, ad, slopes, agree, off, beside if apart < 0.5 * beside else 0.0, steps[-1], dead)
                 best = made if best is None or agree < best.agree else best
             if best is not None:
                 found.append(best)
         return found
+
+    @cached_property
+    def outgrown(self) -> bool:
+        """Some derivative is a hundred times what the value moves by over wide steps."""
+        return any(size(b.ad) > 100 * max(size(s) for s in b.slopes) for b in self.blinds)
 
     @cached_property
     def backwards(self) -> bool | None:

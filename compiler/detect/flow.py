@@ -98,7 +98,7 @@ class Flow:
 
     def sinks(self, value: Value) -> dict[str, Op]:
         """Through what a value without a derivative acts: "index", "store" (an index where something is stored), "bound" (of
-        a loop), "exit" (of a `while`), "branch", "select", "arithmetic" (it gets to a floating value of the result); each
+        a loop), "extent" (of an array that is made), "exit" (of a `while`), "branch", "select", "arithmetic" (it gets to a floating value of the result); each
         with the first op there, in the order of their distance, "exit" last."""
         found: dict[str, Op] = {}
         for v in self.nearest(value):
@@ -108,6 +108,8 @@ class Flow:
                     found.setdefault("store" if self._stores(op) else "index", op)
                 elif op.name == "for" and k < 3:
                     found.setdefault("bound", op)
+                elif op.name == "iota" or (op.name == "broadcast" and k > 0):
+                    found.setdefault("extent", op)
                 elif op.name == "if" and k == 0:
                     found.setdefault("branch", op)
                 elif op.name == "where" and k == 0:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wengert.compiler.detect.facts import Facts, shown
+import numpy as np
+
+from wengert.compiler.detect.facts import Facts, Local, shown
 from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.probe import size
 from wengert.compiler.detect.rules import DECIDING, NOTHING, moves
+from wengert.compiler.detect.variants import inlined, more_laps
+from wengert.compiler.diag.errors import WengertError
+from wengert.compiler.ir.loops import LOOPS
 from wengert.compiler.ops.custom import CALLS
 
 LOOSE = 0.1
@@ -16,21 +21,46 @@ LOOSE = 0.1
 
 def own_rules(facts: Facts) -> Iterator[Finding]:
     """wrong_rule: AD by a rule of the user's own against the differences on both sides."""
-    calls = [op for op in facts.traced.function.walk() if op.name in CALLS and any(r in facts.flow.active for r in op.results)]
+    calls = [(k, op) for k, op in enumerate(facts.traced.function.walk()) if op.name in CALLS and any(r in facts.flow.active for r in op.results)]
     if not calls and facts.ruled is None:
         return
-    bodies = [c.attrs["callee"].function for c in calls] or [facts.traced.function]
-    iterates = any(op.name == "while" for body in bodies for op in body.walk())
+    iterates = any(op.name == "while" for op in facts.traced.function.walk())
     for one in facts.locals:
-        off = size(one.ad - one.right) / max(size(one.ad), size(one.right), 1e-300)
-        if one.wrong and not (iterates and off < LOOSE):
-            unit, name = one.direction.scale, one.direction.name
-            ops = list(facts.traced.function.walk())
-            op = calls[0] if calls else next((o for o in ops if o.span is not None), ops[-1])
-            rules = ", ".join(dict.fromkeys(f"`{c.attrs['callee'].name}`" for c in calls)) or f"`{facts.ruled.__name__}`"  # type: ignore[union-attr]
-            text = f"AD by the rule of {rules} gives {shown(one.ad, unit)} for `{name}`, the differences on both sides {shown(one.right, unit)}"
-            yield facts.finding("wrong_rule", op, text, ad=one.ad / unit, right=one.right / unit, left=one.left / unit)
-            return
+        if not one.wrong:
+            continue
+        off = size(one.ad - one.right)
+        if not calls and iterates and off < LOOSE * max(size(one.ad), size(one.right)):
+            continue
+        gaps = [_without(facts, k, one) for k, _ in calls]
+        if gaps and min(converged for _, converged in gaps) < LOOSE * off:
+            continue
+        unit, name = one.direction.scale, one.direction.name
+        ops = list(facts.traced.function.walk())
+        op = calls[int(np.argmin([plain for plain, _ in gaps]))][1] if calls else next((o for o in ops if o.span is not None), ops[-1])
+        rule = op.attrs["callee"].name if calls else facts.ruled.__name__  # type: ignore[union-attr]
+        text = f"AD by the rule of `{rule}` gives {shown(one.ad, unit)} for `{name}`, the differences on both sides {shown(one.right, unit)}"
+        yield facts.finding("wrong_rule", op, text, ad=one.ad / unit, right=one.right / unit, left=one.left / unit)
+        return
+
+
+def _without(facts: Facts, place: int, one: Local) -> tuple[float, float]:
+    """What AD gives when the rule of the call at this place is not believed: how far that is from the differences, and,
+    with more laps of the iteration that it stands for, from what the rule says."""
+    call = list(facts.traced.function.walk())[place]
+    plain = converged = np.inf
+    try:
+        plain = size(facts.changed(inlined(place)).derivative(one.direction) - one.right)
+        for k, op in enumerate(call.attrs["callee"].function.walk()):
+            if op.name in LOOPS:
+                for laps in MORE:
+                    further = facts.changed(lambda f, at=place + k, laps=laps: more_laps(laps, at)(inlined(place)(f))).derivative(one.direction)  # type: ignore[misc]
+                    converged = min(converged, size(further - one.ad) if np.all(np.isfinite(further)) else np.inf)
+    except (WengertError, ArithmeticError):
+        pass
+    return plain, converged
+
+
+MORE = (200, 20, 5)
 
 
 def kinks_left(facts: Facts) -> Iterator[Finding]:

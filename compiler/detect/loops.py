@@ -93,12 +93,12 @@ def _longer(facts: Facts, loop: Op, tries: tuple[int, ...] = (LAPS, 20, 5)) -> P
 
 def solves(facts: Facts, loop: Op) -> bool:
     """An iteration for a linear system: its counter is not read, and it multiplies by a matrix and scales by a quotient of
-    scalar products (gradient methods), or divides by elements of a diagonal (relaxation)."""
+    scalar products, or the step and the residual with it (gradient methods), or divides by elements of a diagonal (relaxation)."""
     if loop.name not in ("for", "while") or loop.span is None:
         return False
     if loop.name == "for" and any(loop.regions[0].params[0] in op.operands for op in loop.regions[0].walk()):
         return False
-    if not any(p.type.rank == 1 and p.type.dtype.is_float for p in carried_params(loop)):
+    if not any(p.type.rank and p.type.dtype.is_float for p in carried_params(loop)):
         return False
     ops = list(loop.regions[-1].walk())
     products = {op.result for op in ops if op.name == "dot_general" and op.result.type.is_scalar} | {
@@ -109,12 +109,7 @@ def solves(facts: Facts, loop: Op) -> bool:
         if op.name != "divide":
             continue
         below = op.operands[1]
-        if (
-            matrix
-            and op.result.type.is_scalar
-            and products & facts.flow.parameters(below)
-            and _scales_a_step(facts, loop, op.result)
-        ):
+        if op.result.type.is_scalar and products & facts.flow.parameters(below) and _steps(facts, loop, op.result) > (0 if matrix else 1):
             return True
         if _relaxes(op, ops):
             return True
@@ -145,15 +140,13 @@ def _relaxes(op: Op, ops: list[Op]) -> bool:
     return False
 
 
-def _scales_a_step(facts: Facts, loop: Op, alpha: Value) -> bool:
-    """x + alpha * p, for a carried array x."""
+def _steps(facts: Facts, loop: Op, alpha: Value) -> int:
+    """How many carried arrays make a step of this length: x + alpha * p, and the residual with it."""
     carried = set(carried_params(loop))
-    for op in facts.flow.users.get(alpha, ()):
-        if op.name == "multiply" and op.result.type.rank:
-            for use in facts.flow.users.get(op.result, ()):
-                if use.name in ("add", "subtract") and carried & set(use.operands):
-                    return True
-    return False
+    scaled = [op.result for op in facts.flow.users.get(alpha, ()) if op.name == "multiply" and op.result.type.rank]
+    scaled += [op.result for v in facts.flow.users.get(alpha, ()) if v.name == "broadcast" for op in facts.flow.users.get(v.result, ()) if op.name == "multiply"]
+    uses = [use for v in scaled for use in facts.flow.users.get(v, ()) if use.name in ("add", "subtract")]
+    return len({v for use in uses for v in use.operands if v in carried})
 
 
 def _behind(index: Value) -> Value:
@@ -339,8 +332,9 @@ def growth(facts: Facts) -> Iterator[Finding]:
         steady = total > np.log(1e3) and 0.2 * total < middle < 0.9 * total and last > 0.5 * len(good)
         overflows = last < len(good) and total > 50
         huge = logs[-1] - np.log(np.max(state) + 1e-300) > max(np.log(1e6), np.log(10) + 1.5 * np.log(values[-1, 0]))
-        if bounded and (steady or overflows or huge):
-            total = max(total, smooth[9] - logs[0]) if not steady else total
+        passing = max(smooth) - smooth[0] > np.log(100) and facts.outgrown
+        if bounded and (steady or overflows or huge or passing):
+            total = max(max(smooth) - smooth[0], smooth[9] - logs[0]) if not steady else total
             rate = total / (0.8 * trips * n / len(good))
             text = (
                 f"over {int(values[-1, 0])} trips the tangent grows by a factor of {np.exp(min(total, 700.0)):.1e}, "

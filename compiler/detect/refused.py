@@ -39,10 +39,19 @@ def refused(function: Callable[..., Any], error: WengertError) -> Iterator[Findi
         kind = CALLS.get(node.func.attr)
         if kind is None or node.lineno != error.line:
             continue
-        if kind == "bit_trick" and not any("int" in ast.unparse(a) for a in node.args):
+        if kind == "bit_trick" and not _takes_bits(parsed.node, node):
             continue
         yield _finding(kind, node.lineno, node.col_offset, f"wengert refuses to compile this: {error.message}", parsed.source)
         return
+
+
+def _takes_bits(function: ast.AST, view: ast.Call) -> bool:
+    """A view of floats as integers, or of integers as floats; of complex numbers as pairs it is none."""
+    if any("int" in ast.unparse(a) for a in view.args):
+        return True
+    viewed = ast.unparse(view.func.value) if isinstance(view.func, ast.Attribute) else ""
+    sources = [ast.unparse(n.value) for n in ast.walk(function) if isinstance(n, ast.Assign) and viewed in map(ast.unparse, n.targets)]
+    return any("float" in ast.unparse(a) for a in view.args) and any("int" in text for text in (viewed, *sources))
 
 
 def _finding(kind: str, line: int, column: int, message: str, source: Any) -> Finding:

@@ -16,7 +16,7 @@ from wengert.compiler.detect.probe import Direction, size
 from wengert.compiler.detect.variants import flipped, inverted
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
-from wengert.compiler.ir.loops import AHEAD, LOOPS
+from wengert.compiler.ir.loops import AHEAD, LOOPS, carried_params
 
 GROW = ("exp", "exp2", "expm1", "sinh", "cosh", "power", "multiply", "add", "sum", "logaddexp", "subtract")
 
@@ -239,7 +239,7 @@ def _adds_to(end: Value, start: Value, depth: int) -> bool:
     return start in op.operands or any(_adds_to(v, start, depth - 1) for v in op.operands)
 
 
-STEP_KINDS = {"bound": "step_count", "exit": "step_count", "index": "table_lookup", "store": "quantisation"}
+STEP_KINDS = {"bound": "step_count", "extent": "step_count", "exit": "step_count", "index": "table_lookup", "store": "quantisation"}
 
 
 def detached(facts: Facts) -> Iterator[Finding]:
@@ -259,8 +259,11 @@ def detached(facts: Facts) -> Iterator[Finding]:
         blind = blinded(facts, leaves - explained if family == "compare" else leaves, family)
         if blind is not None and kind == "parametric_discontinuity" and facts.run.seen.get(op, NOTHING).ties and not _jumps(facts, blind.direction):
             continue
-        if blind is not None and family == "compare" and _continuous(facts, blind):
+        smooth = blind is not None and family != "stop" and _continuous(facts, blind)
+        if smooth and family == "compare":
             continue
+        if smooth:
+            blind = None
         if blind is not None:
             unit = blind.direction.scale
             text = (
@@ -281,7 +284,7 @@ def detached(facts: Facts) -> Iterator[Finding]:
         elif kind == "table_lookup" and op.name != "stop_gradient" and (jump := cells(facts, op)) is not None:
             text = f"the slope by `{jump[0]}` jumps from {jump[1]:.4g} to {jump[2]:.4g} between neighbouring cells"
             yield facts.finding(kind, at, text, slopes=list(jump[1:]))
-        elif family in ("step", "order"):
+        elif family in ("step", "order") and not smooth:
             yield facts.finding(kind, at, "a value without a derivative gets into the result; not seen to matter here", warn=False)
 
 
@@ -295,7 +298,7 @@ def _at_node(facts: Facts, at: Op, leaves: set[int]) -> Local | None:
 
 def _continuous(facts: Facts, blind: Blind) -> bool:
     """What AD gives along the way adds up to how far the value moves: kinks are crossed, and no jump."""
-    d, top = blind.direction, 3e-2
+    d, top = blind.direction, blind.reach
     ahead, behind = facts.probe.at(d, top), facts.probe.at(d, -top)
     slopes = [facts.probe.derivative(d, top * (2 * (k + 0.5) / PIECES - 1)) for k in range(PIECES)]
     if any(s.shape != ahead.shape or not np.all(np.isfinite(s)) for s in (behind, *slopes)):
@@ -367,10 +370,12 @@ def kind_of(facts: Facts, op: Op, family: str) -> str | None:
             return "quantisation"
         return "step_count" if "bound" in sinks else None
     if _irregular(facts, op):
-        return "discrete_random"
+        return "discrete_random" if all(v in facts.flow.varied for v in op.operands) or _computed(facts, op) else None
     loops = facts.flow.loops(op)
     if loops and _chosen_index(facts, op) is not None:
         return "table_lookup"
+    if loops and _is_best(op, loops[-1]):
+        return "order_index"
     if "exit" in sinks and _counted_index(facts, sinks["exit"]) is not None:
         return "table_lookup"
     if loops and _steers(facts, op, loops[-1]):
@@ -439,6 +444,22 @@ def _steers(facts: Facts, op: Op, loop: Op) -> bool:
     return False
 
 
+def _is_best(op: Op, loop: Op) -> bool:
+    """The smallest (largest) so far: the branch replaces a number that the loop carries by the other one that was compared."""
+    params = carried_params(loop)
+    for branch in loop.regions[-1].walk():
+        if branch.name in ("if", "where") and branch.operands[0] is op.result:
+            arms = [branch.operands[1:]] if branch.name == "where" else zip(*(region.results for region in branch.regions), strict=True)
+            if any(set(arm) == set(op.operands) and set(arm) & set(params) for arm in arms):
+                return True
+    return False
+
+
+def _computed(facts: Facts, op: Op) -> bool:
+    """A sample is compared after a computation on it, not as it was given."""
+    return any(v in facts.flow.varied and _sample(v) not in facts.params for v in op.operands)
+
+
 DRAWS = re.compile(r"^(u|us|xi|z|.*(unif|draw|rand|rnd|noise|coin|dice).*)$")
 
 
@@ -493,22 +514,21 @@ def _is_normal(leaf: Any) -> bool:
 
 
 def cells(facts: Facts, op: Op) -> tuple[str, float, float] | None:
-    """For a table read between its entries: the slopes in the cell and around it, where they differ by more than 5 %."""
+    """For a table read between its entries: the slopes before and behind a jump of theirs by more than half a percent."""
     if "arithmetic" not in facts.flow.sinks(op.result):
         return None
     for d in facts.directions:
         if d.leaf not in facts.depends(op.operands[0]) or np.ndim(facts.leaves[d.leaf]):
             continue
         slopes = [facts.probe.derivative(d, h) for h in np.linspace(-0.3, 0.3, 241)]
-        if not all(np.all(np.isfinite(s)) for s in slopes) or any(s.shape != slopes[0].shape for s in slopes):
-            continue
-        steps = [size(b - a) for a, b in zip(slopes, slopes[1:], strict=False)]
-        top = max(size(s) for s in slopes)
-        jumps = [k for k, s in enumerate(steps) if s > 0.03 * top]
-        flat = sum(s < 1e-9 * top for s in steps)
-        if jumps and flat > 0.5 * len(steps):
-            k = jumps[0]
-            return d.name, float(slopes[k].flat[0]) / d.scale, float(slopes[k + 1].flat[0]) / d.scale
+        inside = [np.all(np.isfinite(s)) and s.shape == slopes[120].shape for s in slopes]  # beyond the table's ends there is no value
+        pairs = [(a, b) for a, b, *on in zip(slopes, slopes[1:], inside, inside[1:], strict=False) if all(on)]
+        steps = [size(b - a) for a, b in pairs]
+        top = max((size(s) for pair in pairs for s in pair), default=0.0)
+        jumps = [pair for pair, s in zip(pairs, steps, strict=True) if s > max(0.005 * top, 10 * float(np.median(steps)))]
+        if jumps:
+            before, behind = (float(s.flat[0]) / d.scale for s in jumps[0])
+            return d.name, before, behind
     return None
 
 

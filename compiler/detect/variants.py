@@ -192,6 +192,25 @@ def inverted(place: int) -> Callable[[Function], Function]:
     return change
 
 
+def inlined(place: int) -> Callable[[Function], Function]:
+    """The call at this place of a function with rules of its own is what the function computes, without its rules."""
+
+    def change(function: Function) -> Function:
+        chosen = _at(function, place)
+
+        def replace(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
+            if op is not chosen:
+                return None
+            callee = op.attrs["callee"].function
+            mapping = dict(zip(callee.params, operands, strict=True))
+            copy_ops(builder, callee.body.ops, mapping)
+            return [mapping.get(v, v) for v in callee.results]
+
+        return rewrite(function, replace)
+
+    return change
+
+
 OTHER = {"less": "less_equal", "less_equal": "less", "greater": "greater_equal", "greater_equal": "greater"}
 
 

@@ -47,11 +47,13 @@ from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, SERVIC
 from wengert.compiler.frontend.ufuncs import with_out
 from wengert.compiler.frontend.written import WRITTEN, Written
 from wengert.compiler.frontend.written_scipy import written_for
-from wengert.compiler.ir.core import Value
+from wengert.compiler.ir.builder import Builder
+from wengert.compiler.ir.core import Op, Value
 from wengert.compiler.ir.rewrite import copy_ops
 from wengert.compiler.ir.tree import LEAF, Tree, field_names, tuple_of
 from wengert.compiler.ir.tree import NONE as NONE_TREE
 from wengert.compiler.ir.types import Type
+from wengert.compiler.ops.custom import CALLS
 
 Keywords = dict[str, Object]
 DEEPEST, DEEPEST_KNOWN, MOST_CALLS = 2, 30, 3000
@@ -516,8 +518,18 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
     for array in traced.captures:
         values.append(tracer.read(tracer.capture(array, "captured")).value)
     function = traced.function
+    here = tracer.builder.span
+
+    def at_call(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
+        """A function with rules of its own is one op, which stands where it is called."""
+        if op.name not in CALLS:
+            return None
+        with builder.at(here or op.span):
+            types, hints = [v.type for v in op.results], [v.hint for v in op.results]
+            return list(builder.op(op.name, operands, (), hints, types, **op.attrs).results)
+
     mapping: dict[Value, Value] = dict(zip(function.params, values, strict=True))
-    copy_ops(tracer.builder, function.body.ops, mapping)
+    copy_ops(tracer.builder, function.body.ops, mapping, at_call if len(function.body.ops) == 1 else None)
     results = [mapping[v] for v in function.results]
     count = traced.out.count
     weak = traced.weak or (False,) * count

@@ -52,7 +52,10 @@ def judge(case: Case) -> Outcome:
     start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        findings = list(wg.check(case.function, *case.arguments))
+        try:
+            findings = list(wg.check(case.function, *case.arguments))
+        except wg.errors.WengertError:  # a refusal that is no finding
+            findings = []
     seconds = time.process_time() - start
     at = {s: tuple((f.line, str(f.kind)) for f in findings if f.severity == s) for s in ("warning", "note")}
     return Outcome(case, at["warning"], at["note"], seconds)

@@ -55,10 +55,10 @@ def forward_with_maps(
 ) -> tuple[Function, dict[Value, Value], dict[Value, Value]]:
     """As `forward`, with its maps: value of the input -> its copy, and -> its tangent, absent where that is zero.
 
-    Functions that have a rule for reverse mode only are differentiated themselves.
+    Functions that have a rule for reverse mode only are differentiated themselves, and tangents stay that nothing needs.
     """
     state = _Through(function, [active])
-    return state.function(), state.mapping, state.directions[0].tangents
+    return state.function(keep=True), state.mapping, state.directions[0].tangents
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Forward:
         self.mapping: dict[Value, Value] = {}
         self.builder = Builder(Block())
 
-    def function(self) -> Function:
+    def function(self, keep: bool = False) -> Function:
         body = self.builder.block
         for p in self.input.params:
             self.mapping[p] = clone_value(p)
@@ -100,7 +100,8 @@ class Forward:
         floating = [v for v in self.input.results if v.type.dtype.is_differentiable]
         with self.builder.at(role="tangent"):
             body.results += [self._tangent(v, d) for d in self.directions for v in floating]
-        drop_dead(body, ("tangent",))
+        if not keep:
+            drop_dead(body, ("tangent",))
         return Function(f"jvp_{self.input.name}", body)
 
     def primal(self, value: Value) -> Value:
