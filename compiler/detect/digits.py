@@ -16,7 +16,8 @@ from wengert.compiler.detect.variants import widened
 def lost_digits(facts: Facts) -> Iterator[Finding]:
     """cancellation: the derivative in 80-bit numbers against the one in 64."""
     run = facts.run
-    near = [(s.ratio, k, op) for k, (op, s) in enumerate(run.seen.items()) if op.name in ("add", "subtract") and s.ratio < 1e-5 and op.result in facts.flow.active]  # fmt: skip
+    sums = [(k, op, s) for k, (op, s) in enumerate(run.seen.items()) if op.name in ("add", "subtract") and op.result in facts.flow.active]
+    near = [(s.ratio, k, op) for k, op, s in sums if s.ratio < 1e-5] or [(s.ratio, k, op) for k, op, s in sums if s.drowned and not facts.flow.loops(op)]
     if not near or not run.complete or not facts.wide.complete:
         return
     count = len(facts.traced.function.results)

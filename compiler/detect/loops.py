@@ -111,7 +111,7 @@ def solves(facts: Facts, loop: Op) -> bool:
         below = op.operands[1]
         if op.result.type.is_scalar and products & facts.flow.parameters(below) and _steps(facts, loop, op.result) > (0 if matrix else 1):
             return True
-        if _relaxes(op, ops):
+        if _relaxes(op, ops) or (matrix and _splits(facts, loop, op)):
             return True
         if below.owner is not None and below.owner.name == "load" and below.owner.operands[0].type.rank == 2:
             _, *index = below.owner.operands
@@ -138,6 +138,18 @@ def _relaxes(op: Op, ops: list[Op]) -> bool:
         if len(own) >= 2 and all([_behind(v) for v in r.operands[1:]] != place for r in own):
             return True
     return False
+
+
+def _splits(facts: Facts, loop: Op, quotient: Op) -> bool:
+    """x = (b - R x) / d for arrays x and d, of which the loop changes x: Jacobi's iteration. (A step in time adds to x.)"""
+    above, below = quotient.operands
+    params = carried_params(loop)
+    if not below.type.rank or facts.flow.parameters(below) & set(params) or quotient.result not in loop.regions[-1].results:
+        return False
+    p = params[loop.regions[-1].results.index(quotient.result)]
+    inside = set(loop.regions[-1].walk())
+    reads = [u for u in facts.flow.users.get(p, ()) if u in inside and u.result in facts.flow.parameters(above)]
+    return bool(reads) and all(u.name == "dot_general" and any(v.type.rank == 2 for v in u.operands) for u in reads)
 
 
 def _steps(facts: Facts, loop: Op, alpha: Value) -> int:

@@ -23,7 +23,7 @@ class Seen:
     its operands were; broke: the tangent was not; ratio: the smallest |a + b| / max(|a|, |b|); masked: an infinite or NaN
     tangent in the arm a `where` did not take; infinite: the arm whose value was; edges: an operand at the edge of the domain, or an eigenvalue that repeats;
     near: a and b are the same or nearly so, whatever their tangents;
-    absorbed: an addend that was lost altogether; steep: the largest tangent beside a value of at most that size."""
+    absorbed: an addend that was lost altogether; drowned: one of which half the digits were; steep: the largest tangent beside a value of at most that size."""
 
     runs: int = 0
     ties: int = 0
@@ -36,6 +36,7 @@ class Seen:
     infinite: Value | None = None
     edges: int = 0
     absorbed: int = 0
+    drowned: int = 0
     steep: float = 0.0
     example: Any = None
 
@@ -58,6 +59,7 @@ class Trips:
 
 NEAR = 1e-5
 """Of numbers that are compared: less than most steps of a difference."""
+DROWNED = 1e-8
 STEEP = 40
 """Runs of an array op in which its tangent's size is looked at."""
 OFTEN = 300
@@ -364,8 +366,11 @@ def _compare(run: Observation, op: Op, seen: Seen) -> None:
         return
     same = a == b
     if not seen.near and any(v in run.varied for v in op.operands):
-        seen.near += bool(np.any(np.abs(a - b) <= NEAR * np.maximum(1.0, np.minimum(np.abs(a), np.abs(b)))))
-    if not np.any(same):
+        if isinstance(same, np.ndarray):
+            seen.near += bool(np.any(np.abs(a - b) <= NEAR * np.maximum(1.0, np.minimum(np.abs(a), np.abs(b)))))
+        else:
+            seen.near += bool(abs(a - b) <= NEAR * max(1.0, min(abs(a), abs(b))))
+    if not (same.any() if isinstance(same, np.ndarray) else same):
         return
     da, db = (run._dot(v) for v in op.operands)
     unknown = any(d is None and v in run.varied for d, v in zip((da, db), op.operands, strict=True))
@@ -394,6 +399,7 @@ def _sum(run: Observation, op: Op, seen: Seen) -> None:
     if not isinstance(r, np.ndarray):
         least, most = sorted((abs(a), abs(b)))
         seen.absorbed += op.name == "add" and least > 0 and most == abs(r)
+        seen.drowned += 0 < least < DROWNED * most
         if 0 < most < np.inf and abs(r) / most < seen.ratio:
             seen.ratio, seen.example = float(abs(r) / most), (a, b)
         return
@@ -414,7 +420,15 @@ def _sum(run: Observation, op: Op, seen: Seen) -> None:
 
 def _where(run: Observation, op: Op, seen: Seen) -> None:
     seen.runs += 1
-    condition = np.asarray(run._val(op.operands[0]))
+    taken, result = run._val(op.operands[0]), run._val(op.result)
+    if isinstance(result, np.floating):
+        out = op.operands[2 if taken else 1]
+        if math.isfinite(result) and out in run.varied:
+            dot = run._dot(out)
+            seen.masked += dot is not None and not math.isfinite(dot)
+            seen.infinite = seen.infinite if math.isfinite(run._val(out)) else out
+        return
+    condition = np.asarray(taken)
     for value, taken in ((op.operands[1], condition), (op.operands[2], ~condition)):
         dot = run._dot(value)
         if not np.all(np.isfinite(run._val(op.result))):

@@ -575,7 +575,7 @@ def citation_rank_converged(damping, links):
     n = links.shape[0]
     rank = np.ones(n) / n
     delta = 1.0
-    while delta > 1e-14:
+    while delta > 1e-14:  #: fixed_point_lag (sums of columns are kept, and their derivative by others converges slowly)
         new = damping * (links @ rank) + (1.0 - damping) / n
         delta = np.sum(np.abs(new - rank))
         rank = new

@@ -258,7 +258,7 @@ def citation_rank(damping, links):
     n = links.shape[0]
     rank = np.ones(n) / n
     delta = 1.0
-    while delta > 1e-2:  #: linear_solver
+    while delta > 1e-2:  #: fixed_point_lag
         new = damping * (links @ rank) + (1.0 - damping) / n
         delta = np.sum(np.abs(new - rank))
         rank = new
@@ -289,7 +289,7 @@ def echo_state(weight, leak, drive):
 def gray_scott(u0, v0, feed, kill):
     u = u0.copy()
     v = v0.copy()
-    for _ in range(600):  #: tape_memory
+    for _ in range(800):  #: tape_memory
         lu = np.roll(u, 1, 0) + np.roll(u, -1, 0) + np.roll(u, 1, 1) + np.roll(u, -1, 1) - 4.0 * u
         lv = np.roll(v, 1, 0) + np.roll(v, -1, 0) + np.roll(v, 1, 1) + np.roll(v, -1, 1) - 4.0 * v
         uvv = u * v * v

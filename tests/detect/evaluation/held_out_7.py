@@ -115,7 +115,7 @@ def principal_axis(points, mass, axis):
 
 
 def continuous_rate(growth, dt):
-    factor = 1.0 + growth * dt
+    factor = 1.0 + growth * dt  #| cancellation
     log_return = np.log(factor)  #: cancellation
     return log_return / dt
 

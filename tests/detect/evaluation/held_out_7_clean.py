@@ -300,7 +300,7 @@ CASES = [
     case(rk_fixed_oscillator, 1.2, 1.5),
     case(market_price_tight, 1.5, 0.7),
     case(jacobi_to_the_end, SPD, R.random(7)),
-    case(explicit_heat, np.exp(-np.linspace(-2.0, 2.0, 40) ** 2), 0.3),
+    case(explicit_heat, np.exp(-np.linspace(-2.0, 2.5, 40) ** 2), 0.3),
     case(damped_average, 2.3, 0.4),
     case(stiff_relaxation, 3.0, 1.0),
     case(convex_envelope, 0.7, np.array([-1.0, 0.2, 1.1]), np.array([0.5, 0.3, -0.2])),
