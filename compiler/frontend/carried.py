@@ -47,6 +47,7 @@ class Guess:
     joined: paths whose array may be one of several. extents: axes of carried arrays whose extent changes.
     born: objects first bound in the body and used after the loop. unwritten: cells wrongly guessed to be written.
     spoilt: cells, or joined paths, poisoned by an earlier iteration. maybes: values of names that may be None.
+    exchanged: cells that change places in the body, so that what is bound to one of them is not the same in every iteration.
     """
 
     scalars: dict[Path, tuple[DType, bool]] = field(default_factory=dict)
@@ -57,7 +58,13 @@ class Guess:
     spoilt: dict[Cell | Path, Poison] = field(default_factory=dict)
     maybes: dict[str, Object] = field(default_factory=dict)
     unwritten: set[Cell] = field(default_factory=set)
+    exchanged: set[Cell] = field(default_factory=set)
     changed: bool = False
+
+    def is_older(self, item: Array, before: State) -> bool:
+        """Whether it is the whole of an array that was there before the loop, and the same one in every iteration."""
+        whole = item.is_whole and type(item.cell) is Cell and item.cell not in self.exchanged
+        return whole and (item.cell in before.cells or item.cell.captured)
 
     def carry(self, cell: Cell, before: State) -> None:
         """Carry a cell that was there before the loop."""
@@ -92,11 +99,6 @@ class Attempt:
         self.inits.append(init)
         self.params.append(Value(type, hint))
         return len(self.params) - 1
-
-
-def is_older(item: Array, before: State) -> bool:
-    """Whether it is the whole of an array that was there before the loop."""
-    return item.is_whole and type(item.cell) is Cell and (item.cell in before.cells or item.cell.captured)
 
 
 def shared(item: Object, names: dict[str, Object], among: Iterable[str]) -> list[list[str]]:
@@ -135,6 +137,9 @@ class BodyEnd:
             detach(tracer, {*self.names, *self.live, *self.loop.after}, start)
             missing = self.missing(begin, names)
             moved = self.permutation(begin, names, start)
+            exchanged = moved.keys() & self.before.cells.keys()
+            self.guess.changed |= not exchanged <= self.guess.exchanged
+            self.guess.exchanged |= exchanged
             for name in self.names:
                 item, first = names.get(name), begin.get(name)
                 if name in missing:
@@ -295,7 +300,7 @@ class BodyEnd:
     def fits(self, item: Object, model: Object) -> bool:
         """Whether `item` can be carried where `model` was foreseen."""
         if isinstance(item, Array) and isinstance(model, Array):
-            if is_older(item, self.before) or is_older(model, self.before):
+            if self.guess.is_older(item, self.before) or self.guess.is_older(model, self.before):
                 return item == model
             return (item.dtype, item.rank) == (model.dtype, model.rank)
         if isinstance(item, Tuple) and isinstance(model, Tuple):

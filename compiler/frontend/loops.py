@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wengert.compiler.frontend import liveness, maybes
-from wengert.compiler.frontend.carried import Attempt, BodyEnd, Guess, Path, is_older, part_at
+from wengert.compiler.frontend.carried import Attempt, BodyEnd, Guess, Path, part_at
 from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.merge import (
     can_be_missing,
@@ -226,9 +226,9 @@ class LoopTracer:
         if kind is not None:
             type = Type(kind[0])
         elif isinstance(item, Array):
-            if is_older(item, self.before) or (item.is_whole and item.cell in attempt.sources):
+            if self.guess.is_older(item, self.before) or (item.is_whole and item.cell in attempt.sources):
                 return
-            if item.is_whole:
+            if item.is_whole and item.cell not in self.guess.exchanged:
                 attempt.sources[item.cell] = path
             type = Type(item.dtype, (None,) * item.rank)
         else:
@@ -377,6 +377,8 @@ class LoopTracer:
         made = self.tracer.fresh(self.born_value(value), path[0])
         assert isinstance(item, Array)
         bases = {cells.get(c, c) for cell in (item.cell, *item.cell.alias_of) for c in (cell, root(cell))}
+        if bases & self.guess.exchanged and path[0] != RESULT:  # what is returned is not written any more
+            bases |= self.guess.exchanged
         known = self.tracer.state.cells
         made.cell.alias_of = frozenset(c for c in bases if c in known or c.captured)  # a part of what has other names
         return made

@@ -774,4 +774,15 @@ def selection_of_equal_arms(x, y):
     return x
 
 
+@program(lambda rng: (rng.uniform(0.3, 1.2, 5), rng.uniform(0.3, 1.2, 5), 1.3), wrt=(0, 1))
+def left_after_exchange(x, y, top):
+    x, y = 1.0 * x, 1.0 * y
+    for k in range(6):
+        x, y = y, x
+        x[0] += 0.3 * y[1] ** 2
+        if x[0] > top:
+            return x
+    return y
+
+
 BY_NAME = {p.name: p for p in PROGRAMS}

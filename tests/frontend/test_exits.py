@@ -148,3 +148,53 @@ def test_a_loop_whose_every_path_returns_or_raises():
     check(returns_or_raises, 1.5)
     with pytest.raises(ValueError, match="large"):
         wg.jit(returns_or_raises)(2.5)
+
+
+def left_after_an_exchange(x, y, top):
+    x, y = x.copy(), y.copy()
+    for _ in range(4):
+        x, y = y, x
+        x[0] += 0.5 * y[1]
+        if x[0] > top:
+            return x
+    return y
+
+
+def leapfrog(x, y, top):
+    u, v = x.copy(), y.copy()
+    for _ in range(5):
+        v[1:] = u[1:] + u[:-1]
+        u, v = v, u
+        if np.max(u) > top:
+            return u, v
+    return v, u
+
+
+def bound_before_an_exchange(x, y, top):
+    x, y = x.copy(), y.copy()
+    for k in range(3):
+        kept = y
+        x, y = y, x
+        x[0] += top
+    return kept * 2.0 + x
+
+
+@pytest.mark.parametrize("function", [left_after_an_exchange, leapfrog, bound_before_an_exchange])
+@pytest.mark.parametrize("top", [0.1, 2.0, 6.0, 50.0])
+def test_arrays_that_change_places(function, top):
+    x, y = np.array([1.0, 2.0, 0.3]), np.array([4.0, 0.5, 0.6])
+    check(function, x, y, top)
+    check(function, y, x, top)
+
+
+def test_what_is_bound_to_one_of_two_arrays_that_change_places_goes_stale():
+    def f(x, y):
+        x, y = x.copy(), y.copy()
+        for _ in range(3):
+            x, y = y, x
+            kept = y
+        y[1] = 9.0
+        return kept
+
+    with pytest.raises(wg.errors.UnsupportedError, match="may be the same array as `y`"):
+        wg.jit(f)(np.ones(3), np.ones(3))
