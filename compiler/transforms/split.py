@@ -18,6 +18,7 @@ from wengert.compiler.ir.interpret import interpret
 from wengert.compiler.ir.tree import flatten
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.passes.portion import portion, shares, without_single_places
+from wengert.compiler.runtime.device_array import DeviceNumber
 from wengert.compiler.runtime.ledger import Transfers
 from wengert.compiler.runtime.placement import Placement
 from wengert.compiler.transforms.batched import Batch, axes_of
@@ -73,7 +74,7 @@ _COMBINE: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _joined(how: int | str, pieces: Sequence[Any]) -> Any:
-    pieces = [np.asarray(p) if hasattr(p, "__cuda_array_interface__") or hasattr(p, "shape") and p.shape else p for p in pieces]
+    pieces = [_here(p) for p in pieces]
     if isinstance(how, int):
         return np.concatenate(pieces, how)
     if how == "same":
@@ -214,4 +215,9 @@ def _taken(leaves: Sequence[Any], axes: Sequence[int | None], share: Share) -> l
 
 def _run(part: Offload, args: tuple[Any, ...]) -> tuple[list[np.ndarray], Any]:
     results, tree = flatten(part(*args))
-    return [np.asarray(result) if np.ndim(result) else result for result in results], tree
+    return [_here(result) for result in results], tree
+
+
+def _here(result: Any) -> Any:
+    """A part's result as an array of NumPy, or as the number that it is."""
+    return result.number("gathered") if isinstance(result, DeviceNumber) else np.asarray(result) if np.ndim(result) else result
