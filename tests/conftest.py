@@ -2,8 +2,15 @@
 
 import gc
 import os
+import signal
 
 os.environ.setdefault("WENGERT_CACHE", "off")
+
+
+def pytest_configure() -> None:
+    """A shell starts its background jobs with Ctrl-C ignored; tests of interrupts would wait for ever there."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
