@@ -774,13 +774,13 @@ def selection_of_equal_arms(x, y):
     return x
 
 
-@program(lambda rng: (rng.uniform(0.3, 1.2, 5), rng.uniform(0.3, 1.2, 5), 1.3), wrt=(0, 1))
-def left_after_exchange(x, y, top):
+@program(lambda rng: (rng.uniform(0.3, 1.2, 5), rng.uniform(0.3, 1.2, 5)), wrt=(0, 1))
+def left_after_exchange(x, y):
     x, y = 1.0 * x, 1.0 * y
     for k in range(6):
         x, y = y, x
         x[0] += 0.3 * y[1] ** 2
-        if x[0] > top:
+        if k > 1 and x[0] > 0.01:
             return x
     return y
 
