@@ -27,7 +27,7 @@ from wengert.compiler.backend.fuse import is_virtual_kind, stored_values
 from wengert.compiler.backend.places import Places
 from wengert.compiler.backend.structure import Structure, Use
 from wengert.compiler.ir.core import Block, Function, Op, Value
-from wengert.compiler.ir.loops import AHEAD
+from wengert.compiler.ir.loops import AHEAD, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.ops.arrays import split_slice
@@ -321,7 +321,7 @@ class _Bufferiser:
     def _loop(self, op: Op) -> None:
         first = AHEAD[op.name]
         body = op.regions[-1]
-        params = body.params[1:] if op.name == "for" else body.params
+        params = carried_params(op)
         arrays = [k for k, p in enumerate(params) if p.type.is_array]
         slots = {}
         for k in arrays:

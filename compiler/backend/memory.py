@@ -12,6 +12,7 @@ from __future__ import annotations
 from wengert.compiler.backend.bufferise import Plan, Storage
 from wengert.compiler.backend.places import Equals, Extent
 from wengert.compiler.ir.core import Block, Op, Value
+from wengert.compiler.ir.loops import LOOPS, carried_params
 
 
 def plan_memory(plan: Plan) -> Plan:
@@ -72,12 +73,12 @@ class _Planner:
 
     def rotate(self) -> None:
         for op in self.structure.ops:
-            if op.name in ("for", "while"):
+            if op.name in LOOPS:
                 self._rotate(op)
 
     def _rotate(self, op: Op) -> None:
         body = op.regions[-1]
-        params = body.params[1:] if op.name == "for" else body.params
+        params = carried_params(op)
         moving = [k for k, _ in enumerate(params) if (op, k) in self.plan.slots and self.plan.slots[op, k].kind == "moving"]
         dropped = [k for k in moving if not self._is_taken(params[k])]
         equal = self._equal_extents(body) if dropped else Equals(self.plan.places)

@@ -14,7 +14,7 @@ from wengert.compiler.detect.stationary import is_affine
 from wengert.compiler.detect.variants import frozen, more_laps, place_of, samples
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.ir.core import Op, Value, constant_of
-from wengert.compiler.ir.loops import carried_params
+from wengert.compiler.ir.loops import LOOPS, carried_params
 from wengert.compiler.passes.autodiff.reverse import reverse_with_plan
 
 LAPS = 200
@@ -94,7 +94,7 @@ def _longer(facts: Facts, loop: Op, tries: tuple[int, ...] = (LAPS, 20, 5)) -> P
 def solves(facts: Facts, loop: Op) -> bool:
     """An iteration for a linear system: its counter is not read, and it multiplies by a matrix and scales by a quotient of
     scalar products, or the step and the residual with it (gradient methods), or divides by elements of a diagonal (relaxation)."""
-    if loop.name not in ("for", "while") or loop.span is None:
+    if loop.name not in LOOPS or loop.span is None:
         return False
     if loop.name == "for" and any(loop.regions[0].params[0] in op.operands for op in loop.regions[0].walk()):
         return False

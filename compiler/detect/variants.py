@@ -8,6 +8,7 @@ from typing import Any
 from wengert.compiler.frontend.trace import Traced, trace
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
+from wengert.compiler.ir.loops import carried_params
 from wengert.compiler.ir.rewrite import copy_block, copy_op, copy_ops, rewrite
 from wengert.compiler.ir.tree import Tree
 from wengert.compiler.ir.types import BOOL, DTYPES, I64, Type
@@ -57,7 +58,7 @@ def more_laps(laps: int, place: int, done: int | None = None) -> Callable[[Funct
                 regions = tuple(copy_block(r, mapping, replace) for r in op.regions)
                 start = list(copy_op(builder, op, operands, regions).results)
             body, again = op.regions[-1], Block([Value(Type(I64), "lap")])
-            params = body.params[1:] if op.name == "for" else body.params
+            params = carried_params(op)
             again.params += [Value(p.type, p.hint) for p in params]
             mapping.update(zip(params, again.params[1:], strict=True))
             copy_ops(Builder(again, op.span), body.ops, mapping, stay)

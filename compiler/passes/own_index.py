@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
-from wengert.compiler.ir.loops import AHEAD
+from wengert.compiler.ir.loops import AHEAD, LOOPS
 from wengert.compiler.ir.opdef import REGISTRY
 
 INDEXED = {"load": 1, "slice": 1, "update": 2, "accumulate": 2, "update_slice": 2, "accumulate_slice": 2}
@@ -45,7 +45,7 @@ def combine_of(body: Block, parameter: Value, result: Value) -> str | None:
 def _walk(block: Block, versions: set[Value]) -> Iterator[Op]:
     """The ops of a block, those with regions after what is in them; values that loops carry join `versions`."""
     for op in block.ops:
-        if op.name in ("for", "while"):
+        if op.name in LOOPS:
             first = AHEAD[op.name]
             for k, v in enumerate(op.operands[first:]):
                 if v in versions:

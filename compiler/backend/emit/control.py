@@ -12,7 +12,7 @@ from wengert.compiler.backend.emit.scope import Buffer, is_literal
 from wengert.compiler.backend.emit.text import memory_type, register_type
 from wengert.compiler.backend.fuse import is_undefined, is_virtual_kind, op_cost
 from wengert.compiler.ir.core import Block, Op, Value
-from wengert.compiler.ir.loops import AHEAD
+from wengert.compiler.ir.loops import AHEAD, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
 
 CHUNK = 1 << 16
@@ -31,8 +31,7 @@ class Slots:
         self.host, self.op = host, op
         self.first = AHEAD[op.name]
         self.body = op.regions[-1]
-        self.params = self.body.params[1:] if op.name == "for" else self.body.params
-        self.inits = op.operands[self.first :]
+        self.params, self.inits = carried_params(op), carried_inits(op)
         self.rotations = host.plan.rotations.get(op, [])
         self.fixed: dict[int, Buffer] = {}
 

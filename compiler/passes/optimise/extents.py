@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
-from wengert.compiler.ir.loops import AHEAD
+from wengert.compiler.ir.loops import AHEAD, LOOPS
 from wengert.compiler.ir.opdef import extent_of
 from wengert.compiler.ir.rewrite import copy_block
 
@@ -47,7 +47,7 @@ def carried_by_loops(function: Function) -> dict[Value, Op]:
     """The loop of each value that one carries, as its regions see it."""
     carried: dict[Value, Op] = {}
     for op in function.walk():
-        if op.name in ("for", "while"):
+        if op.name in LOOPS:
             for region in op.regions:
                 for p in region.params[1:] if op.name == "for" else region.params:
                     carried[p] = op
@@ -125,7 +125,7 @@ class Finder:
         op = self.carried.get(array) or array.owner
         if op is None:
             return place
-        if op.name in ("for", "while"):
+        if op.name in LOOPS:
             position = self._position(op, array)
             if (op, position, axis) in self.changing:
                 return place

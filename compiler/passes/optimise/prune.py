@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value
-from wengert.compiler.ir.loops import AHEAD
+from wengert.compiler.ir.loops import AHEAD, LOOPS, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import clone_value, copy_op
 
@@ -31,7 +31,7 @@ def _mark_block(block: Block, roots: list[Value], needed: set[Value]) -> None:
     for op in reversed(block.ops):
         if not _traps(op) and not any(r in needed for r in op.results):
             continue
-        if op.name in ("for", "while"):
+        if op.name in LOOPS:
             _mark_loop(op, needed)
         elif op.name == "if":
             needed.add(op.operands[0])
@@ -45,8 +45,7 @@ def _mark_loop(op: Op, needed: set[Value]) -> None:
     """A carried value is needed if its result is, or if the body needs its parameter; to a fixed point."""
     first = AHEAD[op.name]
     needed.update(op.operands[:first])
-    body = op.regions[-1]
-    params = body.params[1:] if op.name == "for" else body.params
+    body, params = op.regions[-1], carried_params(op)
     kept = {k for k, r in enumerate(op.results) if r in needed}
     while True:
         if op.name == "while":
