@@ -384,7 +384,7 @@ def comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Obje
             names[target] = kept[target]
         else:
             del names[target]
-    return Tuple(list, tuple(made), origin=tracer.place(node))
+    return Tuple(list, tuple(made), origin=tracer.place(node), fresh=True)
 
 
 def growing_comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Object:

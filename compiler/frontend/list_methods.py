@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from wengert.compiler.frontend import creation, written_lists
@@ -21,7 +22,18 @@ from wengert.compiler.frontend.lists import (
     start_of,
 )
 from wengert.compiler.frontend.merge import to_value
-from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Slice, Static, Tuple, is_list
+from wengert.compiler.frontend.objects import (
+    NONE,
+    Array,
+    ArrayValue,
+    Method,
+    Object,
+    Scalar,
+    Slice,
+    Static,
+    Tuple,
+    is_list,
+)
 from wengert.compiler.frontend.tracer import SERVICES, Tracer, provides
 from wengert.compiler.frontend.views import as_index, checked
 from wengert.compiler.ir.core import Value
@@ -82,6 +94,43 @@ def extend(tracer: Tracer, owner: Object, items: Object) -> Object:
     return NONE
 
 
+def grown_in_place(tracer: Tracer, name: str, kind: type[ast.AST], held: Object, item: Object) -> bool:
+    """`xs += items` as Python does it, whoever else holds the list. False where something new is bound: it is no list (or,
+    with an array, becomes one), or of known length as the items are, and nobody but the name holds it. "" is no name: an
+    item of a list."""
+    if not isinstance(held, Tuple) or not (held.kind is list or is_list(held)) or kind not in (ast.Add, ast.Mult):
+        return False
+    if isinstance(item, Array) or (isinstance(item, Scalar) and not item.weak):
+        return False
+    known = kind is ast.Mult or (isinstance(item, Tuple) and item.kind is list)
+    if known and held.kind is list and name and _is_alone(tracer, name, held):
+        return False
+    if kind is ast.Mult:
+        tracer.refuse("list_mutation")
+    extend(tracer, held, copied(tracer, held) if item is held else item)
+    return True
+
+
+def _is_alone(tracer: Tracer, name: str, held: Tuple) -> bool:
+    """Whether only the name holds the list, here, where nothing runs again and again."""
+    if not held.fresh or any(loop.runs for frame in tracer.frames for loop in frame.loops):
+        return False
+    frames = tracer.state.frames
+    return not any(
+        _holds(other, held) and (names is not tracer.names or known != name)
+        for names in frames.values()
+        for known, other in names.items()
+    )
+
+
+def _holds(item: Any, held: Tuple) -> bool:
+    if item is held:
+        return True
+    if isinstance(item, Tuple):
+        return any(_holds(part, held) for part in item.items)
+    return _holds(item.owner, held) if isinstance(item, Method) else False
+
+
 def as_row(tracer: Tracer, item: Object) -> Object:
     """A list as an item of a list of lists."""
     return as_array(tracer, item, certain=True) if is_list(item) else creation.as_array(tracer, item)
@@ -102,7 +151,7 @@ def copied(tracer: Tracer, owner: Object) -> Object:
     """Another list of the same items. Of one that is no row, the arrays as they are: nothing is cut off at its length."""
     assert isinstance(owner, Tuple)
     if not is_list(owner):
-        return Tuple(list, owner.items)
+        return Tuple(list, owner.items, fresh=True)
     if owner.kind.row:  # type: ignore[attr-defined]
         return part(tracer, owner, Slice(None, None, None))
     readable(tracer, owner)
@@ -200,13 +249,18 @@ def as_array(tracer: Tracer, owner: Tuple, certain: bool = False) -> Array:
     if isinstance(model, Rows):
         return _table(tracer, owner, model)
     leaves = leaves_of(model)
-    if not leaves or heaps_in(model) or isinstance(model, Branch) and (
-        model.kind not in (tuple, list) or any(x.rank is not None for x in leaves)
+    if (
+        not leaves
+        or heaps_in(model)
+        or isinstance(model, Branch)
+        and (model.kind not in (tuple, list) or any(x.rank is not None for x in leaves))
     ):
         tracer.refuse("list_array")
     if not certain and (leaves[0].dtype != F64 or leaves[0].rank is not None or isinstance(model, Branch)):
         some = tracer.builder.emit("greater", tracer.index.value(n), tracer.builder.integer(0))
-        tracer.check(some, "value", "an empty list has no dtype and shape that are known beforehand: give np.array a dtype")
+        tracer.check(
+            some, "value", "an empty list has no dtype and shape that are known beforehand: give np.array a dtype"
+        )
     made = _columns(tracer, owner)
     if isinstance(model, Leaf):
         return made[0]

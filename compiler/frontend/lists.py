@@ -73,7 +73,7 @@ def literal(tracer: Tracer, node: ast.AST, items: tuple[Object, ...]) -> Object:
     if known is None:
         if grows(tracer, node):
             tracer.unsettled = True
-        return Tuple(list, items, origin=key)
+        return Tuple(list, items, origin=key, fresh=True)
     made = empty(tracer, key, known)
     for item in items:
         append(tracer, made, item)
@@ -98,8 +98,12 @@ def grows(tracer: Tracer, node: ast.AST) -> bool:
 
 @lru_cache(maxsize=4096)
 def _changed(function: ast.AST) -> frozenset[str]:
-    """Names of what is appended to, or pushed on as on a heap."""
+    """Names of what is appended to, by `+=` too, or pushed on as on a heap."""
     return frozenset(
+        n.target.id
+        for n in ast.walk(function)
+        if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add) and isinstance(n.target, ast.Name)
+    ) | frozenset(
         n.func.value.id
         for n in ast.walk(function)
         if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "extend", "insert")

@@ -195,7 +195,7 @@ class LoopTracer:
             return Scalar(attempt.params[at], weak)
         if isinstance(item, Tuple):
             parts = [self.general(attempt, (*path, str(k)), part) for k, part in enumerate(item.items)]
-            return replace(item, items=tuple(parts))
+            return replace(item, items=tuple(parts), fresh=False)
         if isinstance(item, Array) and path in self.guess.joined:
             cell = Cell(path[0], item.dtype, item.rank, self.tracer.builder.span, contiguous=False)
             cell.alias_of = self.guess.joined[path]
@@ -243,6 +243,7 @@ class LoopTracer:
         """Trace condition and body; returns their blocks and the state at the end of the body."""
         tracer, form = self.tracer, self.form
         tracer.frame.loops.append(self.loop)
+        self.loop.runs = True
         blocks, scopes = [], []
         start = head.copy(tracer.frame.index)
         if form.condition is not None:
@@ -278,6 +279,7 @@ class LoopTracer:
         blocks.append(block)
         scopes.append(scope)
         tracer.frame.loops.pop()
+        self.loop.runs = False
         return blocks, scopes, tracer.state
 
     def note_condition_writes(self, start: State) -> None:
@@ -306,7 +308,7 @@ class LoopTracer:
             if isinstance(item, Scalar) and item.value in mapping:
                 return Scalar(mapping[item.value], item.weak)
             if isinstance(item, Tuple):
-                return replace(item, items=tuple(rename(part) for part in item.items))
+                return replace(item, items=tuple(rename(part) for part in item.items), fresh=False)
             return item
 
         carried = self.tracer.carried
@@ -364,7 +366,7 @@ class LoopTracer:
             parts = [
                 self.born_object((*path, str(k)), part, attempt, results, cells) for k, part in enumerate(item.items)
             ]
-            return replace(item, items=tuple(parts))
+            return replace(item, items=tuple(parts), fresh=False)
         if isinstance(item, Array) and item.is_whole and item.cell in cells:
             return Array(cells[item.cell])
         at = attempt.born.get(path)

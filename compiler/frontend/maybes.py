@@ -41,7 +41,7 @@ def settled(tracer: Tracer, item: Object, node: ast.AST | None = None) -> Object
         return item
     if not is_maybe(item):
         parts = tuple(settled(tracer, part) for part in item.items)
-        return item if all(p is q for p, q in zip(parts, item.items, strict=True)) else replace(item, items=parts)
+        return item if all(p is q for p, q in zip(parts, item.items, strict=True)) else replace(item, items=parts, fresh=False)
     flag, value = item.items
     if isinstance(flag, Static):
         return settled(tracer, value) if flag.value else NONE

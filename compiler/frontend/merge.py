@@ -311,7 +311,7 @@ class Merger:
                 unify_lists(self.tracer, a, b)
                 raise Mismatch
             parts = [self.join(name, p, q) for p, q in zip(a.items, b.items, strict=True)]
-            return lambda results: replace(a, items=tuple(part(results) for part in parts))
+            return lambda results: replace(a, items=tuple(part(results) for part in parts), fresh=False)
         if isinstance(a, Array) and isinstance(b, Array):
             return self.join_arrays(name, a, b)
         raise Mismatch
@@ -401,7 +401,7 @@ class Merger:
             return lambda results: Scalar(results[at], kind[1])
         if isinstance(item, Tuple):
             parts = [self.one_sided(name, side, part) for part in item.items]
-            return lambda results: replace(item, items=tuple(part(results) for part in parts))
+            return lambda results: replace(item, items=tuple(part(results) for part in parts), fresh=False)
         if isinstance(item, Array):
             if (item.cell in self.before.cells or item.cell.captured) and self.visible_view(item):
                 return lambda results: item

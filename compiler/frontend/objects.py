@@ -138,13 +138,15 @@ class Array:
 class Tuple:
     """kind: tuple, list, dict (with `names`), the class of a NamedTuple or dataclass, or a `ListOf`.
 
-    origin: the place of the literal, of a list.
+    origin: the place of the literal, of a list. fresh: a list that was made here, and not put together from two where paths
+    meet: who holds this very object are all who hold the list.
     """
 
     kind: Any
     items: tuple[Object, ...]
     names: tuple[str, ...] = ()
     origin: Any = field(default=None, compare=False)
+    fresh: bool = field(default=False, compare=False)
 
     def field(self, name: str) -> Object | None:
         return self.items[self.names.index(name)] if name in self.names else None

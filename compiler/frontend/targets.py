@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, complexes, lists, overloads, written_lists
+from wengert.compiler.frontend import arithmetic, complexes, list_methods, lists, overloads, written_lists
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, dtype_and_weakness
 from wengert.compiler.frontend.gather import (
     arrays_for_lists,
@@ -249,6 +249,8 @@ def augmented_statement(tracer: Tracer, node: ast.AugAssign) -> None:
         if isinstance(held, Array):
             update_array(tracer, held, kind, item)
             return
+        if list_methods.grown_in_place(tracer, target.id, kind, held, item):
+            return
         made = operate(tracer, kind, held, item)
         name_it(tracer, target.id, made)
         tracer.bind(target.id, made)
@@ -283,7 +285,10 @@ def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AS
             update_array(tracer, array, kind, tracer.evaluate(node.value))
             return
         held = lists.item_of(tracer, base, places[0])
-        lists.store_item(tracer, base, places[0], operate(tracer, kind, held, tracer.evaluate(node.value)))
+        item = tracer.evaluate(node.value)
+        if list_methods.grown_in_place(tracer, "", kind, held, item):
+            return
+        lists.store_item(tracer, base, places[0], operate(tracer, kind, held, item))
         return
     if isinstance(base, Tuple):
         tracer.refuse("dict_mutation" if base.kind is dict else "list_mutation", target)

@@ -84,12 +84,13 @@ def has_exited(names: dict[str, Object]) -> bool:
 @dataclass(slots=True)
 class Loop:
     """A loop being traced: the names live where it decides to go on, and after it. place: of one over few numbers that are
-    known, which may be written out (`lists.written_out`)."""
+    known, which may be written out (`lists.written_out`). runs: its body runs again and again, and is no item's own copy."""
 
     head: frozenset[str]
     after: frozenset[str]
     parallel: bool = False
     place: Any = None
+    runs: bool = False
 
 
 @dataclass(slots=True, eq=False)

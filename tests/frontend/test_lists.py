@@ -224,6 +224,31 @@ def repeated(n):
     return np.array(xs), sum(xs), first
 
 
+@case(np.arange(4.0))
+def added_in_place(x):
+    """`+=` is seen through every name; `xs + [...]` is not."""
+    def push(queue, value):
+        queue += [value]
+
+    xs = [1.0]
+    ys, kept = xs, xs + [5.0]
+    ys += (2.0, 3.0)
+    for v in x:
+        push(xs, v)
+        ys += [v, -v]
+    rows = [[0.0], [1.0]]
+    row = rows[1]
+    rows[1] += [7.0]
+    shape = [len(x)]
+    shape += [2]
+    xs += xs
+    same = [8.0]
+    if x[1] > 0.5:
+        same = xs
+        same += list(x)
+    return np.array(xs), len(ys), np.array(kept), len(row), np.zeros(shape), sum(same)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_programs(name: str) -> None:
     function, args = CASES[name]
@@ -318,9 +343,16 @@ def part_written(n):
     return len(xs)
 
 
+def repeated_in_place(n):
+    xs = [[1.0], [2.0]]
+    ys = xs[n]
+    ys *= 2
+    return len(ys)
+
+
 @pytest.mark.parametrize(
     ("function", "text"),
-    [(written_after, "may be the same array"), (of_functions, "cannot be put into a list"), (of_two_kinds, "different kinds"),
+    [(repeated_in_place, "cannot be changed"), (written_after, "may be the same array"), (of_functions, "cannot be put into a list"), (of_two_kinds, "different kinds"),
      (part_written, "a part of a list cannot be written"), (never_filled, "index")],
 )  # fmt: skip
 def test_refusals(function: Any, text: str) -> None:
