@@ -13,47 +13,36 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend import attributes, generators, list_methods, output, overloads, written_grids
+from wengert.compiler.frontend import attributes, generators, output, overloads, written_grids
 from wengert.compiler.frontend.bound import body_of_call
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP, RANDOM, scipy_function
+from wengert.compiler.frontend.inside import inline_transform, readable, transformed
 from wengert.compiler.frontend.iteration import items_of
-from wengert.compiler.frontend.list_models import tree_of_items
 from wengert.compiler.frontend.liveness import analyse, terminates
 from wengert.compiler.frontend.maybes import settled
-from wengert.compiler.frontend.merge import describe, root, scalar_type, to_value, unknown_extent
+from wengert.compiler.frontend.merge import describe
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,
-    ArrayValue,
     Closure,
-    Maybe,
     Method,
     Object,
     Partial,
     Scalar,
     Static,
     Tuple,
-    is_list,
-    is_maybe,
     is_number,
 )
 from wengert.compiler.frontend.positions import METHODS, by_name
 from wengert.compiler.frontend.reads import CONTENTS, MISSING, now
-from wengert.compiler.frontend.signature import Leaf, Signature
-from wengert.compiler.frontend.source import Parsed, function_of, parameters, parse, unwrap
+from wengert.compiler.frontend.source import Parsed, parameters, parse, unwrap
 from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, SERVICES, Frame, Tracer, handles, provides
 from wengert.compiler.frontend.ufuncs import with_out
 from wengert.compiler.frontend.written import WRITTEN, Written
 from wengert.compiler.frontend.written_scipy import written_for
-from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Op, Value
-from wengert.compiler.ir.rewrite import copy_ops
-from wengert.compiler.ir.tree import LEAF, Tree, field_names, tuple_of
-from wengert.compiler.ir.tree import NONE as NONE_TREE
-from wengert.compiler.ir.types import Type
-from wengert.compiler.ops.custom import CALLS
+from wengert.compiler.ir.tree import field_names
 
 Keywords = dict[str, Object]
 DEEPEST, DEEPEST_KNOWN, MOST_CALLS = 2, 30, 3000
@@ -198,21 +187,6 @@ def call_static(tracer: Tracer, value: Any, args: Sequence[Object], keywords: Ke
 
 
 FOREIGN = "It has no source and no derivative here: write it in NumPy, or call it outside and pass what it returns."
-
-
-def readable(value: Any) -> str:
-    """A function's name as users write it."""
-    name = getattr(value, "__name__", type(value).__name__)
-    owner = getattr(value, "__self__", None)
-    if isinstance(owner, np.ufunc):
-        return f"np.{owner.__name__}.{name}"
-    module = (getattr(value, "__module__", None) or "").partition(".")[0]
-    if module == "numpy" or getattr(np, name, None) is value:
-        nested = (getattr(value, "__module__", "") or "").split(".")
-        return (
-            f"np.{nested[1]}.{name}" if len(nested) > 1 and nested[1] in ("linalg", "fft", "random") else f"np.{name}"
-        )
-    return f"math.{name}" if module == "math" else name
 
 
 def vectorized(tracer: Tracer, made: Any, args: Sequence[Object], keywords: Keywords) -> Object:
@@ -424,187 +398,3 @@ def run_function(tracer: Tracer, node: ast.FunctionDef | ast.Lambda) -> Object:
 def property_of(tracer: Tracer, function: Any, owner: Object) -> Object:
     """What the getter of a property returns."""
     return inline_python(tracer, function, [owner], {})
-
-
-# -- wengert's own transforms inside compiled code
-
-
-def transformed(tracer: Tracer, transform: Any, args: Sequence[Object], keywords: Keywords) -> Object:
-    """`grad(f)` of a function known at compile time: made now."""
-    args = [_alone(tracer, transform, a) if isinstance(a, Closure) else a for a in args]
-    items = [*args, *keywords.values()]
-    if any(not isinstance(i, Static | Tuple) for i in items):
-        tracer.refuse(
-            "call",
-            name=f"{readable(transform)} of a function defined inside",
-            help="Define the function outside of the compiled one.",
-        )
-    plain = [to_python(tracer, i) for i in args]
-    return Static(transform(*plain, **{k: to_python(tracer, v) for k, v in keywords.items()}))
-
-
-def _alone(tracer: Tracer, transform: Any, closure: Closure) -> Object:
-    """A function defined inside, which needs nothing of the functions around it, as one of its own."""
-    around = [tracer.closed_over[closure.frame], *tracer.frames]
-    known = {name for frame in around for name in (*_bound(frame.node), *frame.enclosed)}
-    read = {n.id for n in ast.walk(closure.node) if isinstance(n, ast.Name)} & known - _bound(closure.node)
-    made = None
-    if not read and not closure.defaults and not closure.keyword_defaults:
-        made = function_of(closure.node, tracer.closed_over[closure.frame].namespace)
-    if made is None:
-        tracer.refuse(
-            "call",
-            name=f"{readable(transform)} of a function defined inside"
-            + (f" that reads `{min(read)}` of the function around it" if read else ""),
-            help="Define the function outside of the compiled one"
-            + (", and pass what it reads as an argument." if read else "."),
-        )
-    return Static(made)
-
-
-def _bound(node: ast.FunctionDef | ast.Lambda) -> set[str]:
-    """The names that a function binds: its parameters, and what it assigns or defines."""
-    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    return names | {
-        n.arg if isinstance(n, ast.arg) else n.name
-        for n in ast.walk(node)
-        if isinstance(n, ast.arg) or (isinstance(n, ast.FunctionDef) and n is not node)
-    }
-
-
-def to_python(tracer: Tracer, item: Object) -> Any:
-    if isinstance(item, Static):
-        return item.value
-    if isinstance(item, Tuple) and item.kind in (tuple, list):
-        return item.kind(to_python(tracer, i) for i in item.items)
-    tracer.refuse("static_needed", what="an option of a transform")
-
-
-def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], keywords: Keywords) -> Object:
-    """Inline what `transform.__wengert_trace__(signature)` gives: a Traced function."""
-    if keywords:
-        tracer.refuse("call_argument", name=readable(transform), problem="keyword arguments")
-    if getattr(transform, "__wengert_device__", None) is not None:
-        tracer.refuse(
-            "call",
-            name=readable(transform),
-            help="It is offloaded: offload the function around it instead of this one.",
-        )
-    if any(isinstance(a, Closure | Partial) for a in args):
-        tracer.refuse(
-            "call",
-            name=f"{readable(transform)} with a function defined inside",
-            help="Define that function outside of the compiled one, and pass what it reads as arguments.",
-        )
-    leaves: list[Object] = []
-    tree = tuple_of([tree_of(tracer, a, leaves) for a in args])
-    values, types_ = [], []
-    for leaf in leaves:
-        value, type_ = leaf_value(tracer, leaf)
-        values.append(value)
-        types_.append(type_)
-    try:
-        traced = transform.__wengert_trace__(Signature(tree, tuple(types_)))
-    except WengertError as error:
-        error.span = error.span or tracer.builder.span
-        raise
-    for k, j in sorted(traced.apart):
-        if _may_share(leaves[k], leaves[j]):  # what was traced is right for arrays apart only
-            if getattr(transform, "__wengert_same__", False):
-                return call(tracer, tracer.lift(transform.__wrapped__), args, keywords)
-            name, other = (traced.function.params[n].hint or f"argument {n + 1}" for n in (k, j))
-            tracer.refuse("shared", name=name, other=other, function=readable(transform))
-    tracer.reads.update(traced.reads)
-    for array in traced.captures:
-        values.append(tracer.read(tracer.capture(array, "captured")).value)
-    function = traced.function
-    here = tracer.builder.span
-
-    def at_call(builder: Builder, op: Op, operands: list[Value]) -> list[Value] | None:
-        """A function with rules of its own is one op, which stands where it is called."""
-        if op.name not in CALLS:
-            return None
-        with builder.at(here or op.span):
-            types, hints = [v.type for v in op.results], [v.hint for v in op.results]
-            return list(builder.op(op.name, operands, (), hints, types, **op.attrs).results)
-
-    mapping: dict[Value, Value] = dict(zip(function.params, values, strict=True))
-    copy_ops(tracer.builder, function.body.ops, mapping, at_call if len(function.body.ops) == 1 else None)
-    results = [mapping[v] for v in function.results]
-    count = traced.out.count
-    weak = traced.weak or (False,) * count
-    for result, position in zip(results[count:], function.written[count:], strict=True):
-        assert position is not None
-        target = leaves[position]
-        assert isinstance(target, Array)
-        tracer.write(target, ArrayValue(result, tracer.extents(target)))
-    return object_of(
-        tracer, traced.out, iter([wrapped(tracer, v, w) for v, w in zip(results[:count], weak, strict=True)])
-    )
-
-
-def _may_share(a: Object, b: Object) -> bool:
-    """Whether two arguments may be (parts of) one array."""
-    if not isinstance(a, Array) or not isinstance(b, Array):
-        return False
-    cells = [{root(cell) for cell in (x.cell, *x.cell.alias_of)} for x in (a, b)]
-    return not cells[0].isdisjoint(cells[1])
-
-
-def wrapped(tracer: Tracer, value: Value, weak: bool) -> Object:
-    if value.type.is_scalar:
-        return Scalar(value, weak)
-    return tracer.fresh(ArrayValue(value, tuple(unknown_extent(tracer, value, k) for k in range(value.type.rank))))
-
-
-def tree_of(tracer: Tracer, item: Object, leaves: list[Object]) -> Tree:
-    """The tree of an object; its leaves are appended."""
-    if is_list(item):
-        found = list_methods.columns(tracer, item)
-        leaves += found
-        return Tree("items", tree_of_items(item.kind.model), (LEAF,) * len(found))  # type: ignore[attr-defined]
-    if is_maybe(item):
-        return Tree("maybe", None, tuple(tree_of(tracer, i, leaves) for i in item.items))
-    if isinstance(item, Tuple):
-        children = tuple(tree_of(tracer, i, leaves) for i in item.items)
-        if item.kind in (tuple, list):
-            return Tree(item.kind.__name__, None, children)
-        if item.kind is dict:
-            return Tree("dict", item.names, children)
-        return Tree("named" if issubclass(item.kind, tuple) else "dataclass", item.kind, children, item.names)
-    if item == NONE:
-        return NONE_TREE
-    if isinstance(item, Scalar | Array) or is_number(item):
-        leaves.append(item)
-        return LEAF
-    if isinstance(item, Static):
-        return Tree("static", item.value)
-    tracer.refuse("returned", what=describe(item))
-
-
-def leaf_value(tracer: Tracer, item: Object) -> tuple[Value, Leaf]:
-    if isinstance(item, Array):
-        value = tracer.read(item).value
-        return value, Leaf(Type(value.type.dtype, tuple(1 if n == 1 else None for n in value.type.shape)))
-    dtype, weak = scalar_type(item)  # type: ignore[misc]
-    return to_value(tracer, item, dtype), Leaf(Type(dtype), weak)
-
-
-def object_of(tracer: Tracer, tree: Tree, leaves: Any) -> Object:
-    """A structure of objects."""
-    if tree.kind == "leaf":
-        return next(leaves)
-    if tree.kind == "none":
-        return NONE
-    if tree.kind == "static":
-        return tracer.lift(tree.meta)
-    if tree.kind == "items":
-        tracer.refuse("returned", what="a list of a length known only at run time, called as a transform,")
-    items = tuple(object_of(tracer, child, leaves) for child in tree.children)
-    if tree.kind == "maybe":
-        return Tuple(Maybe, items)
-    if tree.kind in ("tuple", "list"):
-        return Tuple(tuple if tree.kind == "tuple" else list, items)
-    if tree.kind == "dict":
-        return Tuple(dict, items, tree.meta)
-    return Tuple(tree.meta, items, tree.names)

@@ -81,18 +81,6 @@ def _find(function: types.FunctionType, code: types.CodeType) -> Parsed:
     return Parsed(candidates[0], known[1])
 
 
-def function_of(node: FunctionNode, namespace: dict[str, Any]) -> types.FunctionType | None:
-    """The function that a `def` or `lambda` within another makes, where it reads no names but those of the module. None where it
-    has decorators, or its text is not known."""
-    filename = next((name for name, (_, _, nodes) in _texts.items() if any(n is node for n in nodes)), None)
-    if filename is None or (isinstance(node, ast.FunctionDef) and node.decorator_list):
-        return None
-    whole: Any = ast.Expression(node) if isinstance(node, ast.Lambda) else ast.Module([node], [])
-    outer = compile(ast.fix_missing_locations(whole), filename, "eval" if isinstance(node, ast.Lambda) else "exec")
-    code = next(c for c in outer.co_consts if isinstance(c, types.CodeType))
-    return types.FunctionType(code, namespace)
-
-
 def _matches(node: FunctionNode, code: types.CodeType) -> bool:
     if isinstance(node, ast.Lambda):
         if code.co_name != "<lambda>" or node.lineno != code.co_firstlineno:

@@ -18,7 +18,7 @@ from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import with_known_extents
 from wengert.compiler.transforms.compiled import Compiled, Program, trace_for
 from wengert.compiler.transforms.settle import replace_function
-from wengert.compiler.transforms.structure import full_out, named
+from wengert.compiler.transforms.structure import closes_over, full_out, named
 
 MOST_EXTENTS = 4
 """Programs from which on no more are made for particular extents."""
@@ -47,6 +47,11 @@ class Batch(Compiled):
         return tuple(_by_leaves(a, axis) for a, axis in zip(args, axes, strict=True))
 
     def _per_argument(self, count: int) -> tuple[Any, ...]:
+        if closes_over(self.__wrapped__):
+            return (*self._per_passed(count - 1), None)
+        return self._per_passed(count)
+
+    def _per_passed(self, count: int) -> tuple[Any, ...]:
         if not isinstance(self.in_axes, tuple):
             return (self.in_axes,) * count
         if len(self.in_axes) > count and not any(a is not None for a in self.in_axes[count:]):

@@ -91,13 +91,14 @@ class Stages:
 
 def trace_for(function: Callable[..., Any], signature: Signature, recorder: Recorder) -> Traced:
     """The optimised IR of a Python function or of a transform's result, for arguments of `signature`."""
-    own = getattr(function, "__wengert_trace__", None)
-    if own is not None:
+    own: Any = getattr(function, "__wengert_trace__", None)
+    inside = getattr(function, "__wengert_closes__", False)  # a function defined inside a compiled one
+    if own is not None and not inside:
         return own(signature, recorder)
     traced: list[Traced] = []
 
     def make() -> Any:
-        traced.append(trace(function, signature))
+        traced.append(own(signature) if inside else trace(function, signature))
         return traced[0].function
 
     recorder.stage("typed", make)
@@ -154,6 +155,9 @@ class Compiled(FunctionObject):
     _on_call: Callable[[tuple[Any, ...], dict[str, Any]], None] | None = None
     takes_the_same = True
     """Whether it is called like the function it wraps, so that what that declares holds for it, too."""
+    argument_tuples = 0
+    """How many of its arguments are tuples, of the function's arguments or of one thing for each of them; 0 where it takes them
+    themselves."""
 
     def convert(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The positional arguments as they are compiled for: numbers are converted to the declared types where that

@@ -30,6 +30,7 @@ from wengert.compiler.transforms.settle import replace_function
 from wengert.compiler.transforms.structure import (
     Wrt,
     align,
+    closes_over,
     full_out,
     leaf_ranges,
     mask_tree,
@@ -75,6 +76,7 @@ class Jvp(Compiled):
     """Forward mode: `jvp(f)(args, tangents) -> (out, out_tangent)`."""
 
     takes_the_same = False
+    argument_tuples = 2
 
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         primal, tangents, given = split(signature, "jvp(f)(args, tangents)")
@@ -99,6 +101,7 @@ class Vjp(Compiled):
     """Reverse mode: `vjp(f)(args, cotangent) -> (out, cotangents)`."""
 
     takes_the_same = False
+    argument_tuples = 1
 
     def __init__(self, function: Callable[..., Any], name: str | None = None, memory: int | str | None = None):
         super().__init__(function, name)
@@ -108,6 +111,8 @@ class Vjp(Compiled):
         primal, cotangent, given = split(signature, "vjp(f)(args, cotangent)")
         inner = trace_for(self.__wrapped__, primal, recorder)
         out, active = full_out(inner), _by_annotations(self.__wrapped__, primal.tree, differentiable(inner))
+        passed = len(primal.tree.children) - closes_over(self.__wrapped__)
+        active = [a and k < sum(c.count for c in primal.tree.children[:passed]) for k, a in enumerate(active)]
         seeded = align(out, cotangent, "cotangents")
         function = pullback(inner.function, _padded(active, inner.function), seeded, recorder, self.memory)
         count, leaves = len(inner.function.params), primal.tree.count
@@ -123,7 +128,7 @@ class Vjp(Compiled):
         function = optimise(with_params(function, order), recorder)
         gradients = tuple_of(
             mask_tree(child, [active[k] for k in leaves_of])
-            for child, leaves_of in zip(primal.tree.children, leaf_ranges(primal.tree), strict=True)
+            for child, leaves_of in zip(primal.tree.children[:passed], leaf_ranges(primal.tree), strict=False)
         )
         return replace_function(inner, function, tuple_of([out, gradients]), signature)
 
@@ -299,6 +304,7 @@ class Hvp(Compiled):
     """`hvp(f)(args, v)`: the Hessian of a scalar function times `v`, forward over reverse; `v` has the shape of the argument."""
 
     takes_the_same = False
+    argument_tuples = 1
 
     def __init__(self, function: Callable[..., Any], wrt: int | str | None = None, name: str | None = None):
         super().__init__(function, name or f"hvp_{getattr(function, '__name__', 'f')}")

@@ -45,7 +45,7 @@ def _newton(f: Any, x0: Any, args: Any, tol: Any, max_iterations: Any) -> Any:
         left -= 1
         change = _solved(_jacobian(f)(x, *args), f(x, *args))
         x = x - change
-        step = np.max(np.abs(change)) / (1.0 + np.max(np.abs(x)))
+        step = np.max(np.abs(change), initial=0.0) / (1.0 + np.max(np.abs(x), initial=0.0))
     return x
 
 
@@ -65,7 +65,7 @@ def _picard(g: Any, x0: Any, args: Any, tol: Any, max_iterations: Any) -> Any:
             raise ValueError("fixed_point: the iteration did not converge within max_iterations")
         left -= 1
         new = g(x, *args)
-        step = np.max(np.abs(new - x)) / (1.0 + np.max(np.abs(new)))
+        step = np.max(np.abs(new - x), initial=0.0) / (1.0 + np.max(np.abs(new), initial=0.0))
         x = new
     return x
 
@@ -81,9 +81,15 @@ def _picard_rule(primals: Any, tangents: Any) -> Any:
     return x, _solved(np.eye(n) - np.reshape(slope, (n, n)), moved)
 
 
-_root = CustomDerivative(_newton)
+class Solver(CustomDerivative):
+    """(f, x0, args, tol, max_iterations) -> x. What an f defined inside a compiled function reads there goes into args."""
+
+    __wengert_lifts__ = (0, 2)
+
+
+_root = Solver(_newton)
 _root.def_jvp(_newton_rule)
-_fixed_point = CustomDerivative(_picard)
+_fixed_point = Solver(_picard)
 _fixed_point.def_jvp(_picard_rule)
 
 
@@ -92,9 +98,9 @@ def root(f: Callable[..., Any], x0: Any, *args: Any, tol: float = 1e-12, max_ite
 
     x0: a float or an array; f returns the same shape. Converged when the last step is at most tol * (1 + max |x|); the
     linear systems are dense, of x.size unknowns. Derivatives with respect to args, forward and reverse and of any order,
-    follow from the implicit function theorem; that with respect to x0 is zero. What f closes over is a constant: pass
-    what is to be differentiated in args. Raises ValueError where max_iterations steps do not converge,
-    numpy.linalg.LinAlgError where df/dx is singular on the way (a float x: the steps are then not finite, ValueError).
+    follow from the implicit function theorem; that with respect to x0 is zero. What an f defined inside a compiled function
+    reads there is like args; what it reads of the module is a constant. Raises ValueError where max_iterations steps do not
+    converge, numpy.linalg.LinAlgError where df/dx is singular on the way (a float x: the steps are then not finite, ValueError).
     """
     return _root(f, x0, args, tol, max_iterations)
 

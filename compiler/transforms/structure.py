@@ -83,6 +83,12 @@ def parameter_names(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
+def closes_over(function: Callable[..., Any]) -> int:
+    """1 where what a transform was (ultimately) made from is defined inside a compiled function: what it reads there is its
+    last argument, of which no option speaks. Else 0."""
+    return int(getattr(inspect.unwrap(function), "__wengert_closes__", False))
+
+
 def named(path: str, function: Callable[..., Any]) -> str:
     """A path into the tuple of arguments ("argument[1].x") with the parameter's name in place of its number."""
     found = re.match(r"argument\[(\d+)\]", path)
@@ -98,7 +104,7 @@ Wrt = int | str | tuple[int | str, ...] | None
 
 def positions(function: Callable[..., Any], wrt: Wrt, count: int) -> tuple[int, ...]:
     """The argument positions `wrt` names. Raises OptionError for a name or position that does not exist."""
-    names = parameter_names(function)
+    names, count = parameter_names(function), count - closes_over(function)
     found = []
     for one in wrt if isinstance(wrt, tuple) else (0 if wrt is None else wrt,):
         if isinstance(one, str):
