@@ -227,7 +227,7 @@ def binary(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object:
     row, sign, python = OPERATORS[kind]
     if is_number(a) and is_number(b):
         return fold(tracer, python, a, b)
-    if isinstance(a, Tuple) and isinstance(b, Tuple) and kind is ast.Add and a.kind is b.kind:
+    if isinstance(a, Tuple) and isinstance(b, Tuple) and kind is ast.Add and a.kind is b.kind and a.kind is not frozenset:
         return Tuple(a.kind, a.items + b.items, fresh=True)
     if isinstance(a, Tuple) and isinstance(b, Static) and kind is ast.Mult and type(b.value) is int:
         return Tuple(a.kind, a.items * b.value, fresh=True)

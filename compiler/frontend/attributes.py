@@ -118,8 +118,8 @@ def of_structure(tracer: Tracer, owner: Tuple, name: str, node: ast.AST) -> Obje
         return Static(defined)
     if isinstance(defined, types.FunctionType) and not isinstance(vars(owner.kind).get(name), staticmethod):
         return Method(owner, defined, name)
-    if owner.kind is dict and name in ("items", "keys", "values"):
-        return Method(owner, {"items": _items, "keys": _keys, "values": _values}[name], name)
+    if owner.kind is dict and name in _OF_DICTS:
+        return Method(owner, _OF_DICTS[name], name)
     if defined is not None and not callable(defined):
         return tracer.lift(defined, name)
     if isinstance(defined, types.FunctionType):
@@ -152,6 +152,17 @@ def _keys(tracer: Tracer, owner: Object) -> Object:
 def _values(tracer: Tracer, owner: Object) -> Object:
     assert isinstance(owner, Tuple)
     return Tuple(tuple, owner.items)
+
+
+def _get(tracer: Tracer, owner: Object, key: Object, default: Object = NONE) -> Object:
+    assert isinstance(owner, Tuple)
+    if not isinstance(key, Static):
+        tracer.refuse("dict_keys")
+    found = owner.field(key.value)
+    return default if found is None else found
+
+
+_OF_DICTS = {"items": _items, "keys": _keys, "values": _values, "get": _get}
 
 
 def of_array(tracer: Tracer, owner: Array, name: str, node: ast.AST) -> Object:

@@ -70,6 +70,15 @@ def sequence(tracer: Tracer, node: ast.Tuple | ast.List) -> Object:
     return Tuple(tuple, tuple(items)) if isinstance(node, ast.Tuple) else lists.literal(tracer, node, tuple(items))
 
 
+@handles(EXPRESSIONS, ast.Set)
+def set_display(tracer: Tracer, node: ast.Set) -> Object:
+    """Of values that are known; its items come in Python's own order."""
+    items = [tracer.evaluate(element) for element in node.elts]
+    if not all(isinstance(i, Static) for i in items):
+        tracer.refuse("set_items", node)
+    return Tuple(frozenset, tuple(map(Static, {i.value for i in items if isinstance(i, Static)})))
+
+
 @handles(EXPRESSIONS, ast.Dict)
 def dictionary(tracer: Tracer, node: ast.Dict) -> Object:
     made: dict[str, Object] = {}

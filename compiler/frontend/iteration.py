@@ -27,6 +27,8 @@ def iterate(tracer: Tracer, item: Object, node: ast.AST | None = None) -> Iterat
         return iterate(tracer, own, node)
     if isinstance(item, Tuple) and item.kind not in (dict, Broadcast):
         return Iteration(number(len(item.items)), lambda i: i, items=item.items)
+    if isinstance(item, Static) and isinstance(item.value, str):
+        return Iteration(number(len(item.value)), lambda i: i, items=tuple(map(Static, item.value)))
     if isinstance(item, Array):
         return Iteration(tracer.extents(item)[0], lambda i: array_item(tracer, item, [i]))
     tracer.refuse("iterate", node, what=describe(item))

@@ -40,6 +40,8 @@ def tree_of(tracer: Tracer, item: Object, leaves: list[Object]) -> Tree:
         children = tuple(tree_of(tracer, i, leaves) for i in item.items)
         if item.kind in (tuple, list):
             return Tree(item.kind.__name__, None, children)
+        if item.kind is frozenset:
+            tracer.refuse("returned", what="a set")
         if item.kind is dict:
             return Tree("dict", item.names, children)
         return Tree("named" if issubclass(item.kind, tuple) else "dataclass", item.kind, children, item.names)

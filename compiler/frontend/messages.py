@@ -71,6 +71,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "attribute_store": (_U, "fields cannot be assigned in compiled code", "Make a new object with `dataclasses.replace(...)`, or write the field's array with `[...] =`."),
     "where_argument": (_U, "`where=` without `out=` leaves elements without a value and cannot be compiled", "Add `out=`, or use `np.where(condition, a, b)`."),
     "static_needed": (_U, "{what} must be known at compile time", "Write it as a constant."),
+    "set_items": (_U, "a set of values known only at run time", "Use a tuple: `x in (a, b)`."),
     "list_item": (_U, "{what} cannot be put into a list", "Put in numbers, arrays, or tuples of them."),
     "list_items_differ": (_U, "the items of this list are of different kinds", "Use one list for each kind."),
     "list_method": (_U, "lists have no `.{name}` in compiled code", "Use append, extend, insert, pop, remove, sort, reverse, indexing, or an array made by `np.array`."),

@@ -1,7 +1,8 @@
 """What was read of Python's objects while compiling, and whether it is still so.
 
 A read is a place and the value found there. Places are: a name of a module (or of the cells of a notebook), the cell of a
-closure, a key of a dict, an item of a list, an attribute of an object, the number of an array without axes. Tuples and
+closure, a key of a dict, an item of a list, an attribute of an object, the number of an array without axes,
+all that is in a set. Tuples and
 frozen dataclasses need none: they do not change. Arrays are passed at each call, so what is in them is not compiled in.
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 
 Reads = dict[tuple[int, Hashable], tuple[Any, Any]]
 """(id of the space, name) -> (the space, the value it had). Names: a key of a dict, a number of a list, an attribute of
-an object; `CONTENTS` of a cell or an array; `LENGTH` of a dict or list."""
+an object; `CONTENTS` of a cell, an array or a set; `LENGTH` of a dict or list."""
 CONTENTS, LENGTH = None, ...
 MISSING = object()
 TRUSTED = frozenset(
@@ -41,6 +42,8 @@ def now(space: Any, name: Any) -> Any:
         return space[name] if name < len(space) else MISSING
     if kind is np.ndarray:
         return space.item()
+    if kind is set:
+        return repr(space)
     return getattr(space, name, MISSING)
 
 
@@ -55,7 +58,7 @@ def note_contents(reads: Reads, value: Any) -> None:
     if kind in (list, dict):
         for name in (*(range(len(value)) if kind is list else value), LENGTH):
             note(reads, value, name)
-    elif kind is np.ndarray and value.ndim == 0:
+    elif kind is set or (kind is np.ndarray and value.ndim == 0):
         note(reads, value, CONTENTS)
     elif hasattr(kind, "__dataclass_fields__") and not kind.__dataclass_params__.frozen:
         space = getattr(value, "__dict__", value)

@@ -111,6 +111,8 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
     if base.kind is dict:
         raises = KeyError if isinstance(item, Static) else None
         tracer.refuse("binding", node, name="dict", problem="its keys are texts known at compile time", raises=raises)
+    if base.kind is frozenset:
+        tracer.refuse("binding", node, name="set", problem="its items have no places")
     if isinstance(item, Slice):
         ends = [
             p.value if isinstance(p, Static) else None if p is None else tracer.refuse("tuple_index", node)

@@ -281,6 +281,8 @@ class Tracer:
             return Scalar(self.builder.constant(value.item(), dtype, name), False)
         if kind is np.ndarray:
             return self.capture(value, name)
+        if kind in (set, frozenset):
+            return Tuple(frozenset, tuple(self.lift(v, name) for v in value))
         if kind in (tuple, list):
             return Tuple(kind, tuple(self.lift(v, name) for v in value))
         if isinstance(value, tuple) and hasattr(kind, "_fields"):

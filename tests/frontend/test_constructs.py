@@ -163,6 +163,20 @@ def iterated(x):
     return total + np.sum(windows.max(axis=-1)) + sum(v * 2 for v in np.nditer(x))
 
 
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def sets_and_texts(x):
+    out, weights = x, {"up": x[0], "down": 2.0}
+    for i, c in enumerate("xyx"):
+        out = out + weights.get("up") if c == "x" else out * weights.get("left", 0.5)
+        if i in {0, 2, 2} and i in SKIPPED:
+            out = out * x[i]
+    assert "rk4" in METHODS and weights.get("left") is None
+    return np.sum(out) * len({1, 2, 2}) + sum({3, 1}) + sorted({3, 1, 2})[0]
+
+
+SKIPPED, METHODS = {2, 5}, frozenset({"euler", "rk4"})
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_programs_and_their_derivatives(name: str) -> None:
     function, args = CASES[name]
@@ -231,11 +245,33 @@ def iterator_kept(x):
     return next(it) + next(it)
 
 
+def of_run_time_values(x):
+    return x in {x, 2.0}
+
+
+def set_with_places(x):
+    items = {1, 2}
+    return items[0] * x
+
+
+def set_returned(x):
+    return {1, 2}
+
+
+def test_a_set_of_the_module_is_read_at_each_call() -> None:
+    kept = {1}
+    f = wg.jit(lambda x: x * (2.0 if 3 in kept else 1.0))
+    assert f(1.0) == 1.0
+    kept.add(3)
+    assert f(1.0) == 2.0
+
+
 @pytest.mark.parametrize(
     ("function", "text"),
     [(written_while_generated, "may be the same array"), (left_early, "never ends by itself"), (written_while_paired, "may be the same"),
      (name_kept_by_a_guard, "names that a guard leaves bound"), (iterator_kept, "Loop over the object itself"),
-     (values_of, "Call it in a compiled function")],
+     (values_of, "Call it in a compiled function"), (of_run_time_values, "known only at run time"),
+     (set_with_places, "its items have no places"), (set_returned, "a set cannot be returned")],
 )  # fmt: skip
 def test_refusals(function: Any, text: str) -> None:
     with pytest.raises(WengertError, match=re.escape(text)):
