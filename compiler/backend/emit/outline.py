@@ -22,6 +22,7 @@ from wengert.compiler.backend.emit.scope import Buffer, CapturingScope, Scope
 from wengert.compiler.backend.emit.text import COLD, Module, Text, parallel_nodes, register_type
 
 _LOOP = "!llvm.loop LOOP"
+_LATCH = re.compile(r"!llvm\.loop !(\d+)")
 
 
 class NestScope(CapturingScope):
@@ -88,7 +89,7 @@ class Outlined:
         if self.polls:
             self.text.label("interrupted")
             self.text.do(f"ret {returns} zeroinitializer" if type_ else "ret i1 false")
-        key = f"{returns} ({self._parameters()})" + str(self.text)
+        key = f"{returns} ({self._parameters()})" + _LATCH.sub(self._loop_properties, str(self.text))
         name = self.module.shared.get(key)
         if name is None:
             name = self.module.shared[key] = f"wg_nest{len(self.module.shared) + 1}"
@@ -97,6 +98,10 @@ class Outlined:
             text = re.sub(_LOOP, lambda _: f"!llvm.loop {self.module.node(f'!{{self, {parallel}}}')}", str(self.text))
             self.module.functions.append(text)
         return name, returns
+
+    def _loop_properties(self, found: re.Match[str]) -> str:
+        """Every loop has a metadata node of its own; what it says tells whether two loops are the same."""
+        return self.module.nodes[int(found[1])].replace(f"!{found[1]},", "self,")
 
     def _parameters(self) -> str:
         """Pointers of an alias class of their own overlap no other; of class 1 nothing is ever written."""
@@ -152,7 +157,7 @@ def _window(inner: Outlined, nest: Nest, axis: int) -> Nest:
     return replace(nest, extents=extents, body=body, into=into)
 
 
-def call_nest(host: HostEmitter, made: Made, more: Sequence[tuple[str, str]] = ()) -> str | None:
+def call_nest(host: NestHost, made: Made, more: Sequence[tuple[str, str]] = ()) -> str | None:
     """Call an outlined nest; the operand of its result if it has one."""
     arguments = ", ".join(f"{t} {operand}" for t, operand in (*made.arguments, *more))
     text = host.text

@@ -14,6 +14,7 @@ their parts are combined in order: the result does not depend on the number of t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from wengert.compiler.backend.bufferise import Storage
 from wengert.compiler.backend.emit.control import Slots, has_inner_loops, trip_count, write_loop
@@ -21,7 +22,7 @@ from wengert.compiler.backend.emit.host import FAULT_WORDS, FUEL, HostEmitter, H
 from wengert.compiler.backend.emit.lanes import write_blocks
 from wengert.compiler.backend.emit.loops import counted_loop, plain
 from wengert.compiler.backend.emit.nest import Nest, combine_elements, identity_of
-from wengert.compiler.backend.emit.outline import Made, NestHost, call_nest, outline
+from wengert.compiler.backend.emit.outline import Made, NestHost, Outlined, call_nest, outline
 from wengert.compiler.backend.emit.scope import Buffer, CapturingScope, is_literal
 from wengert.compiler.backend.emit.text import COLD, Text, register_type
 from wengert.compiler.backend.lanes import fits_lanes
@@ -137,7 +138,10 @@ def run_loop(host: HostEmitter, op: Op) -> None:
     captured = task.finish(parts)
     align = 1 if has_inner_loops(host, slots.body) and begin == "%first" else ALIGN
     known = [m for m in merges if m is not None]
-    merged = iter(_start(host, task.name, captured, first, trips, weight(slots.body), align, known, True))
+    cost = weight(slots.body)
+    outcome, records = _start(host, task.name, captured, first, trips, cost, align, len(known))
+    _leave_if_failed(host, outcome, records, _words(len(known)))
+    merged = iter(_merged(host, known, records, first, trips, cost, align))
     slots.leave([operand if m is None else next(merged) for (_, operand), m in zip(carried, merges, strict=True)])
 
 
@@ -158,21 +162,50 @@ def split_axis(nest: Nest) -> int | None:
 
 
 def run_nest(host: HostEmitter, nest: Nest, axis: int, loops: Callable[[NestHost, Nest], str | None]) -> str | None:
-    """A nest that is large, or may turn out to be when the program runs."""
-    text, extent = host.text, nest.extents[axis]
+    """A nest that is large, or may turn out to be when the program runs.
+
+    What starts the task is a function, too, and so, outside of loops, is what decides whether to: equal nests share it, and
+    the host's own function stays short.
+    """
     made = outline(host, nest, loops, axis)
-    others = host.scope.index.product([n for k, n in enumerate(nest.extents) if k != axis])
-    weight_ = host.scope.index.multiply(others, str(nest.weight))
-    work = host.scope.index.multiply(extent, weight_)
-    merges: list[Merge] = []
-    if made.type:
-        assert nest.dtype is not None
-        merges.append((nest.combine, nest.dtype, ""))
-    last = max(k for k, n in enumerate(nest.extents) if n != "1")
-    align = 1 if axis != last else ALIGN if nest.into is None else WIDE
+    sizes = Sizes(nest, axis, _nest_task(host, made))
+    if host.depth == 0:
+        whole = _as_function(host, made, lambda own, m: _either(own, m, sizes, lambda: _many(own, m, sizes)))
+        return call_nest(host, whole)
+    many = _as_function(host, made, lambda own, m: _many(own, m, sizes))
+    return _either(host, made, sizes, lambda: call_nest(host, many))
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A nest, the axis it is cut along, and the task that does a part of it."""
+
+    nest: Nest
+    axis: int
+    task: str
+
+    def written(self, host: NestHost) -> tuple[str, str, str]:
+        """The operands of the axis' extent, of the work of one index of it, and of all work."""
+        index = host.scope.index
+        extents = [host.scope.outer(n, "i64") for n in self.nest.extents]
+        weight_ = index.multiply(index.product([n for k, n in enumerate(extents) if k != self.axis]), str(self.nest.weight))
+        return extents[self.axis], weight_, index.multiply(extents[self.axis], weight_)
+
+
+def _as_function(host: HostEmitter, made: Made, write: Callable[[Outlined, Made], str | None]) -> Made:
+    """What `write` does with a nest, as a function that takes what the nest takes."""
+    own = Outlined(host)
+    inside = replace(made, arguments=[(type_, own.scope.outer(operand, type_)) for type_, operand in made.arguments])
+    name, returns = own.finish(write(own, inside), made.type)
+    return replace(made, name=name, returns=returns, arguments=[(t, v) for v, t, _ in own.scope.captured], polls=own.polls)
+
+
+def _either(host: NestHost, made: Made, sizes: Sizes, many: Callable[[], str | None]) -> str | None:
+    """The nest at once where it is small, else `many`."""
+    extent, _, work = sizes.written(host)
     if is_literal(work):
-        merged = _start(host, _nest_task(host, made), _captured(host, made), "0", extent, weight_, align, merges, False)
-        return merged[0] if merges else None
+        return many()
+    text = host.text
     small, large, joined = text.fresh("small"), text.fresh("large"), text.fresh("joined")
     text.branch_if(text.value(f"icmp slt i64 {work}, {LEAST * GRAIN}"), small, large)
     text.label(small)
@@ -180,20 +213,38 @@ def run_nest(host: HostEmitter, nest: Nest, axis: int, loops: Callable[[NestHost
     after_small = text.block
     text.branch(joined)
     text.label(large)
-    merged = _start(host, _nest_task(host, made), _captured(host, made), "0", extent, weight_, align, merges, False)
+    together = many()
     after_large = text.block
     text.branch(joined)
     text.label(joined)
-    if alone is None:
+    if alone is None or together is None:
         return None
     phi = text.phi(made.type)
     phi.add(alone, after_small)
-    phi.add(merged[0], after_large)
+    phi.add(together, after_large)
     return phi.name
 
 
-def _captured(host: HostEmitter, made: Made) -> list[tuple[str, str]]:
-    return [(type_, operand) for type_, operand in made.arguments if operand != host.fuel]
+def _many(host: NestHost, made: Made, sizes: Sizes) -> str | None:
+    """The nest on threads."""
+    nest, (extent, weight_, _) = sizes.nest, sizes.written(host)
+    merges: list[Merge] = []
+    if made.type:
+        assert nest.dtype is not None
+        merges.append((nest.combine, nest.dtype, ""))
+    last = max(k for k, n in enumerate(nest.extents) if n != "1")
+    align = 1 if sizes.axis != last else ALIGN if nest.into is None else WIDE
+    captured = _captured(host, made)
+    outcome, records = _start(host, sizes.task, captured, "0", extent, weight_, align, len(merges))
+    host.leave_unless(host.text.value(f"icmp eq i64 {outcome}, -1"), "0")
+    merged = _merged(host, merges, records, "0", extent, weight_, align)
+    return merged[0] if merged else None
+
+
+def _captured(host: NestHost, made: Made) -> list[tuple[str, str]]:
+    """Without the fuel: every task has its own."""
+    fuel = host.fuel_pointer() if made.polls else ""
+    return [(type_, operand) for type_, operand in made.arguments if operand != fuel]
 
 
 def _nest_task(host: HostEmitter, made: Made) -> str:
@@ -228,38 +279,43 @@ def _nest_task(host: HostEmitter, made: Made) -> str:
 
 
 def _start(
-    host: HostEmitter,
+    host: NestHost,
     task: str,
     captured: Sequence[tuple[str, str]],
     first: str,
     last: str,
     weight_: int | str,
     align: int,
-    merges: Sequence[Merge],
-    traps: bool,
-) -> list[str]:
-    """Run a task for all chunks of a range, leave where one failed, and combine what they left. traps: whether a chunk may
-    run into a fault; else it may only be interrupted."""
-    text, module = host.text, host.module
-    module.declare("wg_run", "declare i64 @wg_run(ptr, ptr, i64, i64, i64, i64, ptr, i64, i64)")
+    parts: int,
+) -> tuple[str, str]:
+    """Run a task for all chunks of a range; the operands of what `wg_run` returns and of the chunks' records, which have
+    `parts` numbers of reductions each."""
+    text = host.text
+    host.module.declare("wg_run", "declare i64 @wg_run(ptr, ptr, i64, i64, i64, i64, ptr, i64, i64)")
     env = text.alloca(f"[{max(1, SLOT * len(captured))} x i64]", "env", 16)
     for k, (type_, operand) in enumerate(captured):
         where = text.value(f"getelementptr i64, ptr {env}, i64 {SLOT * k}")
         text.do(f"store {type_} {operand}, ptr {where}")
-    words = FAULT_WORDS + SLOT * len(merges)
+    words = _words(parts)
     records = text.alloca(f"[{CHUNKS * words} x i64]", "records", 16)
     arguments = f"ptr @{task}, ptr {env}, i64 {first}, i64 {last}, i64 {weight_}, i64 {align}"
-    outcome = text.value(f"call i64 @wg_run({arguments}, ptr {records}, i64 {words}, i64 {int(not merges)})")
-    if traps:
-        _leave_if_failed(host, outcome, records, words)
-    else:
-        host.leave_unless(text.value(f"icmp eq i64 {outcome}, -1"), "0")
+    return text.value(f"call i64 @wg_run({arguments}, ptr {records}, i64 {words}, i64 {int(not parts)})"), records
+
+
+def _words(parts: int) -> int:
+    return FAULT_WORDS + SLOT * parts
+
+
+def _merged(
+    host: NestHost, merges: Sequence[Merge], records: str, first: str, last: str, weight_: int | str, align: int
+) -> list[str]:
+    """What the chunks left of each reduction, combined."""
     if not merges:
         return []
-    module.declare("wg_chunk_count", "declare i64 @wg_chunk_count(i64, i64, i64)")
+    host.module.declare("wg_chunk_count", "declare i64 @wg_chunk_count(i64, i64, i64)")
     trips = host.scope.index.subtract(last, first)
-    chunks = text.value(f"call i64 @wg_chunk_count(i64 {trips}, i64 {weight_}, i64 {align})")
-    return [_merge(host, k, merge, records, words, chunks) for k, merge in enumerate(merges)]
+    chunks = host.text.value(f"call i64 @wg_chunk_count(i64 {trips}, i64 {weight_}, i64 {align})")
+    return [_merge(host, k, merge, records, _words(len(merges)), chunks) for k, merge in enumerate(merges)]
 
 
 def _leave_if_failed(host: HostEmitter, outcome: str, records: str, words: int) -> None:
@@ -281,7 +337,7 @@ def _leave_if_failed(host: HostEmitter, outcome: str, records: str, words: int) 
     text.label(after)
 
 
-def _merge(host: HostEmitter, number: int, merge: Merge, records: str, words: int, chunks: str) -> str:
+def _merge(host: NestHost, number: int, merge: Merge, records: str, words: int, chunks: str) -> str:
     """The chunks' parts of a reduction combined in order; of a sum of floats, with the rounding error carried along."""
     how, dtype, operand = merge
     text, type_ = host.text, register_type(dtype)

@@ -47,7 +47,10 @@ class Module:
         self.declarations.setdefault(declaration.partition("@")[2].partition("(")[0], declaration)
 
     def node(self, content: str) -> str:
-        """A metadata node; `self` in the content stands for the node."""
+        """A metadata node; `self` in the content stands for the node, which is then not shared."""
+        own = "self" in content or content.startswith("distinct")
+        if not own and content in self.nodes:
+            return f"!{self.nodes.index(content)}"
         name = f"!{len(self.nodes)}"
         self.nodes.append(("distinct " if "self" in content else "") + content.replace("self", name))
         return name
