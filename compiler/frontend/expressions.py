@@ -8,19 +8,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, list_methods, lists, liveness, overloads, written_lists
+from wengert.compiler.frontend import arithmetic, list_methods, lists, liveness, once, overloads, written_lists
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, negate
 from wengert.compiler.frontend.attributes import attribute
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate
 from wengert.compiler.frontend.maybes import is_none, settled
 from wengert.compiler.frontend.merge import (
-    Mismatch,
     branch,
-    describe,
-    join_numbers,
-    meet,
-    run_side,
     scalar_type,
     to_value,
 )
@@ -44,7 +39,7 @@ from wengert.compiler.frontend.reductions import REDUCTIONS
 from wengert.compiler.frontend.rewrite import Entered
 from wengert.compiler.frontend.targets import assign, name_it
 from wengert.compiler.frontend.tracer import EXPRESSIONS, SERVICES, STATEMENTS, Tracer, closure_of, handles, provides
-from wengert.compiler.frontend.truth import combine, condition_of, is_cheap, splice, truth
+from wengert.compiler.frontend.truth import choose, combine, condition_of, truth
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.types import BOOL, I64
 
@@ -56,7 +51,9 @@ def constant(tracer: Tracer, node: ast.Constant) -> Object:
 
 @handles(EXPRESSIONS, ast.Name)
 def name(tracer: Tracer, node: ast.Name) -> Object:
-    return tracer.lookup(node.id, node)
+    found = tracer.lookup(node.id, node)
+    once.read(tracer, found, node)
+    return found
 
 
 @handles(EXPRESSIONS, ast.Tuple, ast.List)
@@ -313,20 +310,7 @@ def conditional(tracer: Tracer, node: ast.IfExp) -> Object:
     condition = condition_of(tracer, node.test)
     if isinstance(condition, bool):
         return tracer.evaluate_any(node.body if condition else node.orelse)
-    key, before = f"$value{len(tracer.names)}", tracer.state
-    sides = [run_side(tracer, lambda p=p: tracer.bind(key, part_of(tracer, node, p))) for p in (node.body, node.orelse)]  # type: ignore[misc]
-    items = [side.state.frames[tracer.frame.index][key] for side in sides]
-    if all(scalar_type(i) is not None for i in items) and all(is_cheap(s.block) for s in sides):
-        for side in sides:
-            splice(tracer, side.block)
-        try:
-            dtype, weak = join_numbers(tracer, *items)
-        except Mismatch:
-            tracer.refuse("conditional_types", node, a=describe(items[0]), b=describe(items[1]))
-        values = [to_value(tracer, i, dtype) for i in items]
-        return Scalar(tracer.builder.emit("where", condition, *values), weak)
-    meet(tracer, condition, (sides[0], sides[1]), before, frozenset(tracer.names) | {key})
-    return tracer.names.pop(key)
+    return choose(tracer, node, condition, lambda: part_of(tracer, node, node.body), lambda: part_of(tracer, node, node.orelse))
 
 
 def part_of(tracer: Tracer, node: ast.IfExp, part: ast.expr) -> Object:
@@ -365,6 +349,12 @@ def walrus(tracer: Tracer, node: ast.NamedExpr) -> Object:
 @handles(EXPRESSIONS, ast.ListComp, ast.GeneratorExp)
 def comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Object:
     """Over things of known length: one item after the other; else a loop that appends to a list."""
+    once.check_comprehension(tracer, node)
+    made = known_or_growing(tracer, node)
+    return once.marked(made) if isinstance(node, ast.GeneratorExp) else made
+
+
+def known_or_growing(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> Object:
     if tracer.place(node) in tracer.lists:
         return growing_comprehension(tracer, node)
     made: list[Object] = []

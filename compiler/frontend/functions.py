@@ -29,6 +29,7 @@ from wengert.compiler.frontend import (
     list_methods,
     lists,
     masks,
+    once,
     order,
     output,
     overloads,
@@ -656,6 +657,7 @@ FUNCTIONS |= {
     **complexes.COMPLEX, abs: magnitude, **functional.FUNCTIONAL | iterators.ITERATORS,
 }  # fmt: skip
 FUNCTIONS |= ufuncs.methods(FUNCTIONS)
+FUNCTIONS |= {made: once.one_shot(FUNCTIONS[made]) for made in once.ITERATORS}
 
 RANDOM = "Draw the numbers before the call and pass the array."
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from wengert.compiler.frontend import lists, liveness
 from wengert.compiler.frontend.objects import NONE, Object, Tuple, is_list
+from wengert.compiler.frontend.once import marked
 from wengert.compiler.frontend.tracer import EXPRESSIONS, SERVICES, Frame, Tracer, handles
 
 YIELDED = "$heldyields"
@@ -63,13 +64,13 @@ def finish(tracer: Tracer, args: Iterable[Object], parent: Frame | None) -> Obje
     """What was yielded; it is spoilt when anything the generator reads is written."""
     made = tracer.names[YIELDED]
     if not is_list(made):
-        return made
+        return marked(made)
     read = list(args)
     names = liveness.reads(tracer.frame.node)
     while parent is not None:
         read += [item for name, item in tracer.state.frames[parent.index].items() if name in names]
         parent = parent.parent
-    return lists.spoilt_with(made, read)
+    return marked(lists.spoilt_with(made, read))
 
 
 @handles(EXPRESSIONS, ast.Yield)

@@ -24,6 +24,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "parallel_print": (_U, "`print` in a parallel loop has no order and cannot be compiled", "Print after the loop, or write `range`."),
     "raise": (_U, "only `raise SomeError(\"text\")` of a built-in exception can be compiled", "Raise ValueError, RuntimeError or the like."),
     "yield": (_U, "a generator cannot be compiled by itself, nor what is sent into one", "Call it in a compiled function that loops over it, or return a list."),
+    "iterator_again": (_U, "`{name}` is an iterator, which has nothing left after one pass", "Make it a list first: `list(...)`."),
     "generator": (_U, "`{name}` is run to its end where it is called, and {problem}", "Put its loop where its values are used, or let it return a list."),
     "expression": (_U, "`{what}` expressions cannot be compiled", "Compute this outside of the compiled function."),
     "comprehension": (_U, "a comprehension over something whose length is known only at run time cannot be compiled", "Allocate an array with np.zeros and fill it in a loop."),

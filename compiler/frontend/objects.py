@@ -134,6 +134,14 @@ class Array:
         return PART[self.cell.dtype] if self.part else self.cell.dtype
 
 
+@dataclass(slots=True, eq=False)
+class Once:
+    """What is known of an iterator under a name, see once.py: how many loops are around the name, and where it was read."""
+
+    loops: int = 0
+    place: Any = None
+
+
 @dataclass(frozen=True, slots=True)
 class Tuple:
     """kind: tuple, list, dict (with `names`), the class of a NamedTuple or dataclass, or a `ListOf`.
@@ -147,6 +155,7 @@ class Tuple:
     names: tuple[str, ...] = ()
     origin: Any = field(default=None, compare=False)
     fresh: bool = field(default=False, compare=False)
+    once: Once | None = field(default=None, compare=False)
 
     def field(self, name: str) -> Object | None:
         return self.items[self.names.index(name)] if name in self.names else None
@@ -242,6 +251,7 @@ class Iteration:
     items: tuple[Object, ...] | None = None
     bounds: tuple[Affine, Affine, Object] | None = None
     parallel: bool = False
+    once: Once | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import builtins
 import difflib
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -28,7 +28,9 @@ from wengert.compiler.frontend.objects import (
     Cell,
     Closure,
     Guarded,
+    Iteration,
     Object,
+    Once,
     Poison,
     Reshaped,
     Scalar,
@@ -227,7 +229,12 @@ class Tracer:
     # -- names
 
     def bind(self, name: str, item: Object) -> None:
+        if isinstance(item, Tuple | Iteration) and item.once is not None:
+            item = replace(item, once=Once(self.loops_around()))
         self.names[name] = item
+
+    def loops_around(self) -> int:
+        return sum(len(frame.loops) for frame in self.frames)
 
     def lookup(self, name: str, node: ast.AST | None = None) -> Object:
         frame: Frame | None = self.frame

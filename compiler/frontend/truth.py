@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wengert.compiler.frontend import overloads
-from wengert.compiler.frontend.merge import describe, meet, run_side
+from wengert.compiler.frontend.merge import Mismatch, describe, join_numbers, meet, run_side, scalar_type, to_value
 from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple, is_list, is_maybe
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Block, Value
@@ -28,7 +28,7 @@ def truth(tracer: Tracer, item: Object, node: ast.AST | None = None) -> bool | V
             own = overloads.special(tracer, name, item)
             if own is not None:
                 return truth(tracer, own, node)
-        return bool(item.items) or item.kind not in (tuple, list, dict)
+        return bool(item.items) or item.kind not in (tuple, list, dict, frozenset)
     if isinstance(item, Array):
         tracer.refuse("truth_array", node)
     if not isinstance(item, Scalar):
@@ -79,8 +79,12 @@ def combine(tracer: Tracer, nodes: Sequence[ast.expr], is_and: bool, as_truth: b
         return first
     if isinstance(left, bool):
         return combine(tracer, nodes[1:], is_and, as_truth) if left == is_and else first
-    if left.type.dtype != BOOL or not (isinstance(first, Scalar) and first.value.type.dtype == BOOL):
-        tracer.refuse("and_or_value", nodes[0])
+    if not (isinstance(first, Scalar) and first.value.type.dtype == BOOL):
+        held = first.items[1] if is_maybe(first) and not is_and else first
+        if scalar_type(held) is None:
+            tracer.refuse("and_or_value", nodes[0])
+        sides: list[Callable[[], Object]] = [lambda: combine(tracer, nodes[1:], is_and), lambda: held]
+        return choose(tracer, nodes[0], left, *(sides if is_and else sides[::-1]))
     name, before = f"$value{len(tracer.names)}", tracer.state
     side = run_side(tracer, lambda: tracer.bind(name, combine(tracer, nodes[1:], is_and, as_truth)))
     right = side.state.frames[tracer.frame.index].pop(name)
@@ -91,6 +95,26 @@ def combine(tracer: Tracer, nodes: Sequence[ast.expr], is_and: bool, as_truth: b
     skipped = run_side(tracer, lambda: tracer.bind(name, Static(not is_and)))
     meet(tracer, left, (side, skipped) if is_and else (skipped, side), before, frozenset(tracer.names) | {name})
     return tracer.names.pop(name)
+
+
+def choose(
+    tracer: Tracer, node: ast.AST, condition: Value, body: Callable[[], Object], orelse: Callable[[], Object]
+) -> Object:
+    """The value of one of two expressions: a `where` of two numbers that cost little, else an `if`."""
+    key, before = f"$value{len(tracer.names)}", tracer.state
+    sides = [run_side(tracer, lambda p=p: tracer.bind(key, p())) for p in (body, orelse)]  # type: ignore[misc]
+    items = [side.state.frames[tracer.frame.index][key] for side in sides]
+    if all(scalar_type(i) is not None for i in items) and all(is_cheap(s.block) for s in sides):
+        for side in sides:
+            splice(tracer, side.block)
+        try:
+            dtype, weak = join_numbers(tracer, *items)
+        except Mismatch:
+            tracer.refuse("conditional_types", node, a=describe(items[0]), b=describe(items[1]))
+        values = [to_value(tracer, i, dtype) for i in items]
+        return Scalar(tracer.builder.emit("where", condition, *values), weak)
+    meet(tracer, condition, (sides[0], sides[1]), before, frozenset(tracer.names) | {key})
+    return tracer.names.pop(key)
 
 
 def splice(tracer: Tracer, block: Block) -> None:

@@ -174,6 +174,28 @@ def sets_and_texts(x):
     return np.sum(out) * len({1, 2, 2}) + sum({3, 1}) + sorted({3, 1, 2})[0]
 
 
+@case(np.array([0.2, 0.7, 3.0, 0.5, 2.0]))
+def numbers_or_numbers(x):
+    best = None
+    for v in x:
+        if v > 0.4 and (best is None or v < best):
+            best = v
+    n = len(x) - 5
+    return (0.0 * x[1] or x[2]) * (x[0] and x[3]) + (best or -1.0) + (x[1] and 1.0 / x[1]) + (n or 2) + (n and 1 // n)
+
+
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def one_pass(x):
+    pairs, total = zip(x, x[::-1]), 0.0
+    for _ in range(2):
+        squares = (v * v for v in x)
+        total += sum(squares)
+    for a, b in pairs:
+        total += a * b
+    known = list(enumerate(x))
+    return total + sum(k * v for k, v in known) + known[1][1]
+
+
 SKIPPED, METHODS = {2, 5}, frozenset({"euler", "rk4"})
 
 
@@ -245,6 +267,24 @@ def iterator_kept(x):
     return next(it) + next(it)
 
 
+def read_twice(x):
+    values = (2 * v for v in x)
+    return sum(values) + sum(values)
+
+
+def read_in_a_loop(x):
+    pairs, total = zip(x, x), 0.0
+    for _ in range(2):
+        for a, b in pairs:
+            total += a * b
+    return total
+
+
+def read_in_a_comprehension(x):
+    values = reversed(range(4))
+    return sum([sum(values) for _ in range(2)]) * x[0]
+
+
 def of_run_time_values(x):
     return x in {x, 2.0}
 
@@ -270,7 +310,8 @@ def test_a_set_of_the_module_is_read_at_each_call() -> None:
     ("function", "text"),
     [(written_while_generated, "may be the same array"), (left_early, "never ends by itself"), (written_while_paired, "may be the same"),
      (name_kept_by_a_guard, "names that a guard leaves bound"), (iterator_kept, "Loop over the object itself"),
-     (values_of, "Call it in a compiled function"), (of_run_time_values, "known only at run time"),
+     (values_of, "Call it in a compiled function"), (read_twice, "`values` is an iterator"), (read_in_a_loop, "`pairs` is an iterator"),
+     (read_in_a_comprehension, "nothing left after one pass"), (of_run_time_values, "known only at run time"),
      (set_with_places, "its items have no places"), (set_returned, "a set cannot be returned")],
 )  # fmt: skip
 def test_refusals(function: Any, text: str) -> None:
