@@ -20,13 +20,16 @@ from collections.abc import Callable, Sequence
 
 from wengert.compiler.backend.emit.control import CHUNK, Slots, has_inner_loops, trip_count, trip_weight
 from wengert.compiler.backend.emit.host import EMIT, Count
-from wengert.compiler.backend.emit.lane_values import LaneValues, OneLane
+from wengert.compiler.backend.emit.lane_arrays import OWN, LaneArrays
+from wengert.compiler.backend.emit.lane_values import OneLane
 from wengert.compiler.backend.emit.loops import chunked, counted_loop, work_of
 from wengert.compiler.backend.emit.nest import Elements, address, load, store
 from wengert.compiler.backend.emit.scope import Buffer, Scope
 from wengert.compiler.backend.emit.text import Phi, memory_type, register_type
+from wengert.compiler.backend.lanes import parted
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
+from wengert.compiler.ir.types import I64
 
 
 def write_blocks(slots: Slots, op: Op, first: str, last: str, lanes: int) -> str:
@@ -34,8 +37,10 @@ def write_blocks(slots: Slots, op: Op, first: str, last: str, lanes: int) -> str
     host, text = slots.host, slots.host.text
     host.statistics.counts.append(Count("lanes", host.depth, op))
     writer = _Lanes(slots, op, lanes)
+    fine = writer.reserve()
     length = text.value(f"sub i64 {last}, {first}")
     end = text.value(f"add i64 {first}, {text.value(f'and i64 {length}, {-lanes}')}")
+    end = text.value(f"select i1 {fine}, i64 {end}, i64 {first}") if fine else end
     head, inside, rest = (text.fresh(n) for n in ("blocks", "block", "rest"))
     before = text.block
     text.branch(head)
@@ -53,10 +58,11 @@ def write_blocks(slots: Slots, op: Op, first: str, last: str, lanes: int) -> str
     text.branch(head)
     text.label(rest)
     text.lines.append(stop)
+    writer.give_back()
     return stop.name
 
 
-class _Lanes(LaneValues):
+class _Lanes(LaneArrays):
     def body(self, first: str) -> None:
         self.first_lane = first
         steps = ", ".join(f"i64 {k}" for k in range(self.n))
@@ -68,7 +74,10 @@ class _Lanes(LaneValues):
     def block(self, block: Block) -> None:
         for op in block.ops:
             self.host.op = op
-            if op.name in _OPS:
+            self.begin(op)
+            if not op.regions and any(v in self.own for v in (*op.operands, *op.results)):
+                OWN[op.name](self, op)
+            elif op.name in _OPS:
                 _OPS[op.name](self, op)
             elif REGISTRY[op.name].kind == "elementwise" and op.result in self.varying and op.result.type.is_scalar:
                 self.row(op)
@@ -214,10 +223,11 @@ class _Lanes(LaneValues):
         for label, region in zip(labels, op.regions, strict=True):
             text.label(label)
             self.block(region)
-            arms.append(([self.operand(v, r) for v, r in zip(region.results, op.results, strict=True)], text.block))
+            pairs = zip(region.results, op.results, strict=True)
+            arms.append(([self.operand(v, r) for v, r in pairs if r.type.is_scalar], text.block))
             text.branch(joined)
         text.label(joined)
-        for k, result in enumerate(op.results):
+        for k, result in enumerate(_numbers(op.results)):
             phi = text.phi(arms[0][0][k][0])
             for operands, block in arms:
                 phi.add(operands[k][1], block)
@@ -230,47 +240,49 @@ class _Lanes(LaneValues):
         found: list[list[str]] = []
         for mask, region in zip(masks, op.regions, strict=True):
             if not region.ops:
-                found.append([self.vector(v) for v in region.results])
+                found.append([self.vector(v) for v in _numbers(region.results)])
                 continue
             before, inside, after = text.block, text.fresh("some"), text.fresh("after")
             text.branch_if(self.any(mask), inside, after)
             text.label(inside)
             with self.masked(mask):
                 self.block(region)
-                operands = [self.vector(v) for v in region.results]
+                operands = [self.vector(v) for v in _numbers(region.results)]
             last = text.block
             text.branch(after)
             text.label(after)
             merged = []
-            for v, operand in zip(region.results, operands, strict=True):
+            for v, operand in zip(_numbers(region.results), operands, strict=True):
                 phi = text.phi(self.type(v.type.dtype))
                 phi.add(operand, last)
                 phi.add("poison", before)
                 merged.append(phi.name)
             found.append(merged)
-        for k, result in enumerate(op.results):
+        for k, result in enumerate(_numbers(op.results)):
             type_ = self.type(result.type.dtype)
             self.vectors[result] = text.value(f"select <{self.n} x i1> {condition}, {type_} {found[0][k]}, {type_} {found[1][k]}")
 
     def for_(self, op: Op) -> None:
         low, high, step = op.operands[:3]
         (body,) = op.regions
-        if body.params[0] in self.varying:
-            self._parting_for(op)
+        how = parted(op, self.varying)
+        if how:
+            (self._late_for if how == "late" else self._parting_for)(op)
             return
         host, scope = self.host, self.host.scope
         bounds = [scope.scalar(v) for v in (low, high, step)]
-        carried = [self.operand(v, p) for v, p in zip(op.operands[3:], body.params[1:], strict=True)]
+        params, results = _numbers(body.params[1:]), _numbers(op.results)
+        carried = [self.operand(v, p) for v, p in zip(_numbers(op.operands[3:]), params, strict=True)]
         trips = trip_count(host, *bounds)
         innermost = not has_inner_loops(host, body)
         weight = trip_weight(body) * self.n
 
         def trip(k: str, operands: list[str]) -> list[str]:
             scope.scalars[body.params[0]] = scope.index.add(bounds[0], scope.index.multiply(k, bounds[2]))
-            for p, operand in zip(body.params[1:], operands, strict=True):
+            for p, operand in zip(params, operands, strict=True):
                 self.define(p, operand)
             self.block(body)
-            following = [self.operand(v, p)[1] for v, p in zip(body.results, body.params[1:], strict=True)]
+            following = [self.operand(v, p)[1] for v, p in zip(_numbers(body.results), params, strict=True)]
             if not innermost:
                 host.target.poll(host, str(weight))
             return following
@@ -282,61 +294,58 @@ class _Lanes(LaneValues):
             return following
 
         if innermost:
-            results = chunked(self.text, "0", trips, CHUNK, carried, stretch)
+            ends = chunked(self.text, "0", trips, CHUNK, carried, stretch)
         else:
-            results = counted_loop(self.text, "0", trips, carried, trip)
-        for result, operand in zip(op.results, results, strict=True):
+            ends = counted_loop(self.text, "0", trips, carried, trip)
+        for result, operand in zip(results, ends, strict=True):
             self.define(result, operand)
 
     def while_(self, op: Op) -> None:
         condition, body = op.regions
-        inits = list(op.operands)
         if condition.results[0] not in self.varying:
             self._together(op)
             return
+        params, tested = _numbers(body.params), _numbers(condition.params)
 
         def holds(operands: list[str]) -> str:
-            for p, operand in zip(condition.params, operands, strict=True):
+            for p, q, operand in zip(tested, params, operands, strict=True):
                 self.define(p, operand)
+                self.define(q, operand)
             self.block(condition)
             return self.vector(condition.results[0])
 
         def step(operands: list[str]) -> list[str]:
-            for p, operand in zip(body.params, operands, strict=True):
-                self.define(p, operand)
             self.block(body)
-            return [self.vector(v) for v in body.results]
+            return [self.operand(v, p)[1] for v, p in zip(_numbers(body.results), params, strict=True)]
 
-        results = self._parting(
-            [(self.type(p.type.dtype), self.vector(v)) for p, v in zip(body.params, inits, strict=True)],
-            holds, step, trip_weight(body) + trip_weight(condition),
-        )  # fmt: skip
-        for result, operand in zip(op.results, results, strict=True):
-            self.vectors[result] = operand
+        start = [self.operand(v, p) for v, p in zip(_numbers(op.operands), params, strict=True)]
+        ends = self._parting(start, holds, step, trip_weight(body) + trip_weight(condition))
+        self.vectors.update(zip(_numbers(op.results), ends, strict=True))
 
     def _parting_for(self, op: Op) -> None:
-        """A `for` whose bounds differ between lanes (or whose lanes differ): a `while` that counts."""
+        """A `for` whose lanes leave it at different indices: a `while` that counts."""
         low, high, step = op.operands[:3]
         (body,) = op.regions
-        index, n = body.params[0], self.n
+        params = [body.params[0], *_numbers(body.params[1:])]
         size = constant_of(step)
         assert size is not None
         compare = "slt" if size > 0 else "sgt"
-        end, by = self.vector(high), self.splat(str(size), "i64")
+        end = self.vector(high)
+        index, by = (self.type(I64), self.splat(str(size), "i64")) if params[0] in self.varying else ("i64", str(size))
 
         def holds(operands: list[str]) -> str:
-            return self.text.value(f"icmp {compare} <{n} x i64> {operands[0]}, {end}")
+            for p, operand in zip(params, operands, strict=True):
+                self.define(p, operand)
+            return self.text.value(f"icmp {compare} <{self.n} x i64> {self.vector(params[0])}, {end}")
 
         def trip(operands: list[str]) -> list[str]:
-            for p, operand in zip(body.params, operands, strict=True):
-                self.define(p, operand)
             self.block(body)
-            following = self.text.value(f"add <{n} x i64> {self.vectors[index]}, {by}")
-            return [following, *(self.vector(v) for v in body.results)]
+            following = self.text.value(f"add {index} {operands[0]}, {by}")
+            return [following, *(self.operand(v, p)[1] for v, p in zip(_numbers(body.results), params[1:], strict=True))]
 
-        start = [(self.type(p.type.dtype), self.vector(v)) for p, v in zip(body.params, (low, *op.operands[3:]), strict=True)]
-        for result, operand in zip(op.results, self._parting(start, holds, trip, trip_weight(body))[1:], strict=True):
-            self.vectors[result] = operand
+        start = [self.operand(v, p) for v, p in zip((low, *_numbers(op.operands[3:])), params, strict=True)]
+        ends = self._parting(start, holds, trip, trip_weight(body))
+        self.vectors.update(zip(_numbers(op.results), ends[1:], strict=True))
 
     def _parting(
         self,
@@ -345,17 +354,22 @@ class _Lanes(LaneValues):
         step: Callable[[list[str]], list[str]],
         weight: int,
     ) -> list[str]:
-        """A loop that goes on while it does so for some lane; the others keep what they have."""
+        """A loop that goes on while it does so for some lane; the others keep what they have. start: (type, operand) of what
+        goes round; a scalar is what all lanes share that go on. Returns the vectors with which the lanes left."""
         text, all_ = self.text, "splat (i1 true)"
         head, inside, done = (text.fresh(n) for n in ("head", "body", "done"))
+        begins = [operand if type_[0] == "<" else self.splat(operand, type_) for type_, operand in start]
         before = text.block
         text.branch(head)
         text.label(head)
         live = text.phi(f"<{self.n} x i1>", "live")
         live.add(self.mask or all_, before)
         phis = [text.phi(type_) for type_, _ in start]
-        for phi, (_, operand) in zip(phis, start, strict=True):
+        ends = [phi if phi.type[0] == "<" else text.phi(f"<{self.n} x {phi.type}>") for phi in phis]
+        for phi, end, (_, operand), begin in zip(phis, ends, start, begins, strict=True):
             phi.add(operand, before)
+            if end is not phi:
+                end.add(begin, before)
         names = [phi.name for phi in phis]
         with self.masked(live.name):
             still = self._both(live.name, holds(names))
@@ -364,24 +378,66 @@ class _Lanes(LaneValues):
         with self.masked(still):
             following = step(names)
         self.host.target.poll(self.host, str(weight * self.n))
-        for phi, (type_, _), new in zip(phis, start, following, strict=True):
-            kept = text.value(f"select <{self.n} x i1> {still}, {type_} {new}, {type_} {phi.name}")
-            phi.add(kept, text.block)
+        for phi, end, (type_, _), new in zip(phis, ends, start, following, strict=True):
+            vector = new if end is phi else self.splat(new, type_)
+            kept = text.value(f"select <{self.n} x i1> {still}, {end.type} {vector}, {end.type} {end.name}")
+            end.add(kept, text.block)
+            if end is not phi:
+                phi.add(new, text.block)
         live.add(still, text.block)
         text.branch(head)
         text.label(done)
-        return names
+        return [end.name for end in ends]
+
+    def _late_for(self, op: Op) -> None:
+        """A `for` that lanes begin at different indices and leave together: from the first of these on, each from its own."""
+        text, n, (low, high, step) = self.text, self.n, op.operands[:3]
+        (body,) = op.regions
+        index, params = body.params[0], _numbers(body.params[1:])
+        size, end, own = constant_of(step), self.host.scope.scalar(high), self.vector(low)
+        down = size == -1
+        begins = own
+        if self.mask:
+            begins = text.value(f"select <{n} x i1> {self.mask}, <{n} x i64> {own}, <{n} x i64> {self.splat(end, 'i64')}")
+        first = self.reduced("smax" if down else "smin", begins)
+        start = [("i64", first), *(self.operand(v, p) for v, p in zip(_numbers(op.operands[3:]), params, strict=True))]
+        head, inside, done = (text.fresh(k) for k in ("head", "body", "done"))
+        before = text.block
+        text.branch(head)
+        text.label(head)
+        phis = [text.phi(type_) for type_, _ in start]
+        for phi, (_, operand) in zip(phis, start, strict=True):
+            phi.add(operand, before)
+        place = phis[0].name
+        text.branch_if(text.value(f"icmp {'sgt' if down else 'slt'} i64 {place}, {end}"), inside, done)
+        text.label(inside)
+        begun = text.value(f"icmp {'sge' if down else 'sle'} <{n} x i64> {own}, {self.splat(place, 'i64')}")
+        begun = self._both(self.mask, begun)
+        self.define(index, place)
+        for p, phi in zip(params, phis[1:], strict=True):
+            self.define(p, phi.name)
+        with self.masked(begun):
+            self.block(body)
+            following = [self.vector(v) for v in _numbers(body.results)]
+        self.host.target.poll(self.host, str(trip_weight(body) * n))
+        phis[0].add(text.value(f"add i64 {place}, {size}"), text.block)
+        for phi, new in zip(phis[1:], following, strict=True):
+            phi.add(text.value(f"select <{n} x i1> {begun}, {phi.type} {new}, {phi.type} {phi.name}"), text.block)
+        text.branch(head)
+        text.label(done)
+        self.vectors.update((r, phi.name) for r, phi in zip(_numbers(op.results), phis[1:], strict=True))
 
     def _together(self, op: Op) -> None:
         """A `while` that all lanes leave at once."""
         text, (condition, body) = self.text, op.regions
-        start = [self.operand(v, p) for v, p in zip(op.operands, body.params, strict=True)]
+        params = _numbers(body.params)
+        start = [self.operand(v, p) for v, p in zip(_numbers(op.operands), params, strict=True)]
         head, inside, done = (text.fresh(n) for n in ("head", "body", "done"))
         before = text.block
         text.branch(head)
         text.label(head)
         phis = [text.phi(type_) for type_, _ in start]
-        for phi, (_, operand), p, q in zip(phis, start, condition.params, body.params, strict=True):
+        for phi, (_, operand), p, q in zip(phis, start, _numbers(condition.params), params, strict=True):
             phi.add(operand, before)
             self.define(p, phi.name)
             self.define(q, phi.name)
@@ -389,13 +445,13 @@ class _Lanes(LaneValues):
         text.branch_if(self.host.scope.scalar(condition.results[0]), inside, done)
         text.label(inside)
         self.block(body)
-        following = [self.operand(v, p)[1] for v, p in zip(body.results, body.params, strict=True)]
+        following = [self.operand(v, p)[1] for v, p in zip(_numbers(body.results), params, strict=True)]
         self.host.target.poll(self.host, str((trip_weight(body) + trip_weight(condition)) * self.n))
         for phi, operand in zip(phis, following, strict=True):
             phi.add(operand, text.block)
         text.branch(head)
         text.label(done)
-        for result, phi in zip(op.results, phis, strict=True):
+        for result, phi in zip(_numbers(op.results), phis, strict=True):
             self.define(result, phi.name)
 
     def nothing(self, op: Op) -> None:
@@ -403,6 +459,11 @@ class _Lanes(LaneValues):
 
     def any_op(self, op: Op) -> None:
         EMIT[REGISTRY[op.name].kind if op.name not in EMIT else op.name](self.host, op)
+
+
+def _numbers(values: Sequence[Value]) -> list[Value]:
+    """Without the arrays, which stay where they are."""
+    return [v for v in values if v.type.is_scalar]
 
 
 _OPS: dict[str, Callable[[_Lanes, Op], None]] = {
