@@ -91,7 +91,36 @@ def lowest(x, low, high):
     return x[k]
 
 
-@pytest.mark.parametrize("function", [held, lowest, fixed, forward, two_arrays, guarded, nested, stepped, reversed_index])
+def downward(x, low, high):
+    """Indices of which some are certain not to be negative, and others count from the end."""
+    for i in range(high - 1, -1, -1):
+        for j in range(i + 1, high):
+            x[i] += x[j - 1] - x[j] * x[i - 2]
+        for j in range(i - 1, i + 2):
+            x[j % len(x)] += 1.0
+            x[max(j, 0) // 2] -= x[min(j, i) - 3]
+    return x[low]
+
+
+def counted(x, low, high):
+    """Counters that a loop carries: up from 0, down from it, and by what another loop leaves."""
+    k, down, far = 0, 0, 0
+    while k < high:
+        k += 1
+        down -= 1
+        far = far + k if k % 3 else far - 2
+        x[k - 1] += x[down]
+        x[k % 4] -= x[far % 7 - 1] * x[far // 9]
+    for i in range(high):
+        k = k - 1 if i % 2 else k
+        x[i] += x[k]
+    return x[k]
+
+
+FUNCTIONS = [held, lowest, fixed, forward, two_arrays, guarded, nested, stepped, reversed_index, downward, counted]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize(
     ("low", "high"),
     [(0, 5), (1, 19), (0, 20), (1, 21), (-1, 7), (-3, 19), (-25, 3), (5, 5), (7, 2), (19, 24), (18, 100_000), (30, 40)],

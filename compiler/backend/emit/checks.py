@@ -18,10 +18,16 @@ def _index(host: HostEmitter, op: Op) -> None:
     if fault is not None and host.target.splits_loops and _is_read(op.operands[0]):
         host.scope.scalars[op.result] = _mostly_positive(host, op, i, n, Fault(fault, op))
         return
-    wrapped = _wrapped(host, i, n)
+    wrapped = i if _is_positive(host, op.operands[0]) else _wrapped(host, i, n)
     if fault is not None and not (is_literal(wrapped) and is_literal(n) and 0 <= int(wrapped) < int(n)):
         host.check(host.text.value(f"icmp ult i64 {wrapped}, {n}"), Fault(fault, op), i, n)
     host.scope.scalars[op.result] = wrapped
+
+
+def _is_positive(host: HostEmitter, value: Value) -> bool:
+    """Whether an index certainly does not count from the end."""
+    least = host.least.of(value) if host.target.splits_loops else None
+    return least is not None and least >= 0
 
 
 def _is_read(value: Value) -> bool:

@@ -19,6 +19,7 @@ from wengert.compiler.backend.emit.scalars import Dialect, emit_row
 from wengert.compiler.backend.emit.scope import Buffer, Scope
 from wengert.compiler.backend.emit.text import COLD, Module, Phi, Text, constant_text, memory_type, parallel_nodes
 from wengert.compiler.backend.fuse import is_undefined, op_cost
+from wengert.compiler.backend.signs import Least
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import Type
@@ -171,6 +172,7 @@ class HostEmitter:
         """`index` ops that hold in the loop being written."""
         self.held: dict[Op, str] = {}
         """Loads that give the same number in all trips of the loop being written (see held.py)."""
+        self.least = Least(plan.structure)
         self._number_aliases()
 
     # -- the function

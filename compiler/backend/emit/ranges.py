@@ -100,7 +100,8 @@ def split(
     checks = checks_of(host, body, low) if host.target.splits_loops and not short else Checks()
     if not checks.ops:
         return loop(low, high, carried, "")
-    middle = _middle(host, low, high, checks)
+    least = host.least.of(body.params[0])
+    middle = _middle(host, low, high, checks, least)
     proved, host.proved = host.proved, host.proved | checks.ops
     moving = {op: constant for op, (constant, _) in checks.moving.items()}
     held = held_loads(host, body, arrays, moving, {op: place for op, (place, _) in checks.fixed.items()})
@@ -123,8 +124,11 @@ def _around(host: HostEmitter, trip: str, low: str, high: str) -> list[tuple[str
     return [(low, cut), (cut, high)]
 
 
-def _middle(host: HostEmitter, low: str, high: str, checks: Checks) -> str:
-    """Up to where, from `low`, every check holds; `low` itself where one fails there at once or may wrap around."""
+def _middle(host: HostEmitter, low: str, high: str, checks: Checks, least: int | None) -> str:
+    """Up to where, from `low`, every check holds; `low` itself where one fails there at once or may wrap around.
+
+    least: what `low` is known not to be below.
+    """
     text, e = host.text, host.scope.index
     text.module.declare("llvm.smin", "declare i64 @llvm.smin.i64(i64, i64)")
     text.module.declare("llvm.smax", "declare i64 @llvm.smax.i64(i64, i64)")
@@ -134,7 +138,7 @@ def _middle(host: HostEmitter, low: str, high: str, checks: Checks) -> str:
         bound = e.subtract(extent, str(constant))
         middle = text.value(f"call i64 @llvm.smin.i64(i64 {middle}, i64 {bound})")
     conditions = [f"icmp ult i64 {place}, {extent}" for place, extent in dict.fromkeys(checks.fixed.values())]
-    if first is not None and not is_literal(low):
+    if first is not None and not is_literal(low) and (least is None or least < first):
         conditions.append(f"icmp sge i64 {low}, {first}")
     for condition in conditions:
         middle = text.value(f"select i1 {text.value(condition)}, i64 {middle}, i64 {low}")

@@ -73,7 +73,7 @@ class TaskEmitter(HostEmitter):
 
     def __init__(self, host: HostEmitter):
         self.plan, self.module, self.target = host.plan, host.module, host.target
-        self.layouts, self.count = host.layouts, host.count
+        self.layouts, self.count, self.least = host.layouts, host.count, host.least
         self.function, self.layout = host.function, host.layout
         self.name = f"{symbol(host.function)}_{host.text.fresh('task')}"
         self.text = Text(host.module, f"define internal i32 @{self.name}({PARAMETERS}) nounwind")
