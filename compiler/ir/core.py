@@ -18,7 +18,11 @@ from typing import Any
 from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.types import Type
 
-ROLES = ("primal", "tangent", "adjoint", "tape")
+ROLES = ("primal", "tangent", "adjoint", "tape", "again")
+"""again: a primal op that the reverse sweep does once more."""
+AS_WRITTEN = ("primal", "again")
+"""Roles of ops whose floating-point results no pass may change: what is computed again is compared with what was kept (the
+maximum of an array with its elements), and decides the same branches."""
 """What an op is there for: the user's own computation, forward derivatives, reverse derivatives, or saving for them."""
 
 

@@ -262,6 +262,7 @@ class _Writer(Wide):
         return self.choose(
             (4, lambda: f"({self.vector(inner)} {self.rnd.choice('+-*')} {self.vector(inner)})"),
             (2, lambda: f"({self.vector(inner)} * {self.scalar(inner)})"),
+            (1, lambda: f"({self.vector(inner)} / (1.5 + {self.pick('s')} ** 2))"),
             (2, lambda: f"np.{self.rnd.choice(['sin', 'cos', 'tanh'])}({self.vector(inner)})"),
             (1, lambda: f"np.where({self.vector(inner)} > {self.scalar(inner)}, {self.vector(inner)}, {self.vector(inner)})"),
             (1, lambda: f"np.maximum({self.vector(inner)}, {self.scalar(0)})"),

@@ -76,3 +76,22 @@ def test_higher_derivatives_of_products_with_zeros() -> None:
     # d^3 (x0 x1 x2 x3) in the directions v, v: sums of the products of the others
     pair = 1.5 * v[3] + 2 * v[1]
     np.testing.assert_allclose(third, 2 * np.array([v[2] * pair, 2 * v[0] * v[2], v[0] * pair, 1.5 * v[0] * v[2]]))
+
+
+def extremes_of_quotients(p, x, n):
+    """The derivative computes x / p again, and 1 / p for its own use: quotients must be to the bit what was compared."""
+    s = 0.0
+    for t in range(n):
+        x = np.sin(x) * p + 0.1 * t
+        s += np.max(np.exp(x)) + np.min(np.cos(x) * x) * np.max(x / p) + np.max(np.tanh(x * p) / 3.0)
+        s += np.sum(np.where(x / p >= np.max(x / p), x, 0.0))
+    return s
+
+
+@pytest.mark.parametrize("memory", [None, 200])
+def test_what_is_computed_again_is_the_same_to_the_bit(memory) -> None:
+    gradient, along = wg.grad(extremes_of_quotients, memory=memory), wg.jvp(extremes_of_quotients)
+    for k in (1, 2, 3, 7, 8, 13):
+        x = np.random.default_rng(k).normal(size=k)
+        for p in (0.3, 1.1, -0.7):
+            assert gradient(p, x, 3) == pytest.approx(along((p, x, 3), (1.0, None, None))[1], rel=1e-9)

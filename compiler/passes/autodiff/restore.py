@@ -158,7 +158,7 @@ class _Restore:
 
     def _recompute(self, value: Value) -> Value:
         builder, op = self.builder, value.owner
-        with builder.at(op.span if op else None, "adjoint"):
+        with builder.at(op.span if op else None, "again"):
             known = constant_of(value)
             if known is not None:
                 return builder.constant(known, value.type.dtype)
@@ -179,7 +179,7 @@ class _Restore:
             if untrapped is not None:
                 return untrapped(builder, op, operands)
             made = copy_op(builder, op, operands)
-            made.role = "adjoint"
+            made.role = "again"
             self.stand_ins.update(zip(op.results, made.results, strict=True))
             return self.stand_ins[value]
 

@@ -166,7 +166,7 @@ class ForwardSweep:
     def run_again(self, builder: Builder) -> None:
         """Append the ops of the base at `builder`'s place; `mapping` has its parameters and what it sees from outside."""
         self.builder = builder
-        with builder.at(role="adjoint"):
+        with builder.at(role="again"):
             self._block(self.base)
 
     def _params(self, block: Block) -> list[Value]:
@@ -198,7 +198,7 @@ class ForwardSweep:
                 self.mapping[op.result] = row.untrapped(self.builder, op, operands)
         elif op.results or not row.traps:  # what is left out are the checks, which have passed
             made = copy_op(self.builder, op, operands)
-            made.role = "adjoint"
+            made.role = "again"
             self.mapping.update(zip(op.results, made.results, strict=True))
 
     def _defined(self, value: Value) -> None:
@@ -390,7 +390,7 @@ class ForwardSweep:
         self._take(through, stacks, made.results[len(op.results) :])
 
     def _role(self, op: Op) -> str:
-        return "adjoint" if self.again else op.role
+        return "again" if self.again else op.role
 
     def _nothing(self, like: Type) -> Value:
         """What a branch hands out for a value that only the other one has."""

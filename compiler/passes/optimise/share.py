@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
+from wengert.compiler.ir.core import AS_WRITTEN, Block, Function, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import clone_value, copy_op
 
@@ -35,7 +35,7 @@ def _block(block: Block, mapping: dict[Value, Value], known: Known, found: list[
     for op in block.ops:
         operands = [mapping.get(v, v) for v in op.operands]
         reciprocal = known.get(("reciprocal", id(operands[1]))) if op.name == "divide" else None
-        if reciprocal is not None and op.role != "primal" and constant_of(operands[0]) != 1:
+        if reciprocal is not None and op.role not in AS_WRITTEN and constant_of(operands[0]) != 1:
             with builder.at(op.span, op.role):
                 mapping[op.result] = builder.emit("multiply", operands[0], reciprocal[0], hint=op.result.hint)
             found.append(op)
@@ -51,6 +51,9 @@ def _block(block: Block, mapping: dict[Value, Value], known: Known, found: list[
                 known["reciprocal", id(operands[1])] = results
         else:
             found.append(op)
+            first = results[0].owner if results else None
+            if first is not None and op.role in AS_WRITTEN and first.role not in AS_WRITTEN:
+                first.role = op.role  # it stands for both
         mapping.update(zip(op.results, results, strict=True))
     new.results = [mapping.get(v, v) for v in block.results]
     return new

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Function, Op, Value, constant_of
+from wengert.compiler.ir.core import AS_WRITTEN, Function, Op, Value, constant_of
 from wengert.compiler.ir.interpret import Trap
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.rewrite import copy_block, copy_op, copy_ops
@@ -366,7 +366,7 @@ def _load(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
 def _sum(builder: Builder, op: Op, operands: list[Value]) -> Value | None:
     """In derivatives, whose sums come in any order: the sum of s * x is s times the sum of x, which may be there."""
     made = operands[0].owner
-    if op.role == "primal" or made is None or made.name != "multiply":
+    if op.role in AS_WRITTEN or made is None or made.name != "multiply":
         return None
     for factor, rest in (made.operands, made.operands[::-1]):
         factor = _repeated(factor)
