@@ -7,6 +7,7 @@ parallel loops that only write, which stay parallel: what they kept is then kept
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,16 +15,18 @@ from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value
 from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
+from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.passes.autodiff.store import Store, only_writes
 from wengert.compiler.passes.autodiff.tape import Outside, Saved
 
 
 @dataclass(slots=True)
 class Again:
-    """loops: those that run again from snapshots, the ones around before those inside. blocks: branches, and bodies of
-    parallel loops, that run once more. What stands around such a loop or block, up to the function, runs again, too."""
+    """loops: those that run again from snapshots, the ones around before those inside; of each the places of what it carries
+    that its snapshots leave out (`_only_written`). blocks: branches, and bodies of parallel loops, that run once more. What
+    stands around such a loop or block, up to the function, runs again, too."""
 
-    loops: dict[Op, None] = field(default_factory=dict)
+    loops: dict[Op, frozenset[int]] = field(default_factory=dict)
     blocks: dict[Block, None] = field(default_factory=dict)
 
 
@@ -47,28 +50,70 @@ def run_more_again(state: Any, store: Store) -> bool:
         state.share = (memory - known) // max(1, len(again.loops))
         return False
     for op in unknown or kept:
-        _run_again(state, op, saved_in[op])
+        _run_again(state, store, op, saved_in[op])
     return True
 
 
-def _run_again(state: Any, op: Op, saved: list[Saved]) -> None:
+def _run_again(state: Any, store: Store, op: Op, saved: list[Saved]) -> None:
     if op.name not in LOOPS:
         state.again.blocks.update((s.path[0][1], None) for s in saved)
     elif op.attrs.get("parallel") and only_writes(op):
         state.again.blocks[body_of(op)] = None
     else:
-        _check_extents(state, op)
-        state.again.loops[op] = None
+        left_out = frozenset(k for k in range(len(carried_params(op))) if _only_written(store, op, k))
+        _check_extents(state, op, left_out)
+        state.again.loops[op] = left_out
 
 
-def _check_extents(state: Any, loop: Op) -> None:
+def _only_written(store: Store, loop: Op, place: int) -> bool:
+    """Whether the array that a loop carries at `place` is written by its trips and read by none, nor by the adjoint: such as a
+    trajectory, or a list that grows. A trip can be run again without it; what is made of it is dead code there."""
+    body = body_of(loop)
+    held = {carried_params(loop)[place]}
+    if loop.name == "while" and any(loop.regions[0].params[place] in op.operands for op in loop.regions[0].walk()):
+        return False
+
+    def visit(block: Block) -> bool:
+        for op in block.ops:
+            inits = carried_inits(op) if op.name in LOOPS else ()
+            if op.name in LOOPS:
+                held.update(p for p, init in zip(carried_params(op), inits, strict=True) if init in held)
+            if any(v in held for v in op.operands[: len(op.operands) - len(inits)]) if op.regions else False:
+                return False
+            for region in op.regions:
+                if not visit(region):
+                    return False
+                ends = [k for k, v in enumerate(region.results) if v in held]
+                if op.name in LOOPS and (region is not body_of(op) and ends or any(inits[k] not in held for k in ends)):
+                    return False
+                held.update(op.results[k] for k in ends)
+            if not op.regions and any(v in held for v in op.operands):
+                if REGISTRY[op.name].kind != "update" or any(v in held for v in op.operands[1:]):
+                    return False
+                held.update(op.results)
+        return True
+
+    if held & set(_read_by_adjoint(store)) or not visit(body) or any(v in held for k, v in enumerate(body.results) if k != place):
+        return False
+    return not held & set(_read_by_adjoint(store))
+
+
+def _read_by_adjoint(store: Store) -> Iterator[Value]:
+    yield from store.saved
+    for values in store.asked.values():
+        yield from values
+    for array, _ in store.places.values():
+        yield array
+
+
+def _check_extents(state: Any, loop: Op, left_out: frozenset[int]) -> None:
     """Where it is not proved that the arrays a loop carries keep their extents, as snapshots need, let every trip check
     it. (`Finder` takes for equal what every trip checks to be.) Raises DifferentiationError for what grows anyway, and
     for what is not there yet when the loop begins, such as an array that is returned from within."""
     outside = Outside(state.structure, state.extents, loop)
     builder = Builder(body_of(loop), loop.span)
-    for p, init, end in zip(carried_params(loop), carried_inits(loop), body_of(loop).results, strict=True):
-        for k in range(p.type.rank):
+    for place, (p, init, end) in enumerate(zip(carried_params(loop), carried_inits(loop), body_of(loop).results, strict=True)):
+        for k in range(0 if place in left_out else p.type.rank):
             if outside.has_extent(p, k):
                 continue
             root = state.extents.root(end, k)

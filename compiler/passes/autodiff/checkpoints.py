@@ -43,7 +43,7 @@ def describe(state: Any, again: Mapping[Block, Op]) -> tuple[Checkpointed, ...]:
 
 
 def _describe(state: Any, loop: Op, budget: int) -> Checkpointed:
-    params = carried_params(loop)
+    params = [p for k, p in enumerate(carried_params(loop)) if k not in state.again.loops[loop]]
     parts: list[tuple[int, tuple[Size, ...]]] = [
         (p.type.dtype.bits // 8, tuple(state.extents.root(p, k) for k in range(p.type.rank))) for p in params
     ]
@@ -116,12 +116,13 @@ def _take(builder: Builder, room: Value, like: Value, at: Value) -> Value:
     return builder.emit("slice", room, *starts, builder.integer(1), *sizes, steps=steps, drop=(0,), hint=like.hint)
 
 
-def advance(builder: Builder, held: Snapshots, loop: Op, trip: Value, step: Any) -> tuple[list[Value], Snapshots]:
+def advance(
+    builder: Builder, held: Snapshots, params: list[Value], trip: Value, step: Any
+) -> tuple[list[Value], Snapshots]:
     """The carried values before trip `trip`, and the snapshots that were placed on the way.
 
-    step: (builder, trip number, carried values) -> the carried values after that trip.
+    params: the carried values that are in snapshots. step: (builder, trip number, those) -> those after that trip.
     """
-    params = carried_params(loop)
     begin = builder.emit("load", held.trips, held.top)
     state = [_take(builder, room, p, held.top) for room, p in zip(held.arrays, params, strict=True)]
     following = _next(builder, held, begin, trip)

@@ -112,13 +112,15 @@ class _Restore:
         loop, outer = self.store.again[body], self._outer(body)
         reversed_: Op = state.ops[loop]
         around = state.blocks[state.structure.standing[loop]]
-        params, trip = carried_params(loop), state.trips[loop]
+        left_out, trip = state.again.loops[loop], state.trips[loop]
+        places = [k for k in range(len(carried_params(loop))) if k not in left_out]
+        params = [carried_params(loop)[k] for k in places]
         before = Block()
         with builder.inside(before), builder.at(loop.span, "tape"):
             outside = Outside(state.structure, state.extents, loop)
             extents = [[outside.make_extent(builder, p, k, outer) for k in range(p.type.rank)] for p in params]
             count = builder.emit("add", reversed_.operands[0], builder.integer(1))
-            inits = [fit(builder, outer[v], p.type) for p, v in zip(params, carried_inits(loop), strict=True)]
+            inits = [fit(builder, outer[carried_inits(loop)[k]], p.type) for k, p in zip(places, params, strict=True)]
             held = allocate(builder, inits, extents, count, state.share)
         at = around.ops.index(reversed_)
         around.ops[at:at] = before.ops
@@ -131,11 +133,11 @@ class _Restore:
             mapping = self._seen(body, loop, outer, number, carried)
             run = ForwardSweep(state, Store(state), body, _Falling(mapping, outer))
             run.run_again(builder)
-            ends = zip(params, body.results, strict=True)
+            ends = zip(params, (body.results[k] for k in places), strict=True)
             return [fit(builder, run.mapping[v], p.type) for p, v in ends]
 
         with builder.at(loop.span, "adjoint"):
-            now, after = advance(builder, inside, loop, trip, step)
+            now, after = advance(builder, inside, params, trip, step)
         mapping = self._seen(body, loop, outer, trip, now)
         sweep = self.sweeps[body] = ForwardSweep(state, self.store, body, _Falling(mapping, outer))
         sweep.run_again(builder)
@@ -146,9 +148,12 @@ class _Restore:
     def _seen(
         self, body: Block, loop: Op, outer: dict[Value, Value], number: Value, carried: list[Value]
     ) -> dict[Value, Value]:
-        """What the body of a loop sees in trip `number`, when it carries these values."""
+        """What the body of a loop sees in trip `number`, when it carries these values. In place of what its snapshots leave out
+        it sees what it began with: nothing reads that, nor what is made of it."""
+        left_out, rest = self.state.again.loops[loop], iter(carried)
         mapping = {v: outer[v] for v in free_values(body)}
-        mapping.update(zip(carried_params(loop), carried, strict=True))
+        for k, (p, init) in enumerate(zip(carried_params(loop), carried_inits(loop), strict=True)):
+            mapping[p] = outer[init] if k in left_out else next(rest)
         if loop.name == "for":
             with self.builder.at(loop.span, "adjoint"):
                 mapping[body.params[0]] = self._index_at(number, loop.operands[0], loop.operands[2])
