@@ -20,6 +20,7 @@ from wengert.compiler.api import (
 )
 from wengert.magics import paths
 from wengert.widgets import models
+from wengert.widgets.models.units import format_seconds
 
 
 def graph_model(graph: Graph, primal: Graph | None = None, devices: Mapping[int, str] | None = None) -> models.GraphModel:
@@ -125,13 +126,10 @@ def timing_model(timings: Timings) -> models.TimingModel:
 
 
 def _timing_row(row: Timing, size: int) -> models.TimingRow:
-    moved = "" if not row.transfer else f"moving arguments there and results back: {milliseconds(row.transfer)} more"
+    moved = "" if not row.transfer else f"moving arguments there and results back: {format_seconds(row.transfer)} more"
     note = "; ".join(filter(None, [moved, row.note]))
-    return models.TimingRow(row.device, row.label, size, row.median, row.q1, row.q3, note=note)
-
-
-def milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g} ms"
+    label = row.label.removesuffix(f"_{row.device.replace(':', '')}")  # the device has a column of its own
+    return models.TimingRow(row.device, label, size if size > 1 else None, row.median, row.q1, row.q3, note=note)
 
 
 def compile_stages(stages: Iterable[tuple[str, float, int | None]]) -> tuple[models.CompileStage, ...]:

@@ -23,9 +23,9 @@ def stage_list(lowered: Lowered) -> models.StagesModel:
     ptx = hasattr(lowered.program.executable, "ptx")
     stages = [models.Stage(name, ms, ops) for name, ms, ops in lowered.stages if ops is not None]
     stages += [
-        models.Stage("lowered", sum(ms for name, ms, _ in timed if name == "lower") if timed else None),
-        models.Stage("LLVM", llvm if timed else None, None, "llvm"),
-        models.Stage("PTX" if ptx else "assembly", machine if timed else None, None, "ptx" if ptx else "assembly"),
+        models.Stage("lowered", sum(ms for name, ms, _ in timed if name == "lower") or None),
+        models.Stage("LLVM", llvm or None, None, "llvm"),  # nothing where the code was kept from before
+        models.Stage("PTX" if ptx else "assembly", machine or None, None, "ptx" if ptx else "assembly"),
     ]
     source = lowered.program.traced.source.text.splitlines()
     return models.StagesModel(lowered.name, tuple(source), 1, tuple(stages))

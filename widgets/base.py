@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import anywidget
@@ -15,22 +16,23 @@ from .models import Model
 
 
 def mimebundle(
-    widget: anywidget.AnyWidget, model: Model | None, heading: str = ""
+    widget: anywidget.AnyWidget, model: Model | None, heading: str = "", title: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a front end may choose from: the live widget, a picture, text.
+    """What a front end may choose from: the live widget, a picture (under `title`, or else the model's own), text.
 
-    A notebook opened untrusted, on a hosting site or in a terminal shows the last two.
+    A notebook opened untrusted, on a hosting site or in a terminal shows one of the last two.
     """
     data, metadata = anywidget.AnyWidget._repr_mimebundle_(widget) or ({}, {})
     data["text/plain"] = "\n".join(filter(None, [heading, "" if model is None else fallback.text(model)]))
     if model is None:
         return data, metadata
     try:
-        picture = fallback.png(model)
+        picture = fallback.png(replace(model, title=title) if title else model)
     except ImportError:  # Pillow is optional
         return data, metadata
     data["image/png"] = b64encode(picture).decode("ascii")
-    metadata["image/png"] = {"width": fallback.PNG_WIDTH}
+    named = heading.partition("\n")[0] or model.title
+    metadata["image/png"] = {"width": fallback.PNG_WIDTH, "alt": f"{named}: the view {model.kind}".removeprefix(": ")}
     return data, metadata
 
 

@@ -113,4 +113,5 @@ class Panel(anywidget.AnyWidget):
         first = self._start, next(iter(self._choices[self._start]), "")
         shown = self._views.get(first)
         heading = self.status if first not in self._errors else f"{self.status}\n{self._errors[first]}"
-        return mimebundle(self, shown.model if shown else None, heading)
+        title = self.status if len(self._choices) == 1 else ""  # of several functions the picture shows one
+        return mimebundle(self, shown.model if shown else None, heading, title)

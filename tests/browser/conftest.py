@@ -291,6 +291,12 @@ VIOLATIONS = """async element => {
         .filter(e => parseFloat(getComputedStyle(e).fontSize) < 12).map(e => `smaller than 12 px: ${e.outerHTML.slice(0, 120)}`);
     return [...serious, ...small.slice(0, 3), ...(found.passes.length > 0 ? [] : ['axe found nothing to check'])];
 }"""
+IN_COLOUR = """async theme => {
+    const [red, green, blue] = getComputedStyle(document.querySelector('#jp-main-dock-panel')).backgroundColor.match(/[\\d.]+/g);
+    if ((+red + +green + +blue > 384) !== (theme === 'light')) return false;
+    await new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    return true;
+}"""
 SET_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
 
 
@@ -311,7 +317,7 @@ def picture(page: Page):
         for theme, short in (("JupyterLab Light", "light"), ("JupyterLab Dark", "dark")):
             page.evaluate(SET_THEME, theme)
             page.wait_for_selector(f'body[data-jp-theme-name="{theme}"]', state="attached")
-            page.wait_for_timeout(600)  # the style sheet of the theme comes after its name
+            page.wait_for_function(IN_COLOUR, arg=short)  # the style sheet of the theme comes after its name
             shades.append(view.evaluate("element => getComputedStyle(element.querySelector('.wgt') ?? element).color"))
             view.evaluate("element => element.scrollIntoView()")  # what is out of sight has no colours to compare
             problems.extend(f"{name}, {short}: {problem}" for problem in view.evaluate(VIOLATIONS))

@@ -56,7 +56,7 @@ def timing_text(model: TimingModel) -> str:
 
 
 def _case(row: TimingRow) -> str:
-    return row.label if row.size is None else f"{row.label}, n = {row.size}"
+    return row.label if row.size is None else f"{row.label}, {row.size} elements"
 
 
 def _bar(value: float, longest: float) -> str:

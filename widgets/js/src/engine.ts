@@ -11,6 +11,7 @@ import { renderMemory } from "./memory";
 import { renderPanel } from "./panel";
 import { renderPlacement } from "./placement";
 import { renderPlot } from "./plot";
+import { saveViews } from "./saved";
 import { renderStages } from "./stages";
 import { renderTiming } from "./timing";
 import { renderTransfers } from "./transfers";
@@ -52,7 +53,7 @@ function initialize({ model }: { model: WidgetModel }): void {
   const host = globalThis as typeof globalThis & { wengertEngines?: Record<string, Engine> };
   host.wengertEngines ??= {};
   if (!host.wengertEngines[key]) {
-    host.wengertEngines[key] = { render };
+    host.wengertEngines[key] = { render: (kind, context) => (saveViews(context.model), render(kind, context)) };
     const style = document.createElement("style");
     style.dataset["wengert"] = key;
     style.textContent = css + tabs;

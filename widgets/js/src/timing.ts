@@ -1,7 +1,7 @@
 // Timings: one row for each case, one column for each device, one scale for all; and the compile time by stage.
 import { scaleLinear, scaleLog } from "d3-scale";
 import { html, svg, uniqueId } from "./dom";
-import { formatCount, formatMilliseconds, formatSeconds, plural } from "./format";
+import { formatMilliseconds, formatSeconds, plural } from "./format";
 import { rooflineSection } from "./timing_roofline";
 import { sweepSection } from "./timing_sweep";
 import type { Cleanup, RenderContext, StageData, TimingData, TimingRowData } from "./types";
@@ -95,7 +95,7 @@ function timings(data: TimingData, kind: ScaleKind): HTMLElement {
   cases.forEach((entry, index) => {
     const line = html("div", { role: "row", class: "wgt-row" });
     line.append(
-      html("div", { role: "rowheader", class: "wgt-case" }, html("strong", {}, entry.label), entry.size !== null && html("span", { class: "wgt-muted" }, `n = ${formatCount(entry.size)}`)),
+      html("div", { role: "rowheader", class: "wgt-case" }, html("strong", {}, entry.label), entry.size !== null && html("span", { class: "wgt-muted" }, plural(entry.size, "element"))),
     );
     devices.forEach((device, column) => {
       const row = data.rows.find((other) => other.device === device && other.label === entry.label && other.size === entry.size);
