@@ -228,9 +228,9 @@ def binary(tracer: Tracer, kind: type[ast.AST], a: Object, b: Object) -> Object:
     if is_number(a) and is_number(b):
         return fold(tracer, python, a, b)
     if isinstance(a, Tuple) and isinstance(b, Tuple) and kind is ast.Add and a.kind is b.kind and a.kind is not frozenset:
-        return Tuple(a.kind, a.items + b.items, fresh=True)
+        return Tuple(a.kind, a.items + b.items, fresh=a.kind is list)
     if isinstance(a, Tuple) and isinstance(b, Static) and kind is ast.Mult and type(b.value) is int:
-        return Tuple(a.kind, a.items * b.value, fresh=True)
+        return Tuple(a.kind, a.items * b.value, fresh=a.kind is list)
     if (
         isinstance(a, Static)
         and isinstance(b, Static)

@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from wengert.compiler.frontend import complexes, creation, functions, list_methods, masks, reductions, shapes
+from wengert.compiler.frontend import (
+    complexes,
+    creation,
+    functions,
+    list_methods,
+    masks,
+    reductions,
+    shapes,
+    written_lists,
+)
 from wengert.compiler.frontend.arithmetic import PYTHON, binary, convert
 from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple, is_list
@@ -53,6 +62,18 @@ def sort_in_place(tracer: Tracer, a: Object, axis: Object = Static(-1), kind: Ob
     return NONE
 
 
+def to_list(tracer: Tracer, a: Object) -> Object:
+    """Of Python's numbers."""
+    assert isinstance(a, Array)
+    if a.rank == 0:
+        return item(tracer, a)
+    if a.rank > 2:
+        tracer.refuse("call", name="tolist() of more than two axes", help="Return the array.")
+    helper = written_lists.numbers if a.rank == 1 else written_lists.rows_of_numbers
+    made: Object = SERVICES["inline"](tracer, helper, [a, Static({"b": bool, "f": float, "c": complex}.get(a.dtype.kind, int))])
+    return made
+
+
 def as_function(function: Any) -> Any:
     """A method that is a function of NumPy."""
 
@@ -65,7 +86,7 @@ def as_function(function: Any) -> Any:
 
 ARRAY_METHODS: dict[str, Any] = {
     **reductions.METHODS, **shapes.METHODS, **masks.METHODS, "copy": creation.copied, "astype": astype, "fill": fill,
-    "item": item,
+    "item": item, "tolist": to_list,
     "dot": functions.FUNCTIONS[np.dot], "clip": lambda t, a, min=NONE, max=NONE: functions.clip(t, a, min, max),
     "round": functions.rounded, **complexes.METHODS, "sort": sort_in_place, "argsort": as_function(np.argsort),
     "searchsorted": as_function(np.searchsorted), "repeat": as_function(np.repeat), "choose": as_function(np.choose),
@@ -75,7 +96,6 @@ SCALAR_METHODS = (
 )  # fmt: skip
 METHOD_HELP = {
     "append": "Allocate an array with np.zeros and fill it.",
-    "tolist": "Return the array.",
     "view": "Write the array itself; its bits as another dtype are not read.",
 }  # fmt: skip
 

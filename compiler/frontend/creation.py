@@ -189,8 +189,20 @@ def common_dtype(tracer: Tracer, items: Sequence[Object]) -> DType:
     return found
 
 
+def with_rows_as_arrays(tracer: Tracer, item: Object) -> Object:
+    """Lists of run-time length in it as arrays, and what stands beside these as well."""
+    if is_list(item):
+        return SERVICES["list_array"](tracer, item)  # type: ignore[no-any-return]
+    if not isinstance(item, Tuple):
+        return item
+    parts = [with_rows_as_arrays(tracer, part) for part in item.items]
+    if any(isinstance(part, Array) and part.rank for part in parts):
+        parts = [from_list(tracer, part) if isinstance(part, Tuple) else part for part in parts]
+    return Tuple(list, tuple(parts))
+
+
 def from_list(tracer: Tracer, item: Tuple) -> Array:
-    leaves, shape = leaves_of(tracer, item)
+    leaves, shape = leaves_of(tracer, with_rows_as_arrays(tracer, item))
     dtype = common_dtype(tracer, leaves)
     if any(isinstance(leaf, Array) for leaf in leaves):
         return from_rows(tracer, leaves, shape, dtype)

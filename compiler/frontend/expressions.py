@@ -8,11 +8,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, list_methods, lists, liveness, once, overloads, written_lists
+from wengert.compiler.frontend import (
+    arithmetic,
+    list_methods,
+    lists,
+    liveness,
+    once,
+    overloads,
+    written_lists,
+)
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, negate
 from wengert.compiler.frontend.attributes import attribute
 from wengert.compiler.frontend.index import number
-from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate
+from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate, length_at_run_time
 from wengert.compiler.frontend.maybes import is_none, settled
 from wengert.compiler.frontend.merge import (
     branch,
@@ -59,11 +67,19 @@ def name(tracer: Tracer, node: ast.Name) -> Object:
 @handles(EXPRESSIONS, ast.Tuple, ast.List)
 def sequence(tracer: Tracer, node: ast.Tuple | ast.List) -> Object:
     items: list[Object] = []
+    before: Tuple | None = None  # what stands before `items`, where its length is known only at run time
     for element in node.elts:
         if isinstance(element, ast.Starred):
-            items += items_of(tracer, tracer.evaluate(element.value), element)
+            part = tracer.evaluate(element.value)
+            if isinstance(node, ast.List) and length_at_run_time(tracer, part):
+                more = part if is_list(part) else SERVICES["inline"](tracer, written_lists.listed, [part])
+                before, items = list_methods.concatenated(tracer, list_methods.joined(tracer, before, items), more), []
+            else:
+                items += items_of(tracer, part, element)
         else:
             items.append(tracer.evaluate_any(element) if isinstance(node, ast.Tuple) else tracer.evaluate(element))
+    if before is not None:
+        return list_methods.joined(tracer, before, items)
     return Tuple(tuple, tuple(items)) if isinstance(node, ast.Tuple) else lists.literal(tracer, node, tuple(items))
 
 

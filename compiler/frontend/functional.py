@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,13 +83,13 @@ def sorted_of(tracer: Tracer, iterable: Object, key: Object = NONE, reverse: Obj
     known: list[Any] = [k.value for k in keys if isinstance(k, Static)]
     if len(known) == len(keys):
         order = sorted(range(len(items)), key=known.__getitem__, reverse=bool(reverse.value))
-        return Tuple(list, tuple(items[k] for k in order))
+        return Tuple(list, tuple(items[k] for k in order), fresh=True)
     if key != NONE or any(scalar_type(i) is None for i in items) or len({scalar_type(i) for i in items}) > 1:
         tracer.refuse("call", name="sorted() of these", help="Use `np.argsort` of an array of the keys.")
     dtype, weak = scalar_type(items[0])  # type: ignore[misc]
     made = called(tracer, Static(np.sort), Tuple(list, items))
     found = [Scalar(i.value, weak) for i in items_of(tracer, made) if isinstance(i, Scalar)]
-    return Tuple(list, tuple(found[::-1] if reverse.value else found))
+    return Tuple(list, tuple(found[::-1] if reverse.value else found), fresh=True)
 
 
 @provides("sorted")
@@ -251,6 +253,27 @@ def reduce_of(tracer: Tracer, function: Object, iterable: Object, initial: Objec
     return result
 
 
+def copy_of(tracer: Tracer, x: Object) -> Object:
+    """copy.copy: a list of its own, with the same items."""
+    if isinstance(x, Tuple) and (x.kind is list or is_list(x)):
+        return list_methods.copied(tracer, x)
+    return called(tracer, Static(np.copy), x) if isinstance(x, Array) else x
+
+
+def deep_copy_of(tracer: Tracer, x: Object, path: tuple[int, ...] = ()) -> Object:
+    """copy.deepcopy: nothing that can be changed is shared. path: which part of what is copied this is."""
+    if is_list(x):
+        if not list_methods.are_numbers(x):
+            tracer.refuse("call", name="copy.deepcopy of a list of these", help="Copy its items in a comprehension.")
+        return list_methods.copied(tracer, x)
+    if isinstance(x, Tuple):
+        parts = tuple(deep_copy_of(tracer, part, (*path, k)) for k, part in enumerate(x.items))
+        if x.kind is not list or tracer.frame.statement is None:
+            return replace(x, items=parts)
+        return lists.made_at(tracer, (*tracer.place(tracer.frame.statement), "copy", *path), parts, False)
+    return copy_of(tracer, x)
+
+
 def iter_of(tracer: Tracer, iterable: Object) -> Object:
     """iter(x) as what `__iter__` returns; elsewhere an iterator remembers where it is, which nothing here does."""
     if tracer.frame.name != "__iter__":
@@ -262,5 +285,5 @@ FUNCTIONAL: dict[Any, Any] = {
     map: map_of, filter: filter_of, sorted: sorted_of, isinstance: is_instance, callable: is_callable,
     functools.reduce: reduce_of, itertools.combinations: combinations_of,
     itertools.permutations: permutations_of, itertools.product: product_of,
-    np.ndindex: ndindex_of, np.ndenumerate: ndenumerate_of, iter: iter_of,
+    copy.copy: copy_of, copy.deepcopy: deep_copy_of, np.ndindex: ndindex_of, np.ndenumerate: ndenumerate_of, iter: iter_of,
 }  # fmt: skip

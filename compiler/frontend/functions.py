@@ -524,7 +524,7 @@ def sequence(kind: type) -> Builder:
             known = indexed_by_position(tracer, iterate(tracer, iterable))
             if known.items is None and (known.length is None or known.length.known is None):
                 return SERVICES["inline"](tracer, written_lists.listed, [iterable])  # type: ignore[no-any-return]
-        return Tuple(kind, items_of(tracer, iterable))
+        return Tuple(kind, items_of(tracer, iterable), fresh=kind is list)
 
     return build
 

@@ -121,6 +121,11 @@ def reversed_of(tracer: Tracer, item: Object) -> Iteration:
     return Iteration(length, at)
 
 
+def length_at_run_time(tracer: Tracer, item: Object) -> bool:
+    over = indexed_by_position(tracer, iterate(tracer, item))
+    return over.items is None and (over.length is None or over.length.known is None)
+
+
 def items_of(tracer: Tracer, item: Object, node: ast.AST | None = None) -> tuple[Object, ...]:
     """Every item of something whose length is known at compile time."""
     iteration = indexed_by_position(tracer, iterate(tracer, item, node))

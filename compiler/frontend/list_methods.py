@@ -52,6 +52,12 @@ def concatenated(tracer: Tracer, a: Tuple, b: Tuple) -> Tuple:
     return made
 
 
+def joined(tracer: Tracer, before: Tuple | None, items: list[Object]) -> Tuple:
+    """A list and single items after it."""
+    after = Tuple(list, tuple(items))
+    return after if before is None else concatenated(tracer, before, after) if items else before
+
+
 def pop(tracer: Tracer, owner: Object, index: Object = Static(-1)) -> Object:
     assert isinstance(owner, Tuple)
     owner = of_own_items(tracer, owner)

@@ -66,12 +66,24 @@ class ItemOf:
 # -- making one
 
 
+@provides("placed_list")
+def placed(tracer: Tracer, node: ast.AST, made: Object) -> Object:
+    """What an expression has made: a list of known length, which is where it stands from now on."""
+    if not isinstance(made, Tuple) or not made.fresh or made.origin is not None:
+        return made
+    return literal(tracer, node, made.items)
+
+
 def literal(tracer: Tracer, node: ast.AST, items: tuple[Object, ...]) -> Object:
-    """A list display: written out, or of run-time length where something is appended to it later."""
-    key = tracer.place(node)
+    """A list display, or another expression that makes a list of known length: written out, or of run-time length where it
+    is changed later."""
+    return made_at(tracer, tracer.place(node), items, grows(tracer, node))
+
+
+def made_at(tracer: Tracer, key: Any, items: tuple[Object, ...], may_grow: bool) -> Object:
     known = tracer.lists.get(key)
     if known is None:
-        if grows(tracer, node):
+        if may_grow:
             tracer.unsettled = True
         return Tuple(list, items, origin=key, fresh=True)
     made = empty(tracer, key, known)
@@ -158,7 +170,7 @@ def growing(tracer: Tracer, owner: Object, model: Model) -> Tuple:
         as_rows(tracer, owner.origin.base)
     key = owner.origin
     if key is None:
-        tracer.refuse("list_mutation")
+        tracer.refuse("list_given")
     if key[0] == "in":  # an item of a list, of known length so far
         tracer.lists["rows", key[1]] = tracer.lists.pop(key[1], None)
         raise Retrace

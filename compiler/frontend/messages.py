@@ -85,7 +85,8 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "list_repeat": (_U, "a list of arrays repeated a number of times known only at run time", "Use np.zeros((n, m))."),
     "dict_keys": (_U, "the keys of a dict must be texts that are known at compile time", "For whole numbers use an array or a list: `[[] for _ in range(n)]`."),
     "dict_mutation": (_U, "a dict that something else may refer to cannot be changed in compiled code", "Change one that the function made and gave one name, or make a new one: `d = {{**d, 'key': value}}`."),
-    "list_mutation": (_U, "lists cannot be changed in compiled code", "Allocate an array with np.zeros and fill it, or build a new tuple."),
+    "list_mutation": (_U, "this list cannot be changed in compiled code", "Allocate an array with np.zeros and fill it, or build a new tuple."),
+    "list_given": (_U, "a list that was not made here cannot be changed in compiled code", "Change a copy: `xs = list(xs)`, or pass an array: `np.array(xs)`."),
     # arrays
     "axis": (_T, "axis {axis} is out of bounds for an array of rank {rank}", None),
     "too_many_indices": (_T, "{count} indices for an array of rank {rank}", None),

@@ -118,7 +118,8 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
             p.value if isinstance(p, Static) else None if p is None else tracer.refuse("tuple_index", node)
             for p in (item.start, item.stop, item.step)
         ]
-        return Tuple(base.kind if base.kind in (tuple, list) else tuple, base.items[slice(*ends)])
+        kind = base.kind if base.kind in (tuple, list) else tuple
+        return Tuple(kind, base.items[slice(*ends)], fresh=kind is list)
     if isinstance(item, Static) and type(item.value) is int:
         if not -len(base.items) <= item.value < len(base.items):
             tracer.refuse("tuple_range", node, index=item.value, length=len(base.items), raises=IndexError)

@@ -251,7 +251,7 @@ def augmented_statement(tracer: Tracer, node: ast.AugAssign) -> None:
             return
         if list_methods.grown_in_place(tracer, target.id, kind, held, item):
             return
-        made = operate(tracer, kind, held, item)
+        made = lists.placed(tracer, node, operate(tracer, kind, held, item))
         name_it(tracer, target.id, made)
         tracer.bind(target.id, made)
     elif isinstance(target, ast.Subscript):

@@ -199,6 +199,8 @@ class Tracer:
         builder, before = self.builder, self.builder.span
         builder.span = self.span(node)
         result: Object = handler(self, node)
+        if isinstance(result, Tuple) and result.fresh and not isinstance(node, ast.Name):
+            result = SERVICES["placed_list"](self, node, result)
         builder.span = before
         return result
 

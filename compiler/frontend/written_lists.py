@@ -12,6 +12,14 @@ def listed(iterable):
     return [item for item in iterable]
 
 
+def numbers(array, kind):
+    return [kind(item) for item in array]
+
+
+def rows_of_numbers(array, kind):
+    return [[kind(item) for item in row] for row in array]
+
+
 def index_of(items, wanted):
     for place, item in enumerate(items):
         if item == wanted:

@@ -249,6 +249,28 @@ def added_in_place(x):
     return np.array(xs), len(ys), np.array(kept), len(row), np.zeros(shape), sum(same)
 
 
+@case([3.0, 1.0, 2.0], [[1.0, 2.0], [3.0, 4.0]], np.arange(4.0), 4)
+def copies_changed(given, rows, x, n):
+    """A list of known length that was made by any expression may be changed."""
+    a, b, c, d = list(given), sorted(given), given[:], given + [1.0]
+    e, f, g, h = given.copy(), [0.0] * 3, x.tolist(), copy.copy(given)
+    table, deep = [row[:] for row in rows], copy.deepcopy(rows)
+    a.append(3.0)
+    b.insert(0, 7.0)
+    c[0] += 5.0
+    d.pop()
+    e.reverse()
+    for i in range(n):
+        f[i % 3] += given[(i + 1) % 3]
+    g += a
+    h.sort()
+    table[0][1] = deep[1][0] = 9.0
+    g = [0.0, *g, *x[:2], *given, 5.0]
+    pair = np.array([f, [1.0, 2.0, 3.0]])
+    lists = np.array(a), np.array(b), np.array(c + d + e + f + h), np.array(g), np.array(table), np.array(deep), pair
+    return *lists, given[0], rows[0][1]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_programs(name: str) -> None:
     function, args = CASES[name]
@@ -350,9 +372,17 @@ def repeated_in_place(n):
     return len(ys)
 
 
+def of_the_module_changed(n):
+    WEIGHTS[0] = 2.0
+    return WEIGHTS[n - 3]
+
+
+WEIGHTS = [1.0, 2.0]
+
+
 @pytest.mark.parametrize(
     ("function", "text"),
-    [(repeated_in_place, "cannot be changed"), (written_after, "may be the same array"), (of_functions, "cannot be put into a list"), (of_two_kinds, "different kinds"),
+    [(of_the_module_changed, "a list that was not made here"), (repeated_in_place, "cannot be changed"), (written_after, "may be the same array"), (of_functions, "cannot be put into a list"), (of_two_kinds, "different kinds"),
      (part_written, "a part of a list cannot be written"), (never_filled, "index")],
 )  # fmt: skip
 def test_refusals(function: Any, text: str) -> None:
