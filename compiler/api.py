@@ -232,13 +232,16 @@ def offload(
     deterministic: the same bits in every run on one device: additions by atomics are refused, with their line, at the first
     call (UnsupportedError). Without it they may be added in any order.
 
-    Raises DeviceError where the device is missing, listing those that exist, unless fallback="cpu"; UnsupportedError, with the
-    line, at the first call of a function whose outer axis cannot be shared out over several devices.
+    fallback="cpu": the CPU, where the device is missing or cannot run the function; `.notice` says so. Without it raises
+    DeviceError where the device is missing, listing those that exist, and UnsupportedError, with the line, at the first call of
+    a function that it cannot run. The latter also where a function's outer axis cannot be shared out over several devices.
     """
     if isinstance(device, str):
         if shares is not None:
             raise OptionError("shares says how to split over a list of devices; there is one device")
         return Offload(f, device, fallback, deterministic=deterministic)
+    if not isinstance(device, Sequence):
+        raise OptionError(f"device={device!r}: it is a name such as 'cuda:0', or a list of names")
     if len(device) == 1 and shares is None:
         return Offload(f, device[0], fallback, deterministic=deterministic)
     return Split(f, tuple(device), fallback, shares, deterministic)

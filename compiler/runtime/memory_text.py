@@ -13,6 +13,9 @@ declare i32 @madvise(ptr, i64, i32)
 declare i64 @malloc_usable_size(ptr)
 declare {i64, i1} @llvm.umul.with.overflow.i64(i64, i64)
 declare i32 @PyErr_CheckSignals()
+declare void @PyErr_SetNone(ptr)
+declare i64 @PyThread_get_thread_ident()
+@PyExc_KeyboardInterrupt = external global ptr
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare i32 @clock_gettime(i32, ptr)
@@ -247,6 +250,65 @@ done:
   ret void
 }
 
+; Threads of Python (by their number) whose calls are to end as by a signal, which only the main thread is told of: the parts of a
+; split call that was interrupted. Written and read with the GIL.
+@wg_unwanted = global [64 x i64] zeroinitializer
+@wg_unwanted_count = global i32 0
+
+; put %who in place of %which; 0: nobody
+define void @wg_replace_unwanted(i64 %which, i64 %who, i32 %more) {
+entry:
+  br label %each
+each:
+  %k = phi i64 [0, %entry], [%next, %other]
+  %at = getelementptr i64, ptr @wg_unwanted, i64 %k
+  %there = load i64, ptr %at
+  %same = icmp eq i64 %there, %which
+  br i1 %same, label %found, label %other
+other:
+  %next = add i64 %k, 1
+  %go = icmp slt i64 %next, 64
+  br i1 %go, label %each, label %done
+found:
+  store i64 %who, ptr %at
+  %count = load i32, ptr @wg_unwanted_count
+  %changed = add i32 %count, %more
+  store i32 %changed, ptr @wg_unwanted_count
+  br label %done
+done:
+  ret void
+}
+
+; whether a handler of signals has raised, or this thread's call is not wanted any more
+define i32 @wg_told() {
+entry:
+  %r = call i32 @PyErr_CheckSignals()
+  %count = load i32, ptr @wg_unwanted_count
+  %some = icmp ne i32 %count, 0
+  %fine = icmp eq i32 %r, 0
+  %look = and i1 %some, %fine
+  br i1 %look, label %ask, label %done
+ask:
+  %me = call i64 @PyThread_get_thread_ident()
+  br label %each
+each:
+  %k = phi i64 [0, %ask], [%next, %other]
+  %at = getelementptr i64, ptr @wg_unwanted, i64 %k
+  %there = load i64, ptr %at
+  %mine = icmp eq i64 %there, %me
+  br i1 %mine, label %unwanted, label %other
+other:
+  %next = add i64 %k, 1
+  %go = icmp slt i64 %next, 64
+  br i1 %go, label %each, label %done
+unwanted:
+  %kind = load ptr, ptr @PyExc_KeyboardInterrupt
+  call void @PyErr_SetNone(ptr %kind)
+  ret i32 -1
+done:
+  ret i32 %r
+}
+
 ; %fuel: what is left before the next look, and the context (see threads.py)
 @wg_stop = global i32 0
 define i32 @wg_poll(ptr %fuel) {
@@ -260,7 +322,7 @@ worker:
   ret i32 %stop
 ask:
   call void @wg_give_way()
-  %r = call i32 @PyErr_CheckSignals()
+  %r = call i32 @wg_told()
   %in_pool = icmp eq i64 %context, 2
   %some = icmp ne i32 %r, 0
   %tell = and i1 %in_pool, %some

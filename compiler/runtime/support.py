@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+from collections.abc import Callable
 from functools import cache, cached_property
 
 import llvmlite
@@ -39,7 +40,7 @@ class Support:
         calls = (CALL + DISPATCH).replace("ITEMS", str(tuple.__basicsize__)).replace("FAST", str(FAST))
         self._loaded = target.link(
             machine_code(f'target triple = "{target.triple()}"\n{MEMORY}{threads.text()}{calls}'),
-            [*SYMBOLS, *threads.SYMBOLS[2:], "wg_call", "wg_dispatch", "wg_handler", "wg_handler_capsule"],
+            [*SYMBOLS, *threads.SYMBOLS[2:], "wg_call", "wg_dispatch", "wg_handler", "wg_handler_capsule", "wg_replace_unwanted"],
             {"wg_array_type": id(np.ndarray), "wg_array_new": table[93] or 0, "wg_scalar_new": table[60] or 0},
         )
         self.entry, self.dispatch = self._loaded["wg_call"], self._loaded["wg_dispatch"]
@@ -48,6 +49,21 @@ class Support:
         ctypes.memmove(self._loaded["wg_handler"], b"wengert", 7)
         self._capsule = new_capsule(self._loaded["wg_handler"], b"mem_handler", None)
         ctypes.c_void_p.from_address(self._loaded["wg_handler_capsule"]).value = id(self._capsule)
+
+    @cached_property
+    def _replace_unwanted(self) -> Callable[[int, int, int], None]:
+        function = ctypes.PYFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int)
+        return function(self._loaded["wg_replace_unwanted"])
+
+    def interrupt(self, thread: int) -> None:
+        """End what compiled code does in a thread of Python, as a signal would in the main one, until `allow` is called.
+
+        thread: its `threading.get_ident()`.
+        """
+        self._replace_unwanted(0, thread, 1)
+
+    def allow(self, thread: int) -> None:
+        self._replace_unwanted(thread, 0, -1)
 
     @cached_property
     def imports(self) -> dict[str, int]:

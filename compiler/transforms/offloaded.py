@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wengert.compiler.diag.errors import DeviceError, OptionError
+from wengert.compiler.diag.errors import DeviceError, OptionError, UnsupportedError
 from wengert.compiler.diag.span import Source
 from wengert.compiler.frontend.signature import Signature, signature_of
 from wengert.compiler.ir.core import Function
@@ -21,8 +21,8 @@ from wengert.compiler.transforms.structure import positional
 class Offload(Compiled):
     """`f` on one device. Its array results stay there (`DeviceArray`) until they are read.
 
-    fallback="cpu": without the device, run on the CPU instead; `notice` says so. deterministic: the same bits in every run;
-    what would add in an order that changes is refused at its line.
+    fallback="cpu": without the device, or where it cannot run the function, the CPU; `notice` says so. deterministic: the same
+    bits in every run; what would add in an order that changes is refused at its line.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Offload(Compiled):
     ):
         if fallback not in (None, "cpu"):
             raise OptionError(f"fallback={fallback!r}: it is None or 'cpu'")
-        self.asked, self.notice, self.deterministic = device, "", deterministic
+        self.asked, self.notice, self.fallback, self.deterministic = device, "", fallback, deterministic
         try:
             self.device = devices.resolve(device).id
         except DeviceError as error:
@@ -57,6 +57,22 @@ class Offload(Compiled):
         return inner.exact_signature(args, self.programs) if isinstance(inner, Batch) else super().signature(args)
 
     def program(self, signature: Signature) -> Program:
+        try:
+            return self._made(signature)
+        except UnsupportedError as error:
+            if self.fallback is None or self.device == self.fallback:
+                raise
+            asked, self.device = self.device, self.fallback
+            try:
+                made = self._made(signature)
+            except BaseException:
+                self.device = asked
+                raise
+            self.__wengert_device__ = self.device
+            self.notice = f"{error.message.rstrip('.')}; running on the CPU instead of {asked}{_on_threads()}"
+            return made
+
+    def _made(self, signature: Signature) -> Program:
         inner = self.__wrapped__
         if isinstance(inner, Batch):
             return inner.general_if_need_be(super().program, signature)

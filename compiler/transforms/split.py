@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any, NoReturn
 
 import numpy as np
@@ -21,6 +22,7 @@ from wengert.compiler.passes.portion import portion, shares, without_single_plac
 from wengert.compiler.runtime.device_array import DeviceNumber
 from wengert.compiler.runtime.ledger import Transfers
 from wengert.compiler.runtime.placement import Placement
+from wengert.compiler.runtime.support import support
 from wengert.compiler.transforms.batched import Batch, axes_of
 from wengert.compiler.transforms.compiled import trace_for
 from wengert.compiler.transforms.offloaded import Offload
@@ -84,6 +86,39 @@ def _joined(how: int | str, pieces: Sequence[Any]) -> Any:
     return type(pieces[0])(total) if isinstance(pieces[0], bool | int | float | complex) else total
 
 
+class _Work:
+    """One part of a call, on a thread of its own."""
+
+    def __init__(self, pool: ThreadPoolExecutor, run: Callable[[], Any]):
+        self._run, self._thread, self._wanted = run, 0, True
+        self.future: Future[Any] = pool.submit(self._begin)
+
+    def _begin(self) -> Any:
+        self._thread = get_ident()
+        if not self._wanted:
+            raise CancelledError
+        return self._run()
+
+    def give_up(self) -> None:
+        """End it where compiled code of the CPU looks for signals; a device finishes what it was asked for."""
+        self._wanted = False
+        thread = self._thread
+        if self.future.cancel() or self.future.done() or not thread:
+            return
+        support().interrupt(thread)
+        self.future.add_done_callback(lambda _: support().allow(thread))
+
+
+def _gathered(work: Sequence[_Work]) -> list[Any]:
+    """The results; where one part raises, or a signal does, the others are given up."""
+    try:
+        return [one.future.result() for one in work]
+    except BaseException:
+        for one in work:
+            one.give_up()
+        raise
+
+
 class Split:
     """A function over several devices; results are NumPy arrays and numbers, put together in order.
 
@@ -101,9 +136,13 @@ class Split:
         shares: Sequence[float] | None = None,
         deterministic: bool = False,
     ):
+        if not devices:
+            raise OptionError("the list of devices is empty", help='Name at least one: "cpu", "cuda:0".')
         weights = tuple(shares) if shares is not None else (1.0,) * len(devices)
-        if len(weights) != len(devices) or not devices or min(weights) < 0 or not sum(weights) > 0:
-            raise OptionError(f"shares={list(weights)}: one number that is not negative for each of {len(devices)} devices")
+        if len(weights) != len(devices) or not all(0 <= w < np.inf for w in weights) or not any(weights):
+            raise OptionError(
+                f"shares={list(weights)}: one number for each of {len(devices)} devices, none negative and not all of them 0"
+            )
         self.__wrapped__, self.shares = function, weights
         self.__name__ = "_".join([getattr(function, "__name__", "f"), *(d.replace(":", "") for d in devices)])
         self.parts = tuple(Offload(function, device, fallback, deterministic=deterministic) for device in devices)
@@ -132,7 +171,7 @@ class Split:
             shares(self.shares, self._count(leaves, axes)),
             lambda k, share: _run(self.parts[k], tree.unflatten(_taken(leaves, axes, share))),
         )
-        results = [one.result() for one in work]
+        results = _gathered(work)
         self._ran = [part.last.executable for part in self.parts if part.last is not None]
         out = results[0][1]
         out_axes = axes_of(batch, out, [leaf.ndim for leaf in results[0][0]], results=True)
@@ -148,7 +187,7 @@ class Split:
         given = [*(np.asarray(v) if np.ndim(v) else v for v in leaves), *made.traced.captures]
         places = without_single_places(shares(self.shares, made.count(given)))
         work = self._start(places, lambda k, share: made.executables[k].call(*made.leaves(given, share)))
-        results = made.joined([one.result() for one in work])
+        results = made.joined(_gathered(work))
         self._ran = made.executables
         written = made.traced.function.written
         for place, result in zip(written, results, strict=True):
@@ -167,12 +206,12 @@ class Split:
             known = self._portions[signature.key] = _Portions(self.__wrapped__, signature, self.parts)
         return known
 
-    def _start(self, places: Sequence[range], run: Callable[[int, Share], Any]) -> list[Future[Any]]:
+    def _start(self, places: Sequence[range], run: Callable[[int, Share], Any]) -> list[_Work]:
         """Every share that is not empty, each on its device's thread."""
         every = [Share(p.device, r.start, r.stop) for p, r in zip(self.parts, places, strict=True)]
         chosen = [k for k, share in enumerate(every) if share.stop > share.start] or [0]
         self.split = tuple(every[k] for k in chosen)
-        return [self._pool.submit(run, k, every[k]) for k in chosen]
+        return [_Work(self._pool, functools.partial(run, k, every[k])) for k in chosen]
 
     @property
     def placement(self) -> Placement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +80,10 @@ def test_what_a_batch_writes_is_a_result():
     ("make", "words"),
     [
         (lambda: wg.offload(wg.batch(lambda x: x), ["cpu", "cuda-sim"], shares=[1]), "one number"),
+        (lambda: wg.offload(wg.batch(lambda x: x), ["cpu", "cuda-sim"], shares=[0, 0]), "not all of them 0"),
         (lambda: wg.offload(wg.batch(lambda x: x), "cpu", shares=[1]), "one device"),
+        (lambda: wg.offload(wg.batch(lambda x: x), []), "empty"),
+        (lambda: wg.offload(wg.batch(lambda x: x), None), "device=None"),
         (lambda: wg.offload(wg.batch(lambda x, y: x + y), ["cpu", "cuda-sim"])(np.zeros(3), np.zeros(4)), "extents"),
         (lambda: wg.grad(wg.offload(wg.batch(lambda x: x), ["cpu", "cuda-sim"]))(np.ones(3)), "several devices"),
     ],
@@ -272,3 +276,58 @@ def test_what_cannot_be_split(function, args, words):
     with pytest.raises(wg.errors.UnsupportedError, match=words) as error:
         wg.offload(function, ["cuda-sim", "cpu"])(*args)
     assert error.value.span is not None
+
+
+def forever(x, table, trips):
+    k = 0
+    while k < trips:
+        x = np.sin(x) + table[int(x)]
+        k += 1
+    return x
+
+
+def test_what_is_interrupted_ends_in_all_parts():
+    """Else the call after it would wait for them."""
+
+    def ring(*_):
+        raise KeyboardInterrupt
+
+    split, x, table = wg.offload(wg.batch(forever, (0, None, None)), ["cpu", "cpu"]), np.linspace(0.0, 1.0, 9), np.zeros(2)
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        wanted = split(x, table, 3)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            split(x, table, 10**15)
+        np.testing.assert_array_equal(split(x, table, 3), wanted)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_fault_in_one_part_ends_the_others():
+    split, x = wg.offload(wg.batch(forever, (0, None, None)), ["cpu", "cpu"]), np.zeros(9)
+    x[0] = 5.0
+    with pytest.raises(IndexError, match="index"):
+        split(x, np.zeros(2), 10**15)
+    assert not split(np.zeros(9), np.zeros(2), 3).any()
+
+
+def test_what_a_device_cannot_run_falls_back():
+    def spectra(a, trips):
+        for _ in range(trips):
+            a = a + np.linalg.eigvalsh(a)
+        return a
+
+    batch, matrices = wg.batch(spectra, (0, None)), np.random.default_rng(3).random((5, 3, 3))
+    with pytest.raises(wg.errors.UnsupportedError, match="eigvalsh"):
+        wg.offload(batch, "cuda-sim")(matrices, 2)
+    for where in ("cuda-sim", ["cuda-sim", "cpu"]):
+        there = wg.offload(batch, where, fallback="cpu")
+        assert there.notice == ""
+        np.testing.assert_array_equal(there(matrices, 2), batch(matrices, 2))
+        assert "eigvalsh" in there.notice and "on the CPU instead of cuda-sim" in there.notice
+    never = wg.offload(lambda x: divmod, "cuda-sim", fallback="cpu")
+    with pytest.raises(wg.errors.CompileError):
+        never(1.0)
+    assert never.notice == "" and never.device == "cuda-sim"
