@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wengert.compiler.ir.core import Function, Op, Value, constant_of
 from wengert.compiler.ir.opdef import extent_of
-from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
+from wengert.compiler.passes.optimise.extents import Finder
 
 REGION_UPDATES = ("update_slice", "accumulate_slice")
 MARGIN = 8
@@ -18,7 +18,7 @@ class NearlyAll:
     """Whether an update of a region covers all of its array but a margin, as far as can be seen."""
 
     def __init__(self, function: Function):
-        self.finder = Finder(carried_by_loops(function))
+        self.finder = Finder(function)
 
     def __call__(self, op: Op) -> bool:
         array, value = op.operands[:2]

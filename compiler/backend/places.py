@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wengert.compiler.ir.core import Function, Op, Value, constant_of
 from wengert.compiler.ir.opdef import REGISTRY
-from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
+from wengert.compiler.passes.optimise.extents import Finder
 
 Extent = int | Value | tuple[Value, int]
 
@@ -13,7 +13,7 @@ class Places:
     """`of(value, axis)` is equal for two axes only if their extents are (the reverse need not be known)."""
 
     def __init__(self, function: Function):
-        self._finder = Finder(carried_by_loops(function))
+        self._finder = Finder(function)
         self._known: dict[tuple[Value, int], Extent] = {}
 
     def of(self, value: Value, axis: int) -> Extent:

@@ -11,7 +11,7 @@ from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Function, Value
 from wengert.compiler.ir.opdef import REGISTRY
-from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
+from wengert.compiler.passes.optimise.extents import Finder
 
 ParamScalar = Callable[[Value], Value | None]
 """param -> the scalar that stands for it outside, None where it has none (it differs from lane to lane)."""
@@ -26,7 +26,7 @@ class OutsideScalars:
     def __init__(self, builder: Builder, function: Function, scalar: ParamScalar, extent: ParamExtent, what: str):
         self.builder, self.scalar, self.extent_of_param, self.what = builder, scalar, extent, what
         self.params = set(function.params)
-        self.finder = Finder(carried_by_loops(function))
+        self.finder = Finder(function)
         self.done: dict[Value, Value] = {}
 
     def value(self, v: Value) -> Value:
@@ -46,9 +46,14 @@ class OutsideScalars:
         known = outer.type.shape[k]
         if known is not None:
             return self.builder.integer(known)
-        if outer not in self.params:
-            raise self._refuse(outer.owner)
-        return self.extent_of_param(outer, k)
+        if outer in self.params:
+            return self.extent_of_param(outer, k)
+        for equal in self.finder.checked((outer, k)):
+            if isinstance(equal, int):
+                return self.builder.integer(equal)
+            if isinstance(equal, tuple) and equal[0] in self.params:
+                return self.extent_of_param(*equal)
+        raise self._refuse(outer.owner)
 
     def _make(self, v: Value) -> Value:
         if v in self.params:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
-from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
+from wengert.compiler.passes.optimise.extents import Finder
 from wengert.compiler.passes.outside import OutsideScalars
 from wengert.compiler.passes.own_index import combine_of, keeps, own_offset, uses_of
 
@@ -31,7 +31,7 @@ class Shape:
     def __init__(self, function: Function):
         self.function = function
         self.params = set(function.params)
-        self.finder = Finder(carried_by_loops(function))
+        self.finder = Finder(function)
         self.equal: dict[Key, Key] = {}
         self.top = self.params | {v for op in function.body.ops for v in op.results}
         for op in function.body.ops:

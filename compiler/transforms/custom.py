@@ -22,7 +22,7 @@ from wengert.compiler.ir.tree import Tree, tuple_of
 from wengert.compiler.ir.types import Type
 from wengert.compiler.ops.custom import Captured
 from wengert.compiler.passes.autodiff import reverse
-from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
+from wengert.compiler.passes.optimise.extents import Finder
 from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import Maker, bind, inline, with_results
 from wengert.compiler.transforms.compiled import Compiled, trace_for
@@ -198,7 +198,7 @@ class Call:
     def extent(self, op: Op, axis: int, position: int = 0) -> Value | tuple[Value, int] | None:
         """Where an extent of a result comes from among the operands; None where it is made inside."""
         function = self.function
-        found = Finder(carried_by_loops(function)).outermost((function.results[position], axis))
+        found = Finder(function).outermost((function.results[position], axis))
         array, k = found if isinstance(found, tuple) else (found, None)
         if array not in function.params:
             return None

@@ -46,6 +46,31 @@ def test_gradients_of_loops_that_are_left_can_be_batched() -> None:
         np.testing.assert_allclose(wg.jacobian(gradient, mode=mode)(x[0], A, 0.3), hessian, rtol=1e-12, atol=1e-14)
 
 
+def _until_settled(A, h):
+    m = np.zeros(6)
+    for _ in range(200):
+        new = np.tanh(A @ m + h)
+        if np.max(np.abs(new - m)) < 1e-12:
+            break
+        m = new
+    return m @ A @ m
+
+
+def _trace_of_power(A, k):
+    return np.trace(np.linalg.matrix_power(A, k))
+
+
+@pytest.mark.parametrize(("f", "shared"), [(_until_settled, np.arange(6) - 2.5), (_trace_of_power, 3), (_trace_of_power, -2)])
+def test_extents_that_are_checked_to_be_equal_are_known_to_batches(f, shared) -> None:
+    """One way through a branch gives the array that another array was compared with."""
+    A = np.random.default_rng(0).normal(size=(3, 6, 6)) * 0.2 + np.eye(6) * 0.1
+    gradient = wg.grad(f)
+    np.testing.assert_allclose(wg.batch(gradient, (0, None))(A, shared), [gradient(a, shared) for a in A], rtol=1e-9)
+    if f is _until_settled:
+        _, along = wg.jvp(gradient)((A[0], shared), (A[0], None))
+        np.testing.assert_allclose(np.tensordot(wg.hessian(f)(A[0], shared), A[0], 2), along, rtol=1e-8)
+
+
 def _overwrite(x, y):
     if x[0] < y[0]:
         x[:] = np.sin(y)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from wengert.compiler.ir.core import Block, Function, Op, Value, constant_of
 from wengert.compiler.ir.loops import LOOPS, carried_params
-from wengert.compiler.passes.optimise.extents import Finder, carried_by_loops
+from wengert.compiler.passes.optimise.extents import Finder
 
 Root = int | Value | tuple[Value, int]
 """Where an extent comes from: a constant, an i64 value, or the (array, axis) beyond which nothing is known."""
@@ -75,7 +75,7 @@ class Extents:
     """Follows the extents of arrays to where they come from, through loops and branches that keep them."""
 
     def __init__(self, structure: Structure):
-        self.finder = Finder(carried_by_loops(structure.function))
+        self.finder = Finder(structure.function)
         self.known: dict[tuple[Value, int], Root] = {}
 
     def root(self, array: Value, axis: int) -> Root:
