@@ -253,16 +253,21 @@ def arange(tracer: Tracer, *args: Object, dtype: Object = NONE) -> Object:
     if not integers:
         return float_range(tracer, ends, dtype)
     low, high, step = (as_index(tracer, e) for e in ends)
-    if not step.is_constant or step.constant == 0:
-        tracer.refuse("static_needed", what="the step of np.arange")
-    by, index = step.constant, tracer.index
-    span = high - low if by > 0 else low - high
-    size = index.quotient(index.at_least_zero(span) + (abs(by) - 1), abs(by))
-    made = tracer.builder.emit("iota", index.value(size))
-    if by != 1:
-        made = tracer.builder.emit("multiply", made, tracer.builder.integer(by))
+    index, builder = tracer.index, tracer.builder
+    if step.is_constant and step.constant:
+        by = step.constant
+        span = high - low if by > 0 else low - high
+        size = index.quotient(index.at_least_zero(span) + (abs(by) - 1), abs(by))
+    else:  # ceil((high - low) / step), where a step of zero raises
+        some = builder.emit("not_equal", index.value(step), builder.integer(0))
+        tracer.check(some, "zero_division", "division by zero: the step of arange")
+        rounds = builder.emit("floor_divide", index.value(low - high), index.value(step))
+        size = index.at_least_zero(index.of(builder.emit("negative", rounds)))
+    made = builder.emit("iota", index.value(size))
+    if step != number(1):
+        made = builder.emit("multiply", made, index.value(step))
     if low != number(0):
-        made = tracer.builder.emit("add", made, index.value(low))
+        made = builder.emit("add", made, index.value(low))
     kind = dtype_from(tracer, dtype, I64)
     return tracer.fresh(ArrayValue(arithmetic.cast(tracer, made, kind), (size,)))
 

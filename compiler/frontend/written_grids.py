@@ -59,7 +59,7 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0):
 
 def append(arr, values, axis=None):
     if axis is None:
-        first = np.ravel(arr)
+        first = np.ravel(arr) if np.ndim(arr) else np.array([arr])
         last = np.ravel(values) if np.ndim(values) else np.array([values])
         return np.concatenate((first, last))
     return np.concatenate((arr, values), axis=axis)

@@ -75,6 +75,8 @@ CASES: dict[str, Any] = {
     "diagflat": case(np.diagflat, X[:3]), "dsplit": case(lambda a: np.dsplit(a[:, :, :4], 2)[1], A), "vecdot": case(np.vecdot, A, A), "vector norm": case(np.linalg.vector_norm, A),
     **{f"atleast_3d {k}": case(np.atleast_3d, x) for k, x in enumerate((X, A[0], A))}, "broadcast arrays": case(lambda a, x: np.broadcast_arrays(x, a)[0], A, X[:5]),
     "tril_indices_from": case(lambda a: a[np.tril_indices_from(a, 1)], A[0]), "triu_indices_from": case(lambda a: a[np.triu_indices_from(a)], A[0]),
+    **{f"arange {k}": case(lambda a, b, c: np.arange(a, b, c) * 1.0, *k) for k in ((2, 13, 3), (13, 2, -3), (13, 2, 3), (0, 12, 3))},
+    "append to a number": case(lambda x: np.append(x[0], x[1:] - 0.9 * x[:-1]), X), "append": case(lambda x: np.append(x, 3.0), X),
     "median of float32": case(np.median, X.astype(np.float32)), "median even": case(np.median, Y), "median of integers": case(np.median, TIES),
 }  # fmt: skip
 
