@@ -94,6 +94,8 @@ class Attempt:
     sources: dict[Cell, Path] = field(default_factory=dict)
     """Of each cell that is made in the body and known after it: a path where it is whole."""
     joined: dict[Path, Cell] = field(default_factory=dict)
+    inside: list[Value] = field(default_factory=list)
+    """The parameters as the body has them: those of the condition are others."""
 
     def add(self, init: Value, type: Type, hint: str) -> int:
         self.inits.append(init)
@@ -106,6 +108,10 @@ def shared(item: Object, names: dict[str, Object], among: Iterable[str]) -> list
     return [
         [n for n in among if any(root(b.cell) is root(a.cell) for b in arrays_in(names.get(n, FALSE)))] for a in arrays_in(item)
     ]
+
+
+BOUND = "bound"
+"""The last part of the path of a flag: whether a name that is bound in a loop in the body has been."""
 
 
 @dataclass(slots=True)
@@ -263,14 +269,16 @@ class BodyEnd:
             )
         widens = scalar_type(first) is not None and isinstance(item, Array)
         known: dict[str, Any] = {"name": name, "before": describe(first), "after": describe(item)}
-        self.tracer.refuse("loop_type", self.node, widening=self.node if widens else None, **known)
+        given = isinstance(first, Tuple) and first.kind is list and first.origin is None
+        self.tracer.refuse("loop_list" if given else "loop_type", self.node, widening=self.node if widens else None, **known)
 
     def leave_born(self, name: str, item: Any, attempt: Attempt, yields: list[Any]) -> None:
         """A name first bound in the body: carried if it is used after the loop."""
         guess = self.guess
         if (
             item is None
-            or isinstance(item, Unset | Guarded)
+            or isinstance(item, Unset)
+            or (isinstance(item, Guarded) and scalar_type(item.item) is None)
             or name not in self.loop.after | {RESULT}
         ):
             return
@@ -286,7 +294,12 @@ class BodyEnd:
 
     def yield_born(self, path: Path, item: Object, model: Object, attempt: Attempt, yields: list[Any]) -> None:
         at = attempt.born.get(path)
-        if not self.fits(item, model):
+        if isinstance(item, Guarded) and isinstance(model, Guarded) and at is not None and self.fits(item.item, model.item):
+            flag, builder = attempt.born[(*path, BOUND)], self.tracer.builder
+            held, was = attempt.inside[at], attempt.inside[flag]
+            yields[at] = builder.emit("where", item.bound, to_value(self.tracer, item.item, held.type.dtype), held)
+            yields[flag] = builder.emit("bitwise_or", item.bound, was)
+        elif not self.fits(item, model):
             self.guess.born[path[0]] = self.tracer.names[path[0]]
             self.guess.changed = True
         elif isinstance(item, Tuple):

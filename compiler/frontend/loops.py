@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wengert.compiler.frontend import liveness, maybes
-from wengert.compiler.frontend.carried import Attempt, BodyEnd, Guess, Path, part_at
+from wengert.compiler.frontend.carried import BOUND, Attempt, BodyEnd, Guess, Path, part_at
 from wengert.compiler.frontend.index import Affine
 from wengert.compiler.frontend.merge import (
     can_be_missing,
@@ -222,6 +222,10 @@ class LoopTracer:
         return (wanted, False) if wanted is not None and kind[1] and is_exactly(item, wanted) else kind
 
     def add_born(self, attempt: Attempt, path: Path, item: Object) -> None:
+        if isinstance(item, Guarded):
+            self.add_born(attempt, path, item.item)
+            attempt.born[(*path, BOUND)] = attempt.add(self.tracer.builder.boolean(False), Type(BOOL), path[0].lstrip("$"))
+            return
         kind = scalar_type(item)
         if kind is not None:
             type = Type(kind[0])
@@ -270,6 +274,7 @@ class LoopTracer:
         else:
             params = attempt.params
             tracer.state = start.copy(tracer.frame.index)
+        attempt.inside = params
         index = form.index() if form.index is not None else None
         block, scope = self.block_of(params, index)
         with tracer.builder.region(block, scope):
@@ -346,6 +351,9 @@ class LoopTracer:
         }
         for name, item in self.guess.born.items():
             made = self.born_object((name,), item, attempt, results, cells)
+            if isinstance(item, Guarded):
+                names[name] = made
+                continue
             names[name] = made if bound is None or name == RESULT else Guarded(made, bound)
 
     def first_test(self, before: State) -> Value:
@@ -367,6 +375,9 @@ class LoopTracer:
                 self.born_object((*path, str(k)), part, attempt, results, cells) for k, part in enumerate(item.items)
             ]
             return replace(item, items=tuple(parts), fresh=False)
+        if isinstance(item, Guarded):
+            inner = self.born_object(path, item.item, attempt, results, cells)
+            return Guarded(inner, results[attempt.born[(*path, BOUND)]])
         if isinstance(item, Array) and item.is_whole and item.cell in cells:
             return Array(cells[item.cell])
         at = attempt.born.get(path)

@@ -54,6 +54,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "truth": (_U, "the truth value of {what} cannot be used", "Compare explicitly, e.g. `x != 0`."),
     "and_or_value": (_U, "`and`/`or` of values that are not bools cannot be compiled here", "Compare explicitly, or write `a if condition else b`."),
     "loop_type": (_T, "`{name}` changes from {before} to {after} from one iteration to the next", "Give it one type before the loop."),
+    "loop_list": (_T, "`{name}` changes from {before} to {after} from one iteration to the next", "Begin with a list of your own: `{name} = list({name})`."),
     "result_type": (_T, "the function returns {a} on one path and {b} on another", "Return values of the same structure and type on every path."),
     "conditional_types": (_T, "this is {a} on one path and {b} on another", "Make both the same type."),
     "returned": (_U, "{what} cannot be returned from a compiled function", "Return numbers, arrays, or tuples and dataclasses of these."),

@@ -1095,6 +1095,30 @@ def test_a_name_that_no_trip_bound():
     assert wg.grad(f)(2.0, 3) == 2.0
 
 
+def test_a_name_of_an_inner_loop_outlives_both():
+    def f(x, n, m):
+        for i in range(n):
+            for j in range(m - i):
+                y = x * (i + j)
+        return y * y, j
+
+    def g(x, n):
+        i = 0
+        while i < n:
+            for j in range(i, 4):
+                y = x * (i + j)
+            i += 1
+        return y, j
+
+    for n, m in ((2, 3), (5, 2), (1, 4)):
+        assert wg.jit(f)(0.5, n, m) == f(0.5, n, m)
+        assert wg.grad(lambda x, n, m: f(x, n, m)[0])(0.5, n, m) == pytest.approx(2 * f(1.0, n, m)[0] * 0.5)
+    assert wg.jit(g)(0.5, 6) == g(0.5, 6)
+    for n, m in ((0, 3), (3, 0)):
+        with pytest.raises(UnboundLocalError, match="is set only in a loop, which did not run"):
+            wg.jit(f)(0.5, n, m)
+
+
 def test_round_to_digits_is_pythons():
     def f(x):
         return round(x, 3), round(x, 1), round(x, 0), round(x, 15)
