@@ -16,7 +16,6 @@ from wengert.compiler.api import (
     Values,
     devices,
     placed,
-    transfers,
 )
 from wengert.magics import paths
 from wengert.widgets import models
@@ -148,7 +147,7 @@ def placement_model(compiled: Compiled) -> models.PlacementModel:
     program = compiled.last
     found = getattr(program.executable, "placement", None) if program is not None else None
     if found is None:
-        return models.PlacementModel(compiled.__name__, known, transfers=_transfers(transfers()), where=where(compiled))
+        return models.PlacementModel(compiled.__name__, known, where=where(compiled))
     place = found()
     listed = {d.id for d in known}
     gone = dict.fromkeys(x.device for x in (*place.arrays, *place.kernels) if x.device not in listed)

@@ -158,7 +158,7 @@ def transfer_view(chain: Chain) -> View:
     compiled = chain[-1].compiled
     offload = placed(compiled)
     if offload is None or offload.device == "cpu":
-        return TransfersView(present_tabs.ledger_model(compiled.__name__, transfers(), present.where(compiled)))
+        return TransfersView(present_tabs.ledger_model(compiled.__name__, (), present.where(compiled)))
 
     def recorded() -> TransfersModel:
         return present_tabs.recording_model(compiled.__name__, record(compiled, *arguments(chain, compiled, "Recorded")))

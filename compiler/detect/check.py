@@ -168,7 +168,8 @@ def _checks(facts: Facts) -> dict[str, Any]:
     checks: dict[str, Any] = {}
     gap = facts.probe.reverse_gap(np.random.default_rng(0))
     if gap is not None:
-        checks["forward against reverse"] = f"differ by {gap:.1e} of their size" if np.isfinite(gap) else _not_finite(facts)
+        same = "agree to the last bit" if gap == 0 else f"differ by {gap:.1e} of their size"
+        checks["forward against reverse"] = same if np.isfinite(gap) else _not_finite(facts)
     for one in facts.locals[:4]:
         unit, name = one.direction.scale, one.direction.name
         along = "" if np.ndim(one.direction.vector) == 0 else " (along one direction)"

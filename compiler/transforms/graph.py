@@ -200,10 +200,12 @@ class _Grapher:
             self.made_by[p] = frozenset([self._node(p.hint or "argument", half, None, p, flows)])
         self._block(self.function.body, None)
         for k, v in enumerate(self.function.results):
-            half = self._half_of(v)
             end = self._id()
             numbered = f"result {k}" if len(self.function.results) > 1 else "result"
             label = results[k] if k < len(results) else numbered
+            half = "adjoint" if label.startswith("∂") else self._half_of(v)
+            if v.owner is not None and v.owner.name == "constant":
+                label = f"{label} = {_operand(v)}"
             flows = v.type.dtype.is_differentiable
             self.nodes.append(GraphNode(end, label, half, None, None, None, None, "return", str(v.type), half, flows))
             self.values[end] = v

@@ -29,7 +29,7 @@ import pytest
 
 try:
     import nbformat
-    from playwright.sync_api import Browser, Page, sync_playwright
+    from playwright.sync_api import Browser, Page, expect, sync_playwright
 except ImportError as error:
     MISSING_MODULE: str | None = error.name
 else:
@@ -38,7 +38,8 @@ else:
 REQUIRED = os.environ.get("WENGERT_REQUIRE_BROWSER") == "1"
 FAILURES = Path(__file__).parent / "failures"  # git-ignored: screenshots and console output of failed tests
 TOKEN = "browser-tests"
-READY_TIMEOUT = 90_000  # milliseconds; a loaded machine of two cores needs half of it
+READY_TIMEOUT = 180_000  # milliseconds; a loaded machine of two cores needs a quarter of it
+PATIENCE = 60_000  # milliseconds for what no test gives a time of its own: five seconds, as Playwright has it, are too few
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = [
@@ -188,7 +189,7 @@ def server_command(folder: Path, port: int) -> list[str]:
     ]
 
 
-def wait_for_server(server: subprocess.Popen, address: str, log: Path, seconds: float = 90) -> None:
+def wait_for_server(server: subprocess.Popen, address: str, log: Path, seconds: float = 180) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -260,7 +261,8 @@ CALL_FAILED = pytest.StashKey[bool]()
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     console_errors: list[str] = []
     page.console_errors = console_errors
     page.on("console", lambda message: console_errors.append(message.text) if message.type == "error" else None)

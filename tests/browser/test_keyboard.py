@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import Page, expect
 
-PATIENCE = 30_000  # milliseconds, for a loaded machine
+PATIENCE = 60_000  # milliseconds, for a loaded machine
 SETUP = """import os
 os.environ["WENGERT_SIMULATE_GPU"] = "1"
 import numpy as np

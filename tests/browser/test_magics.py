@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-PATIENCE = 30_000  # milliseconds, for a loaded machine
+PATIENCE = 60_000  # milliseconds, for a loaded machine
 SETUP = "import numpy as np\nimport wengert as wg\n%load_ext wengert"
 CELL = """%%autodiff
 def misfit(x: float, n: int) -> float:

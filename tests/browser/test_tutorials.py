@@ -12,7 +12,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Page, expect
 
 TUTORIALS = Path(__file__).parents[2] / "tutorials"
-PATIENCE = 30_000  # milliseconds, for a loaded machine
+PATIENCE = 60_000  # milliseconds, for a loaded machine
 
 
 def run_tutorial(lab, page: Page, name: str, *needed: str, width: int = 1400) -> None:
@@ -34,10 +34,9 @@ def test_tutorial_0(lab, page: Page) -> None:
     panel.scroll_into_view_if_needed()
     expect(panel).to_be_visible(timeout=PATIENCE)
     expect(panel).to_contain_text("grad_loss")
-    page.wait_for_timeout(500)  # the graph is laid out in a worker's turn
-    shot(page, "tutorial_0_panel")
-
     node = panel.locator('[data-node]:has-text("np.exp(p)")').first
+    expect(node).to_be_visible(timeout=PATIENCE)
+    shot(page, "tutorial_0_panel")
     node.click()
     expect(panel).to_contain_text("exp %p", timeout=PATIENCE)
     shot(page, "tutorial_0_selected")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-from .units import format_bytes
+from .units import format_bytes, format_seconds
 
 Direction = Literal["to device", "to host"]
 
@@ -157,7 +157,8 @@ class PlacementModel:
         reason = f", {largest.why}" if largest.why else ""
         return where + (
             f"{count} {'transfer' if count == 1 else 'transfers'} moved {' and '.join(parts)} "
-            f"in {self.total_milliseconds:.3g} ms; the largest was {largest.array} ({format_bytes(largest.bytes)}{reason})."
+            f"in {format_seconds(self.total_milliseconds / 1000)}; "
+            f"the largest was {largest.array} ({format_bytes(largest.bytes)}{reason})."
         )
 
     @property

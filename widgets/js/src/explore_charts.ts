@@ -2,7 +2,7 @@
 import { scaleLinear } from "d3-scale";
 import { html, svg } from "./dom";
 import { BANDS, bands, extent, middling, viridis } from "./explore_map";
-import { short } from "./plot";
+import { short, tickWords } from "./plot";
 import type { ExploreData } from "./types";
 
 const EDGE = { left: 64, right: 14, top: 12, bottom: 36 };
@@ -59,8 +59,9 @@ export function drawCurve(stage: HTMLElement, data: ExploreData, width: number, 
       stage.replaceChildren(...charts);
       charts.forEach(draggable);
     }
-    const upper = axesOf(charts[0]!, data.x, data.y, width, HEIGHT, data.title, "");
-    const lower = axesOf(charts[1]!, data.x, data.slope, width, SLOPE_HEIGHT, `∂${data.title}/∂${name}`, name);
+    const left = Math.max(roomFor(data.y, HEIGHT), roomFor(data.slope, SLOPE_HEIGHT));
+    const upper = axesOf(charts[0]!, data.x, data.y, left, width, HEIGHT, data.title, "");
+    const lower = axesOf(charts[1]!, data.x, data.slope, left, width, SLOPE_HEIGHT, `∂${data.title}/∂${name}`, name);
     const marks: Curves["marks"] = [svg("g"), svg("g")];
     upper.element.append(...path(data.x, data.y, upper, "wgt-explore-value"), marks[0]);
     lower.element.append(...path(data.x, data.slope, lower, "wgt-explore-slope"), marks[1]);
@@ -77,17 +78,34 @@ export function drawCurve(stage: HTMLElement, data: ExploreData, width: number, 
   for (const chart of [upper, lower]) movers.set(chart.element, (place) => set(upper.x.invert(place)));
 }
 
-function axesOf(canvas: SVGSVGElement, xs: (number | null)[], ys: (number | null)[], width: number, height: number, title: string, below: string): Chart & { y: Linear } {
+/** A scale for values upwards; around values that differ by rounding alone there is room as around a constant. */
+export function upwards(values: (number | null)[], height: number): Linear {
+  const [low, high] = extent(values);
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const pad = high - low > 1e-9 * size ? 0 : 0.2 * size || 1;
+  return scaleLinear([low - pad, high + pad], [height - EDGE.bottom, EDGE.top + 16]).nice(4);
+}
+const ticksUp = (scale: Linear, height: number): number[] => scale.ticks(height > 200 ? 5 : 3);
+
+/** How much room the words of the ticks need on the left. */
+function roomFor(values: (number | null)[], height: number): number {
+  const words = tickWords(ticksUp(upwards(values, height), height));
+  return Math.max(EDGE.left, 14 + 7.2 * Math.max(0, ...words.map((word) => word.length)));
+}
+
+function axesOf(canvas: SVGSVGElement, xs: (number | null)[], ys: (number | null)[], left: number, width: number, height: number, title: string, below: string): Chart & { y: Linear } {
   const [low, high] = extent(ys);
-  const x = scaleLinear(extent(xs), [EDGE.left, width - EDGE.right]).clamp(true);
-  const y = scaleLinear(low < high ? [low, high] : [low - 1, high + 1], [height - EDGE.bottom, EDGE.top + 16]).nice(4);
+  const x = scaleLinear(extent(xs), [left, width - EDGE.right]).clamp(true);
+  const y = upwards(ys, height);
+  const [across, up] = [x.ticks(6), ticksUp(y, height)];
+  const [acrossWords, upWords] = [tickWords(across), tickWords(up)];
   canvas.setAttribute("width", String(width));
   canvas.setAttribute("height", String(height));
   canvas.setAttribute("aria-label", `${title}, from ${short(low)} to ${short(high)}`);
   canvas.replaceChildren(
-    ...y.ticks(height > 200 ? 5 : 3).flatMap((tick) => [svg("line", { class: "wgt-grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(tick), y2: y(tick) }), svg("text", { class: "wgt-tick", x: EDGE.left - 8, y: y(tick) + 4, "text-anchor": "end" }, short(tick))]),
-    ...x.ticks(6).flatMap((tick) => [svg("line", { class: "wgt-grid", x1: x(tick), x2: x(tick), y1: EDGE.top + 8, y2: height - EDGE.bottom }), svg("text", { class: "wgt-tick", x: x(tick), y: height - EDGE.bottom + 16, "text-anchor": "middle" }, short(tick))]),
-    svg("text", { class: "wgt-axis-label", x: EDGE.left, y: 11 }, title),
+    ...up.flatMap((tick, k) => [svg("line", { class: "wgt-grid", x1: left, x2: width - EDGE.right, y1: y(tick), y2: y(tick) }), svg("text", { class: "wgt-tick", x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, upWords[k]!)]),
+    ...across.flatMap((tick, k) => [svg("line", { class: "wgt-grid", x1: x(tick), x2: x(tick), y1: EDGE.top + 8, y2: height - EDGE.bottom }), svg("text", { class: "wgt-tick", x: x(tick), y: height - EDGE.bottom + 16, "text-anchor": "middle" }, acrossWords[k]!)]),
+    svg("text", { class: "wgt-axis-label", x: left, y: 11 }, title),
     svg("text", { class: "wgt-axis-label", x: width - EDGE.right, y: height - 4, "text-anchor": "end" }, below),
   );
   return { element: canvas, x, y };

@@ -13,13 +13,15 @@ export function renderFindings({ model, el }: RenderContext): Cleanup {
   const check = html("button", { type: "button", class: "wgt-button", onclick: () => questions.ask({}) }, "Check again");
   const list = html("div", { class: "wgt-findings-list", role: "listbox", "aria-label": "findings", tabindex: 0 });
   const checks = html("div", { class: "wgt-checks" });
+  const main = html("div", { class: "wgt-main" }, list);
   const side = html("div", { class: "wgt-side wgt-side-wide" });
   el.append(
     html(
       "div",
       { class: "wgt wgt-findings", "data-view": "findings" },
       html("div", { class: "wgt-bar" }, summary, html("span", { class: "wgt-space" }), line.element, check),
-      html("div", { class: "wgt-split" }, html("div", { class: "wgt-main" }, list, checks), side),
+      html("div", { class: "wgt-split" }, main, side),
+      checks,
     ),
   );
   let source: SourcePane | undefined;
@@ -38,14 +40,14 @@ export function renderFindings({ model, el }: RenderContext): Cleanup {
     summary.textContent = data.summary;
     check.textContent = data.pending ? "Check" : "Check again";
     check.hidden = !model.get<boolean>("asks");
-    list.hidden = data.findings.length === 0;
+    main.hidden = data.findings.length === 0;
     list.replaceChildren(...data.findings.map((finding, index) => card(finding, () => select(index))));
     checks.replaceChildren(
       ...(data.checks.length > 0 ? [html("h4", {}, "Derivative checks"), html("dl", {}, ...data.checks.flatMap(([name, result]) => [html("dt", {}, name), html("dd", {}, result)]))] : []),
       ...data.unseen.map((what) => html("p", { class: "wgt-muted" }, `Not looked at: ${what}`)),
     );
     const lines = new Set(data.findings.map((finding) => finding.line));
-    source = sourcePane(data.source, data.first_line, lines, (number) => select(data.findings.findIndex((finding) => finding.line === number)));
+    source = sourcePane(data.source, data.first_line, data.title, lines, (number) => select(data.findings.findIndex((finding) => finding.line === number)));
     for (const finding of data.findings) source.element.querySelector(`[data-line="${finding.line}"]`)?.classList.add(`wgt-at-${finding.severity}`);
     side.replaceChildren(...(data.source.length > 0 ? [source.element] : []));
     mark();

@@ -3,7 +3,7 @@ import { select } from "d3-selection";
 import { zoom, zoomIdentity, type D3ZoomEvent } from "d3-zoom";
 import { channel, hearingLine, type Channel } from "./channel";
 import { html, svg } from "./dom";
-import { plural } from "./format";
+import { formatCount, plural } from "./format";
 import { detailPane } from "./graph_detail";
 import { drawGraph, type GraphDrawing } from "./graph_draw";
 import { download, pngOf, svgText } from "./graph_export";
@@ -73,20 +73,19 @@ class GraphView {
       "div",
       { class: "wgt-bar" },
       this.search,
-      html("label", { class: "wgt-label" }, "Colour by ", this.mode),
+      html("label", { class: "wgt-label" }, "Colour ", this.mode),
       this.legend,
       html("span", { class: "wgt-space" }),
       this.count,
-      this.exports,
-      html(
-        "span",
-        { class: "wgt-buttons", role: "group", "aria-label": "zoom" },
-        button("zoom out", "−", () => this.zoomBy(1 / 1.3)),
-        button("zoom in", "+", () => this.zoomBy(1.3)),
-        button("show all", "Fit", () => this.fit(true)),
-      ),
     );
-    const second = html("div", { class: "wgt-bar wgt-bar-second" }, this.measure, this.paths.element, html("span", { class: "wgt-space" }), this.line.element);
+    const zoomed = html(
+      "span",
+      { class: "wgt-buttons", role: "group", "aria-label": "zoom" },
+      button("zoom out", "−", () => this.zoomBy(1 / 1.3)),
+      button("zoom in", "+", () => this.zoomBy(1.3)),
+      button("show all", "Fit", () => this.fit(true)),
+    );
+    const second = html("div", { class: "wgt-bar wgt-bar-second" }, this.measure, this.paths.element, this.line.element, html("span", { class: "wgt-space" }), this.exports, zoomed);
     this.asked = channel(model, this.line.hear);
     this.mode.addEventListener("change", () => this.setMode(this.mode.value as Mode));
     this.canvas.append(this.stage);
@@ -121,7 +120,7 @@ class GraphView {
   private load(): void {
     this.data = this.model.get<GraphData>("data");
     const lines = new Set(this.data.nodes.flatMap((node) => (node.line === null ? [] : [node.line])));
-    this.source = sourcePane(this.data.source, this.data.first_line, lines, (line) => this.chooseLine(line));
+    this.source = sourcePane(this.data.source, this.data.first_line, this.data.title, lines, (line) => this.chooseLine(line));
     const offers = this.model.get<string[]>("offers");
     this.mode.replaceChildren(...modesOf(this.data, offers.includes("values")).map(([mode, title]) => html("option", { value: mode }, title)));
     this.measure.hidden = !offers.includes("values");
@@ -151,7 +150,8 @@ class GraphView {
     const total = this.data.nodes.length;
     const shown = [...this.layout.items.values()].filter((item) => !item.region).length;
     const omitted = this.layout.omitted > 0 ? `, ${this.layout.omitted} too many to draw: use the search` : "";
-    this.count.textContent = shown === total ? plural(total, "operation") : `${shown} of ${plural(total, "operation")} shown${omitted}`;
+    this.count.textContent = shown === total ? plural(total, "operation") : `${shown} of ${formatCount(total)} shown${omitted}`;
+    this.count.title = `${plural(total, "operation")}; regions are closed until they are clicked`;
     this.find(this.search.value, false);
     this.paint();
     this.showPath();
@@ -282,6 +282,7 @@ class GraphView {
     this.zoom
       .extent(() => [[0, 0], this.size()])
       .scaleExtent([0.1, 3])
+      .clickDistance(5) // a hand moves a little between pressing and letting go
       // The plain wheel scrolls the notebook; with Ctrl or Command it zooms.
       .filter((event: MouseEvent) => (event.type === "wheel" ? event.ctrlKey || event.metaKey : event.button === 0))
       .on("zoom", (event: D3ZoomEvent<SVGSVGElement, unknown>) => {

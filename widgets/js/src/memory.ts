@@ -84,7 +84,7 @@ function drawProfile(canvas: SVGSVGElement, data: MemoryData, width: number): vo
   canvas.setAttribute("aria-label", `bytes held over the two sweeps. ${data.summary}`);
   const steps = data.profile;
   const top = Math.max(...steps.map(([, bytes]) => bytes), data.budget ?? 0, data.unlimited ?? 0, 1);
-  const x = (step: number): number => EDGE.left + ((width - EDGE.left - EDGE.right) * step) / Math.max(1, steps.length - 0);
+  const x = (step: number): number => EDGE.left + ((width - EDGE.left - EDGE.right) * step) / Math.max(1, steps.length);
   const y = (bytes: number): number => HEIGHT - EDGE.bottom - ((HEIGHT - EDGE.bottom - EDGE.top) * bytes) / top;
   const floor = HEIGHT - EDGE.bottom;
   const path = steps.map(([, bytes], step) => `${step === 0 ? "M" : "L"}${x(step)},${y(bytes)}H${x(step + 1)}`).join("");
@@ -95,8 +95,8 @@ function drawProfile(canvas: SVGSVGElement, data: MemoryData, width: number): vo
     svg("path", { class: "wgt-held", d: `${path}V${floor}H${x(0)}Z` }),
     svg("path", { class: "wgt-held-line", d: path }),
     svg("line", { class: "wgt-axis", x1: middle, x2: middle, y1: EDGE.top, y2: floor }),
-    svg("text", { class: "wgt-tick", x: middle - 8, y: floor + 18, "text-anchor": "end" }, "forward sweep →"),
-    svg("text", { class: "wgt-tick", x: middle + 8, y: floor + 18 }, "→ reverse sweep"),
+    svg("text", { class: "wgt-tick", x: EDGE.left, y: floor + 18 }, "forward sweep"),
+    svg("text", { class: "wgt-tick", x: width - EDGE.right, y: floor + 18, "text-anchor": "end" }, "reverse sweep"),
   );
   if (data.budget !== null)
     canvas.append(svg("line", { class: "wgt-limit-line", x1: EDGE.left, x2: width - EDGE.right, y1: y(data.budget), y2: y(data.budget) }), svg("text", { class: "wgt-tick", x: width - EDGE.right, y: y(data.budget) - 5, "text-anchor": "end" }, "limit"));

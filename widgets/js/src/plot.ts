@@ -130,8 +130,16 @@ function placeSliders(root: HTMLElement, controls: ControlData[], values: Record
   }
 }
 
+/** A number of an axis or a slider: 0.1235, 12340, 1.23e5. */
 export const short = (value: number): string =>
-  value !== 0 && (Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  value !== 0 && (Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3) ? value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e") : String(Number(value.toPrecision(4)));
+
+/** The words for the ticks of one axis: as many digits as tell them apart. */
+export function tickWords(values: number[]): string[] {
+  let words = values.map(short);
+  for (let digits = 5; digits <= 15 && new Set(words).size < values.length; digits += 1) words = values.map((value) => String(Number(value.toPrecision(digits))));
+  return words;
+}
 
 function makeScale(axis: PlotData["x"], start: number, end: number): Scale {
   const scale = axis.log ? scaleLog(axis.range, [start, end]) : scaleLinear(axis.range, [start, end]).nice();

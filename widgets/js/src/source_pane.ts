@@ -24,7 +24,16 @@ export interface SourcePane {
   light(line: number | null): void;
 }
 
-export function sourcePane(lines: string[], firstLine: number, withNodes: ReadonlySet<number>, choose: (line: number) => void): SourcePane {
+/** The row where the function is defined that `title` is made of: "grad_heat_cuda0" is of `def heat(`. */
+export function rowOf(lines: string[], title: string): number {
+  const names = lines.map((text) => /^\s*def (\w+)/.exec(text)?.[1] ?? "");
+  const made = names.filter((name) => name !== "" && `_${title}_`.includes(`_${name}_`));
+  const longest = Math.max(0, ...made.map((name) => name.length));
+  return Math.max(0, names.findIndex((name) => name.length === longest && made.includes(name)));
+}
+
+/** The pane begins at the function that `title` names. */
+export function sourcePane(lines: string[], firstLine: number, title: string, withNodes: ReadonlySet<number>, choose: (line: number) => void): SourcePane {
   const rows = new Map<number, HTMLElement>();
   const element = html("div", { class: "wgt-source", role: "group", "aria-label": withNodes.size > 0 ? "source code: the up and down arrow keys choose a line" : "source code", tabindex: 0 });
   lines.forEach((text, index) => {
@@ -54,6 +63,8 @@ export function sourcePane(lines: string[], firstLine: number, withNodes: Readon
     const next = numbers[lit < 0 ? (step > 0 ? 0 : numbers.length - 1) : lit + step];
     if (next !== undefined) choose(next);
   });
+  const start = rowOf(lines, title);
+  if (start > 3) requestAnimationFrame(() => (element.scrollTop = (rows.get(firstLine + start - 1)?.offsetTop ?? 0) - 6)); // once it is in the page
   return {
     element,
     light(line) {

@@ -1,7 +1,7 @@
 // The stages of a compilation: a strip to choose from, and the chosen stage beside the one before it, with the source.
 import { alignLines, type Row } from "./diff";
 import { html } from "./dom";
-import { formatCount, formatMilliseconds } from "./format";
+import { formatCount, formatMilliseconds, plural } from "./format";
 import { sourcePane, type SourcePane } from "./source_pane";
 import type { Cleanup, RenderContext, StagesData, StageTextData } from "./types";
 import { virtualList } from "./virtual";
@@ -129,12 +129,12 @@ export function renderStages({ model, el }: RenderContext): Cleanup {
           { type: "button", role: "radio", class: "wgt-stage-button", "data-stage": number, onclick: () => choose(number) },
           html("span", { class: "wgt-stage-title" }, stage.name),
           html("span", { class: "wgt-stage-bar", "aria-hidden": "true" }, html("span", { style: `width:${((100 * (stage.milliseconds ?? 0)) / longest).toFixed(1)}%` })),
-          html("span", { class: "wgt-muted" }, [stage.milliseconds === null ? "" : formatMilliseconds(stage.milliseconds), stage.ops === null ? "" : `${formatCount(stage.ops)} ops`].filter(Boolean).join(" · ")),
+          html("span", { class: "wgt-muted wgt-stage-facts" }, stage.milliseconds !== null && html("span", {}, formatMilliseconds(stage.milliseconds)), stage.ops !== null && html("span", {}, plural(stage.ops, "op"))),
         ),
       ),
     );
     const active = new Set(data.source.map((_, index) => data.first_line + index));
-    source = sourcePane(data.source, data.first_line, active, (line) => light(line === model.get<number>("line") ? 0 : line));
+    source = sourcePane(data.source, data.first_line, data.title, active, (line) => light(line === model.get<number>("line") ? 0 : line));
     sourceSide.replaceChildren(sourceSide.firstElementChild!, source.element);
     showTexts();
     showLine();

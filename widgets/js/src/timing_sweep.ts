@@ -29,12 +29,13 @@ export function sweepSection(model: WidgetModel): Sweep {
   });
   const vary = html("select", { class: "wgt-select", "aria-label": "what to vary" });
   const start = html("button", { class: "wgt-button", type: "button", onclick: () => begin() }, "Measure");
+  const hint = html("span", { class: "wgt-muted" }, "times every function, for some seconds");
   const bar = html("progress", { class: "wgt-progress", "aria-label": "sizes measured" });
   const halt = html("button", { class: "wgt-button", type: "button", onclick: () => stop() }, "Stop");
   const file = html("input", { type: "file", accept: ".json", hidden: true, "aria-label": "recorded run" });
   const open = html("button", { class: "wgt-button", type: "button", onclick: () => file.click() }, "Compare with a recorded run…");
   const save = html("button", { class: "wgt-button", type: "button", onclick: () => download(JSON.stringify(data), `${data.title.split(":")[0]}_timings.json`, "application/json") }, "Save");
-  const form = html("div", { class: "wgt-bar" }, html("label", { class: "wgt-label" }, "Over ", vary), start, bar, halt, line.element, html("span", { class: "wgt-space" }), open, save, file);
+  const form = html("div", { class: "wgt-bar" }, html("label", { class: "wgt-label" }, "Over ", vary), start, hint, bar, halt, line.element, html("span", { class: "wgt-space" }), open, save, file);
   const body = html("div", { class: "wgt-sweep-body" });
   const element = html("section", { class: "wgt-sweep", "data-testid": "sweep" }, form, body);
   file.addEventListener("change", () => {
@@ -64,6 +65,7 @@ export function sweepSection(model: WidgetModel): Sweep {
     keepFocus(form, () => {
       bar.hidden = halt.hidden = running === null;
       start.hidden = running !== null;
+      hint.hidden = running !== null || (data?.curves.length ?? 0) > 0;
     });
     bar.max = data?.sweep?.sizes.length || 5;
     bar.value = running?.point ?? 0;
