@@ -18,6 +18,7 @@ from wengert.compiler.frontend import (
     reductions,
     shapes,
     written_lists,
+    written_numbers,
 )
 from wengert.compiler.frontend.arithmetic import PYTHON, binary, convert
 from wengert.compiler.frontend.merge import describe, scalar_type
@@ -215,6 +216,8 @@ def of_number(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
         return complexes.part(tracer, owner, name)
     if name == "conjugate" and weak:
         return Method(owner, complexes.conjugate, name)
+    if name == "bit_length" and weak and dtype.kind in "bi":
+        return Method(owner, lambda t, n: SERVICES["inline"](t, written_numbers.bit_length, [n]), name)
     if not weak and name in ("shape", "ndim", "size", "dtype"):
         known: dict[str, Object] = {"shape": Tuple(tuple, ()), "ndim": Static(0), "size": Static(1)}
         return known.get(name, Static(dtype.numpy))

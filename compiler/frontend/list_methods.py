@@ -188,6 +188,17 @@ def insert(tracer: Tracer, owner: Object, index: Object, item: Object) -> Object
     return made
 
 
+def replace_part(tracer: Tracer, owner: Object, wanted: Slice, items: Object | None) -> None:
+    """`xs[a:b] = items`, and `del xs[a:b]` where there are none."""
+    if wanted.step not in (None, Static(None), Static(1)):
+        tracer.refuse("list_slice")
+    ends = [Static(0) if wanted.start in (None, Static(None)) else wanted.start, wanted.stop or Static(None)]
+    if items is None:
+        SERVICES["inline"](tracer, written_lists.delete_part, [owner, *ends])
+    else:
+        SERVICES["inline"](tracer, written_lists.replace_part, [owner, *ends, items])
+
+
 def reverse(tracer: Tracer, owner: Object) -> Object:
     made: Object = SERVICES["inline"](tracer, written_lists.reverse, [owner])
     return made

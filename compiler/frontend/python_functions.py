@@ -284,6 +284,16 @@ def slice_of(tracer: Tracer, *ends: Object) -> Object:
     return Slice(None, parts[0], None) if len(parts) == 1 else Slice(parts[0], parts[1], parts[2] if len(parts) == 3 else None)
 
 
+def power(tracer: Tracer, base: Object, exp: Object, mod: Object = NONE) -> Object:
+    """pow(base, exp), pow(base, exp, mod)."""
+    if mod == NONE:
+        return binary(tracer, ast.Pow, base, exp)
+    known = [dtype_and_weakness(x) for x in (base, exp, mod)]
+    if not all(k is not None and k[0].kind in "bi" and k[1] for k in known):  # as Python and NumPy's numbers have it
+        tracer.refuse("binding", name="pow", problem="a modulus goes with Python's whole numbers, `int(x)`")
+    return SERVICES["inline"](tracer, written_numbers.power_modulo, [base, exp, mod])  # type: ignore[no-any-return]
+
+
 def queue(tracer: Tracer, iterable: Object = Tuple(tuple, ())) -> Object:
     """collections.deque, as a list: taking from its left moves the rest."""
     made = sequence(list)(tracer, iterable)
@@ -343,7 +353,7 @@ def constant_of_derivatives(tracer: Tracer, x: Object) -> Object:
 PYTHON: dict[Any, Builder] = {
     min: extreme(ast.Lt, reductions.MIN), max: extreme(ast.Gt, reductions.MAX), sum: total, len: length,
     float: to_float, int: to_integer(None), bool: to_bool, round: python_round, tuple: sequence(tuple), list: sequence(list),
-    all: every, any: some, divmod: division_with_rest, pow: lambda t, a, b: binary(t, ast.Pow, a, b), print: output.show,
+    all: every, any: some, divmod: division_with_rest, pow: power, print: output.show,
     str: lambda t, x=Static(""): output.joined(list(output.text_of(t, x, "s"))),
     repr: lambda t, x: output.joined(list(output.text_of(t, x, "r"))),
     range: range_of, enumerate: enumerate_of, zip: zip_of, reversed: reversed_of, prange: parallel_range,

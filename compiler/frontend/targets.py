@@ -168,8 +168,11 @@ def store_subscript(tracer: Tracer, target: ast.Subscript, item: Object) -> None
     base = written(tracer, target.value)
     if isinstance(base, Tuple) and (base.kind is list or is_list(base)):
         places = subscript_items(tracer, target.slice)
-        if len(places) != 1 or isinstance(places[0], Slice):
+        if len(places) != 1:
             tracer.refuse("list_slice", target)
+        if isinstance(places[0], Slice):
+            list_methods.replace_part(tracer, base, places[0], item)
+            return
         lists.store_item(tracer, base, places[0], item)
         return
     if isinstance(base, Tuple):
@@ -375,6 +378,14 @@ def update_masked(tracer: Tracer, base: Array, mask: Array, kind: type[ast.AST],
 @handles(STATEMENTS, ast.Delete)
 def delete_statement(tracer: Tracer, node: ast.Delete) -> None:
     for target in node.targets:
-        if not isinstance(target, ast.Name):
+        if isinstance(target, ast.Name):
+            tracer.names.pop(target.id, None)
+            continue
+        base = written(tracer, target.value) if isinstance(target, ast.Subscript) else None
+        if not (isinstance(base, Tuple) and (base.kind is list or is_list(base))):
             tracer.refuse("del", node)
-        tracer.names.pop(target.id, None)
+        place = subscript_items(tracer, target.slice)[0]  # type: ignore[attr-defined]
+        if isinstance(place, Slice):
+            list_methods.replace_part(tracer, base, place, None)
+        else:
+            list_methods.pop(tracer, base, place)

@@ -55,6 +55,32 @@ def insert(items, index, item):
     items[place] = item
 
 
+def replace_part(items, start, stop, others):
+    new = [item for item in others]
+    count = len(items)
+    low = min(max(start + count if start < 0 else start, 0), count)
+    if stop is None:
+        stop = count
+    high = max(low, min(stop + count if stop < 0 else stop, count))
+    rest = items[high:]
+    while len(items) > low:
+        items.pop()
+    items.extend(new)
+    items.extend(rest)
+
+
+def delete_part(items, start, stop):
+    count = len(items)
+    low = min(max(start + count if start < 0 else start, 0), count)
+    if stop is None:
+        stop = count
+    high = max(low, min(stop + count if stop < 0 else stop, count))
+    for k in range(high, count):
+        items[low + k - high] = items[k]
+    for _ in range(low, high):
+        items.pop()
+
+
 def reverse(items):
     last = len(items) - 1
     for k in range(len(items) // 2):

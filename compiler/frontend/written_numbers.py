@@ -33,6 +33,32 @@ def lcm(*integers):
     return made
 
 
+def power_modulo(base, exp, mod):
+    if mod == 0:
+        raise ValueError("pow() 3rd argument cannot be 0")
+    if exp < 0:
+        raise ValueError("pow() of a negative exponent with a modulus: write the inverse out")
+    if abs(mod) > 3037000499:
+        raise OverflowError("pow() with a modulus whose square does not fit into 64 bits")
+    made, factor = 1 % mod, base % mod
+    while exp > 0:
+        if exp % 2 == 1:
+            made = made * factor % mod
+        factor = factor * factor % mod
+        exp //= 2
+    return made
+
+
+def bit_length(n):
+    made = 0
+    if n < 0:
+        n, made = -((n + 1) // 2), 1  # half of it, since the least number has no opposite
+    while n > 0:
+        n //= 2
+        made += 1
+    return made
+
+
 def factorial(n):
     if n < 0:
         raise ValueError("factorial() not defined for negative values")

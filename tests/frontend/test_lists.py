@@ -361,7 +361,7 @@ def of_two_kinds(n):
 
 def part_written(n):
     xs = [i for i in range(n)]
-    xs[1:] = xs[:-1]
+    xs[1::2] = xs[:-1]
     return len(xs)
 
 
@@ -383,7 +383,7 @@ WEIGHTS = [1.0, 2.0]
 @pytest.mark.parametrize(
     ("function", "text"),
     [(of_the_module_changed, "a list that was not made here"), (repeated_in_place, "cannot be changed"), (written_after, "may be the same array"), (of_functions, "cannot be put into a list"), (of_two_kinds, "different kinds"),
-     (part_written, "a part of a list cannot be written"), (never_filled, "index")],
+     (part_written, "a part of a list with a step"), (never_filled, "index")],
 )  # fmt: skip
 def test_refusals(function: Any, text: str) -> None:
     with pytest.raises(WengertError, match=re.escape(text)):
@@ -439,6 +439,44 @@ def test_slices_and_sums(function: Any, shape: Any) -> None:
 def test_sum_of_no_arrays() -> None:
     with pytest.raises(ValueError, match="empty list of arrays"):
         wg.jit(sums_of_arrays)(-np.ones((2, 3)))
+
+
+def replaced(x, a, b):
+    xs = [v for v in x]  # noqa: C416
+    xs[a:b] = [7.0 * x[0], 8.0]
+    ys = xs
+    del ys[a:b]
+    for k in range(2):
+        ys[1:1] = ys[k:]
+    del ys[-1]
+    rows = [[v, 2 * v] for v in x]
+    rows[1][:1] = [x[1], x[2]]
+    del rows[2][0], rows[0]
+    return np.array(xs), rows[0], rows[1]
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 2), (1, 9), (-9, 1), (3, 1), (-2, -1), (9, 12)])
+def test_parts_are_written_and_deleted(a: int, b: int) -> None:
+    x = np.arange(1.0, 5.0)
+    compare(wg.jit(replaced)(x, a, b), replaced(x, a, b), 1e-12)
+
+
+def test_gradient_of_parts_written_and_deleted() -> None:
+    total = lambda x: np.sum(replaced(x, 1, 2)[0] ** 2) + replaced(x, 1, 2)[1][0] ** 3  # noqa: E731
+    x = np.arange(1.0, 5.0)
+    wanted = [(total(x + e) - total(x - e)) / 2e-5 for e in 1e-5 * np.eye(4)]
+    np.testing.assert_allclose(wg.grad(total)(x), wanted, rtol=1e-6)
+
+
+def test_delete_of_what_is_not_there() -> None:
+    def f(xs: Any, k: int) -> Any:
+        items = list(xs)
+        del items[k]
+        return items
+
+    assert wg.jit(f)(np.arange(3.0), -3) == [1.0, 2.0]
+    with pytest.raises(IndexError):
+        wg.jit(f)(np.arange(3.0), 3)
 
 
 def ends(x):

@@ -224,7 +224,8 @@ def whole_numbers(n, r, x):
         c += i * j
     for i, j in itertools.combinations((1, 2, 3), 2):
         c += i * j
-    return a, s, t, d, c, np.transpose(x.reshape(1, 3), axes=(1, 0))
+    p = pow(n, r, 7), pow(-n, 30, -11), pow(3, 0, 1), n.bit_length(), (-n * 8).bit_length()
+    return a, s, t, d, c, p, np.transpose(x.reshape(1, 3), axes=(1, 0))
 
 
 @kernel(lambda: (R(3, 4), 5, 2))
