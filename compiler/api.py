@@ -147,7 +147,8 @@ def jvp(f: Callable[..., Any]) -> Compiled:
     """Forward mode: `jvp(f)(args, tangents) -> (out, out_tangent)`.
 
     args, tangents: tuples of the same structure; None = zero tangent. out is the returned value, or
-    `(returned, *written)` for a function that writes into its arguments; the caller's arrays are left alone.
+    `(returned, *written)` for a function that writes into its arguments; the caller's arrays are left alone. out_tangent
+    has the structure and shapes of out. Raises TypeMismatch where tangents has another structure than args.
     """
     return Jvp(f, f"jvp_{getattr(f, '__name__', 'f')}")
 
@@ -157,7 +158,7 @@ def vjp(f: Callable[..., Any], memory: int | str | None = None) -> Compiled:
     """Reverse mode: `vjp(f)(args, cotangent) -> (out, cotangents)`.
 
     cotangent has the structure of out (None = zero); cotangents is a tuple with one entry per argument, None where
-    not differentiable. out is as for `jvp`; memory as for `grad`.
+    not differentiable. out is as for `jvp`; memory as for `grad`. Raises ValueError where a shape of cotangent differs.
     """
     return Vjp(f, f"vjp_{getattr(f, '__name__', 'f')}", memory)
 
@@ -198,7 +199,11 @@ def hessian(f: Callable[..., Any], wrt: Wrt = None, sparsity: Sparsity = None) -
 
 @_transform
 def hvp(f: Callable[..., Any], wrt: int | str | None = None) -> Compiled:
-    """`hvp(f)(args, v)`: the Hessian times v, without the Hessian; v has the structure of the argument."""
+    """`hvp(f)(args, v)`: the Hessian times v, without the Hessian.
+
+    args is a tuple of f's arguments; v has the structure and shapes of the one that wrt names, and so has the result.
+    Raises DifferentiationError where f does not return one float, ValueError where a shape of v differs.
+    """
     return Hvp(f, wrt)
 
 
@@ -208,7 +213,8 @@ def batch(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Compi
 
     in_axes: the axis of each argument that counts calls (an int for all, or one entry per argument; None = shared by
     all calls; tuples nest like the argument). A list of arguments [x1, x2, x3] is stacked. out_axes: where the axis
-    stands in each result. Loops and branches may differ from call to call. Written arguments become results.
+    stands in each result. Loops and branches may differ from call to call. Written arguments become results. Raises
+    ValueError where arguments differ in the number of calls, OptionError where in_axes or out_axes do not fit them.
     """
     return Batch(f, in_axes, out_axes)
 

@@ -10,12 +10,12 @@ from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.ir.core import Block, Op, Value, constant_of, free_values
 from wengert.compiler.ir.loops import AHEAD, LOOPS, carried_inits
 from wengert.compiler.ir.rewrite import Mapping
+from wengert.compiler.passes.own_index import COMBINES
 
 if TYPE_CHECKING:
     from wengert.compiler.backend.device_outline import Outliner
 
-_COMBINES = {"add": "add", "subtract": "add", "multiply": "multiply", "maximum": "maximum", "minimum": "minimum",
-             "bitwise_and": "bitwise_and", "bitwise_or": "bitwise_or"}  # fmt: skip
+_COMBINES = COMBINES | {"maximum": "maximum", "minimum": "minimum"}
 
 
 def on_host(outliner: Outliner, v: Value) -> Value:

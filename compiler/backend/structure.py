@@ -86,9 +86,6 @@ class Structure:
             block = self.block_of[op]
         return loops
 
-    def loop_depth(self, block: Block) -> int:
-        return len(self.loops_between(block, self.function.body))
-
     def exclusive(self, a: Block, b: Block) -> bool:
         """Whether the blocks are in different branches of one `if`."""
         branch = {op: region for op, region in self.outward(a) if op.name == "if"}

@@ -140,14 +140,6 @@ def empty(tracer: Tracer, key: Any, model: Model | None, room: Value | None = No
     return Tuple(ListOf(key, model, path), (count, *data, *inner))
 
 
-def model_at(tracer: Tracer, key: Any, path: tuple[int, ...]) -> Any:
-    """What is known of the items of a list."""
-    model = tracer.lists.get(key)
-    for step in path:
-        model = model.item if step == ROWS else model.items[step]  # type: ignore[union-attr]
-    return model
-
-
 def learn(tracer: Tracer, key: Any, path: tuple[int, ...], model: Model) -> None:
     """Know more of the items of a list, and trace the function anew."""
     before = tracer.lists.get(key)

@@ -107,7 +107,7 @@ register(
         numpy=("astype",),
         linear_in=(0,),
         pullback=_pullback_cast,
-        instruction={},  # by source and target kind: backend/scalars.py
+        instruction={},  # by source and target kind: backend/emit/scalars.py
         extent=extent_of_operand,
         doc="conversion to another dtype; floats to integers truncate; to an integer or bool it has no derivative",
     )

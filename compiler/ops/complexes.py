@@ -123,10 +123,6 @@ def is_complex(z: Sym) -> bool:
 # -- elementary functions
 
 
-def modulus(z: Sym) -> Sym:
-    return real(z).apply("hypot", imag(z))
-
-
 def exp(z: Sym) -> Sym:
     """e^x (cos y + i sin y); on the real axis the imaginary part is y itself, also where e^x is infinite."""
     x, y = real(z), imag(z)

@@ -14,7 +14,7 @@ from wengert.compiler.ir.opdef import REGISTRY
 
 INDEXED = {"load": 1, "slice": 1, "update": 2, "accumulate": 2, "update_slice": 2, "accumulate_slice": 2}
 """Rows that use operand 0 at an index, and where that begins among the operands."""
-_COMBINES = {"add": "add", "subtract": "add", "multiply": "multiply", "bitwise_and": "bitwise_and", "bitwise_or": "bitwise_or"}
+COMBINES = {"add": "add", "subtract": "add", "multiply": "multiply", "bitwise_and": "bitwise_and", "bitwise_or": "bitwise_or"}
 
 
 def combine_of(body: Block, parameter: Value, result: Value) -> str | None:
@@ -31,9 +31,9 @@ def combine_of(body: Block, parameter: Value, result: Value) -> str | None:
                 if inside != {v in versions}:
                     return None
         elif used:
-            if op.name not in _COMBINES or len(used) > 1 or (op.name == "subtract" and used != [0]):
+            if op.name not in COMBINES or len(used) > 1 or (op.name == "subtract" and used != [0]):
                 return None
-            families.add(_COMBINES[op.name])
+            families.add(COMBINES[op.name])
             versions.add(op.result)
     if sum(v in versions for v in body.results) != (result in versions):
         return None

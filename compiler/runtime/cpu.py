@@ -107,7 +107,7 @@ class Executable:
         self.layout = FrameLayout.of(function)
         self._lowered: Function | None = None
         self._variants: dict[tuple[bool, ...], _Code] = {}
-        self._views: tuple[str, Any] | None = None
+        self._optimised: Any = None
         start = perf_counter()
         support()
         self._lap("support", start)
@@ -169,7 +169,7 @@ class Executable:
         code = target.object_code(parsed, self.options.level)
         self._lap("machine code", start)
         if layouts == self._contiguous:
-            self._views = text, parsed
+            self._optimised = parsed
         own = emitter.statistics
         counts = {
             "copies": own.number("copy"),
@@ -220,26 +220,20 @@ class Executable:
 
     # -- views
 
-    def _compiled_views(self) -> tuple[str, Any]:
-        """The LLVM text as emitted, and LLVM's module after optimisation; compiled again where the code was kept."""
-        if self._views is None:
+    def _module(self) -> Any:
+        """LLVM's module after optimisation; compiled again where the code was kept."""
+        if self._optimised is None:
             self._compile(self._contiguous)
-        assert self._views is not None
-        return self._views
-
-    @property
-    def llvm_before(self) -> str:
-        """The LLVM text as it was emitted."""
-        return self._compiled_views()[0]
+        return self._optimised
 
     @property
     def llvm(self) -> str:
         """The LLVM text after optimisation."""
-        return str(self._compiled_views()[1])
+        return str(self._module())
 
     @property
     def assembly(self) -> str:
-        return target.assembly(self._compiled_views()[1])
+        return target.assembly(self._module())
 
     @property
     def statistics(self) -> dict[str, int]:

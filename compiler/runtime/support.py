@@ -21,8 +21,8 @@ from wengert.compiler.runtime.memory_text import MEMORY
 
 ARRAY, SCALAR, PYTHON = 0, 1, 2
 RAW, FROM_INT, FROM_BOOL = 0, 1, 2
-HEADER_WORDS, FIXED_WORDS, RESULT_WORDS = 8, 8, 6
-"""Words of a descriptor's header, of a parameter before its extents, of a result."""
+FIXED_WORDS = 8
+"""Words of a parameter in a descriptor before its extents."""
 
 SYMBOLS = ("wg_allocate", "wg_free", "wg_free_all", "wg_release", "wg_poll", "wg_run", "wg_chunk_count")
 
