@@ -3,7 +3,8 @@
     %y = custom_call %x {callee = f}         the body of f
     %a = captured {array = <array>}    =>    func @g(..., %a: f64[?])
 
-Where NumPy's sorting loops cannot be called, sorting is written out (frontend/written_order.py).
+Where NumPy's sorting loops cannot be called, sorting is written out (frontend/written_order.py), and where LAPACK cannot,
+systems of equations and the like are (frontend/written_elimination.py).
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 from wengert.compiler.backend.emit.order import SORTING, has_loop
 from wengert.compiler.frontend.signature import Leaf, Signature
 from wengert.compiler.frontend.trace import Traced, trace
+from wengert.compiler.frontend.written_elimination import WRITTEN as LINEAR
 from wengert.compiler.frontend.written_order import order_of_last, sorted_last
 from wengert.compiler.ir.builder import Builder
-from wengert.compiler.ir.core import Function, Op, Value
+from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.rewrite import copy_block, copy_ops
 from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.ops.custom import CALLS
@@ -41,8 +43,8 @@ def replace_function(traced: Traced, function: Any, out: Tree | None = None, sig
 
 def settled(traced: Traced, recorder: Recorder, sorts: Sorts = "library") -> Traced:
     """`traced` with no calls and no `captured` left; itself where there are none. sorts: what sorts arrays: "library"; "kernels":
-    the library but in loops and branches; "language": what is written in the language."""
-    own = set(_sorts(traced.function, sorts))
+    the library but in loops and branches, and the same for linear algebra; "language": what is written in the language."""
+    own = {*_sorts(traced.function, sorts), *(_out_of_reach(traced.function.body) if sorts == "kernels" else ())}
     names = {op.name for op in traced.function.walk()}
     if not own and names.isdisjoint((*CALLS, "captured")):
         return traced
@@ -58,7 +60,8 @@ def settled(traced: Traced, recorder: Recorder, sorts: Sorts = "library") -> Tra
             written = _written(op).function
             mapping = dict(zip(written.params, operands, strict=True))
             copy_ops(builder, written.body.ops, mapping)
-            return [mapping[written.results[0]], builder.boolean(True)]
+            found = [mapping.get(v, v) for v in written.results]
+            return [*found, builder.boolean(True)] if op.name in SORTING else found
         if op.name != "captured":
             return None
         array = op.attrs["array"].array
@@ -85,9 +88,21 @@ def _sorts(function: Function, sorts: Sorts) -> Iterator[Op]:
             yield op
 
 
+def _out_of_reach(block: Block, depth: int = 0) -> Iterator[Op]:
+    """The linear algebra that no loop can be divided at (backend/device_fission.py). depth: 0 outside of parallel loops, 1 in the
+    body of one, 2 further inside."""
+    for op in block.ops:
+        if depth == 2 and op.name in LINEAR and op.operands[0].type.rank == 2 and op.operands[0].type.dtype.kind == "f":
+            yield op
+        inside = 2 if depth else int(op.name == "for" and bool(op.attrs["parallel"]))
+        for region in op.regions:
+            yield from _out_of_reach(region, inside)
+
+
 def _written(op: Op) -> Traced:
-    signature = Signature(flatten((0.0,))[1], (Leaf(op.operands[0].type),))
-    traced = trace(sorted_last if op.name == "sort" else order_of_last, signature)
+    leaves = tuple(Leaf(v.type) for v in op.operands)
+    function = LINEAR.get(op.name) or (sorted_last if op.name == "sort" else order_of_last)
+    traced = trace(function, Signature(flatten((0.0,) * len(leaves))[1], leaves))
     for inner in traced.function.walk():
         inner.span, inner.role = op.span, op.role
     return traced

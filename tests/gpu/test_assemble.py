@@ -38,7 +38,7 @@ TOGETHER = 12
 
 def traced(function, args):
     recorder = Recorder()
-    return settled(trace_for(function, signature_of(tuple(args)), recorder), recorder).function
+    return settled(trace_for(function, signature_of(tuple(args)), recorder), recorder, "kernels").function
 
 
 def programs():

@@ -71,9 +71,27 @@ def some_matrices(a):
 
 
 def until(a):
-    while np.max(a) > 1e-3:
+    while np.max(a) > 0.12:
         a = np.linalg.inv(a + np.eye(4)) * 0.1
     return np.sum(a)
+
+
+def until_flat(a):
+    while np.max(a) > 1e-3:
+        a = a * np.min(np.linalg.eigvalsh(a)) * 0.1
+    return np.sum(a)
+
+
+def repeated(a, b, trips):
+    """Every factorization that threads do by themselves; rows have to change places."""
+    total, turned, x = 0.0, a[::-1] * 1.0, b * 0.5
+    for k in range(trips):
+        x = b + np.linalg.solve(turned + k, x)
+        sign, size = np.linalg.slogdet(turned - k)
+        total += np.sum(np.linalg.inv(turned) ** 2) + np.linalg.det(turned * 0.1) + sign * size
+        if k > 0:
+            total += np.sum(np.linalg.cholesky(a + np.diag(x[:, 0] ** 2)))
+    return x, total
 
 
 def fitted(a, b, limit=None):
@@ -86,6 +104,13 @@ def rebuilt(a):
     return (u[:, : len(s)] * s) @ vh[: len(s)], s, np.abs(u.T @ u), np.abs(vh @ vh.T)
 
 
+def refined(a, b, trips):
+    for _ in range(trips):
+        b = b + np.linalg.solve(a, b)
+    return np.sum(b * b)
+
+
+REPEATED, REFINED = wg.batch(repeated, (0, 0, None)), wg.batch(wg.grad(refined, (0, 1)), (0, 0, None))
 SOLVES, FITS = wg.batch(solve), wg.batch(lambda a, b: np.linalg.lstsq(a, b, rcond=None)[0])
 A, STACK, B, MANY, X = positive(4), positive(3, 4), RNG.random(4), RNG.random((3, 4, 2)), RNG.random((3, 15))
 CASES = {
@@ -114,6 +139,10 @@ CASES = {
     "all singular vectors of a batch": (wg.batch(rebuilt), STACK),
     "batch of least squares": (FITS, STACK[..., :2], MANY[..., 0]),
     "gradient of least squares": (wg.grad(lambda a, b: np.sum(fitted(a, b)[0] ** 2)), A[:, :3], B),
+    "until they are small": (wg.batch(until), STACK),
+    "in a loop": (REPEATED, STACK.astype(np.float32), MANY.astype(np.float32), 2),
+    "batch of gradients of a loop": (REFINED, STACK, MANY, 2),
+    "batch of batches": (wg.batch(wg.batch(lambda a, b: stack(a, b)[:3])), positive(2, 3, 4), RNG.random((2, 3, 4, 2))),
     "no matrices": (wg.batch(lambda a: np.linalg.inv(a)), STACK[:0]),
 }
 
@@ -136,8 +165,9 @@ def test_as_on_the_cpu(name, device):
         (lambda a: np.linalg.cholesky(a), (-STACK,)),
         (lambda a: np.linalg.inv(a), (np.stack([A, A * 0.0]),)),
         (wg.batch(lambda a: np.linalg.inv(a)), (np.stack([A, A * 0.0]),)),
+        (wg.batch(wg.batch(lambda a: np.linalg.inv(a))), (np.stack([A, A * 0.0])[None],)),
     ],
-    ids=["solve", "cholesky", "inv", "batch"],
+    ids=["solve", "cholesky", "inv", "batch", "batch of batches"],
 )
 def test_a_matrix_that_cannot_be_handled_is_an_error_and_the_next_call_works(function, args, device):
     offloaded = wg.offload(function, device)
@@ -152,7 +182,7 @@ def test_a_matrix_that_cannot_be_handled_is_an_error_and_the_next_call_works(fun
     ("function", "args", "words"),
     [
         (lambda a: np.linalg.eigvals(a), (A,), "`eigvals` is computed by NumPy's library"),
-        (wg.batch(until), (STACK,), "within a loop or branch of an iteration"),
+        (wg.batch(until_flat), (STACK,), "within a loop or branch of an iteration"),
     ],
 )
 def test_what_no_kernel_can_call(function, args, words):
