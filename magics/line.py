@@ -24,7 +24,7 @@ def run(session: Session, line: str) -> None:
         return
     command = COMMANDS.get(word)
     if command is None:
-        raise UsageError(f"%wengert {word}: there is {', '.join(COMMANDS)} (see %wengert --help)")
+        raise UsageError(f"%wengert {word}: choose from {', '.join(COMMANDS)} (see %wengert --help)")
     command(session, rest.strip())
 
 

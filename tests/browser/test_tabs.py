@@ -42,6 +42,8 @@ def test_stages_and_findings(panel, page, picture):
     stages = open_tab(panel, "Stages", "stages")
     expect(stages.get_by_role("radio")).to_have_count(7)
     chosen = stages.locator(".wgt-lines").last
+    expect(chosen).to_contain_text("func @grad_misfit")
+    chosen.evaluate("lines => { lines.scrollTop = lines.scrollHeight; }")
     expect(chosen).to_contain_text("#adjoint")
     stages.locator('.wgt-line[data-line="6"]').click()
     expect(chosen.locator('.wgt-lit:has-text("sin")').first).to_be_visible(timeout=PATIENCE)

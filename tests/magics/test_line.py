@@ -60,7 +60,7 @@ def test_settings(cell):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("%wengert nothing", "%wengert nothing: there is devices, ir, graph, transfers, bench, lab, settings, check, compare,"),
+        ("%wengert nothing", "%wengert nothing: choose from devices, ir, graph, transfers, bench, lab, settings, check,"),
         ("%wengert ir", "%wengert ir f [stage]: name a compiled function"),
         ("%wengert ir np", "%wengert ir: np is not a compiled function; there are: f, grad_f"),
         ("%wengert ir f nostage", "%wengert ir: no stage 'nostage'; there are typed, optimised"),

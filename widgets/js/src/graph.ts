@@ -42,7 +42,7 @@ class GraphView {
   private readonly canvas = svg("svg", { class: "wgt-canvas" });
   private readonly stage = svg("g");
   private readonly count = html("span", { class: "wgt-muted", role: "status" });
-  private readonly search = html("input", { type: "search", class: "wgt-search", placeholder: "Find an operation", "aria-label": "find an operation" });
+  private readonly search = html("input", { type: "search", class: "wgt-search", placeholder: "Find operation", "aria-label": "find an operation" });
   private readonly side = html("div", { class: "wgt-side" });
   private readonly legend = html("div", { class: "wgt-legend" });
   private readonly mode = html("select", { class: "wgt-select", "aria-label": "colour by" });
