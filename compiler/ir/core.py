@@ -19,11 +19,11 @@ from wengert.compiler.diag.span import Span
 from wengert.compiler.ir.types import Type
 
 ROLES = ("primal", "tangent", "adjoint", "tape", "again")
-"""again: a primal op that the reverse sweep does once more."""
+"""What an op is there for: the user's own computation, forward derivatives, reverse derivatives, saving for them, or doing
+the user's own computation once more in the reverse sweep."""
 AS_WRITTEN = ("primal", "again")
 """Roles of ops whose floating-point results no pass may change: what is computed again is compared with what was kept (the
 maximum of an array with its elements), and decides the same branches."""
-"""What an op is there for: the user's own computation, forward derivatives, reverse derivatives, or saving for them."""
 
 
 @dataclass(slots=True, eq=False)
