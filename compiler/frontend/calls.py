@@ -225,11 +225,20 @@ def build(tracer: Tracer, builder: Callable[..., Any], name: str, args: Sequence
 
 
 def dictionary(tracer: Tracer, args: Sequence[Object], keywords: Keywords) -> Object:
-    """dict(d, key=value). It is no row of the table, whose functions know what their keywords mean."""
-    known = [a for a in args if isinstance(a, Tuple) and a.kind is dict]
-    if len(known) < len(args) or len(args) > 1:
+    """dict(d, key=value), dict(pairs). It is no row of the table, whose functions know what their keywords mean."""
+    if len(args) > 1:
         tracer.refuse("opaque", kind="dict")
-    found = {name: item for a in known for name, item in zip(a.names, a.items, strict=True)} | dict(keywords)
+    found: dict[str, Object] = {}
+    for given in args:
+        if isinstance(given, Tuple) and given.kind is dict:
+            found = dict(zip(given.names, given.items, strict=True))
+            continue
+        for pair in items_of(tracer, given):
+            key, item = items_of(tracer, pair)
+            if not isinstance(key, Static) or not isinstance(key.value, str):
+                tracer.refuse("dict_keys")
+            found[key.value] = item
+    found |= keywords
     return Tuple(dict, tuple(found.values()), tuple(found))
 
 

@@ -25,7 +25,9 @@ def iterate(tracer: Tracer, item: Object, node: ast.AST | None = None) -> Iterat
     own = overloads.special(tracer, "iter", item)
     if own is not None:
         return iterate(tracer, own, node)
-    if isinstance(item, Tuple) and item.kind not in (dict, Broadcast):
+    if isinstance(item, Tuple) and item.kind is dict:
+        return Iteration(number(len(item.names)), lambda i: i, items=tuple(map(Static, item.names)))
+    if isinstance(item, Tuple) and item.kind is not Broadcast:
         return Iteration(number(len(item.items)), lambda i: i, items=item.items)
     if isinstance(item, Static) and isinstance(item.value, str):
         return Iteration(number(len(item.value)), lambda i: i, items=tuple(map(Static, item.value)))

@@ -174,6 +174,16 @@ def sets_and_texts(x):
     return np.sum(out) * len({1, 2, 2}) + sum({3, 1}) + sorted({3, 1, 2})[0]
 
 
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def loops_over_dicts(x):
+    given, total = {"a": x[0], "b": x[1]}, 0.0
+    for key in given:
+        total += given[key]
+    pairs, more = dict(zip(("p", "q"), x)), {k: given[k] * 2 for k in given}
+    whole = dict(given, u=x[2])
+    return total * more["b"] + pairs["q"] * len(whole) + max(whole.values()) + (1.0 if sorted(whole)[2] == "u" else 0.0)
+
+
 @case(np.array([0.2, 0.7, 3.0, 0.5, 2.0]))
 def numbers_or_numbers(x):
     best = None
