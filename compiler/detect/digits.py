@@ -30,7 +30,7 @@ def lost_digits(facts: Facts) -> Iterator[Finding]:
     single = any(op.result.type.dtype.name == "f32" for _, _, op in near)
     if not (off > (1e-3 if single else 1e-8) or apart > (1e-2 if single else 1e-4)):
         return
-    warn = off > 1e-6 or apart > 1e-4  # six good digits are worth a note
+    warn = off > 10**-5.5 or apart > 1e-4  # six good digits are worth a note
     _, _, op = min(near)
     lost = [o for o, s in run.seen.items() if s.absorbed > 0.5 * s.runs and s.runs > 4 and o.result in facts.flow.active]
     kind = "precision" if lost else "cancellation"
@@ -50,7 +50,8 @@ def _matters(plain: Any, wide: Any, count: int) -> bool:
 
 
 def _furthest(plain: Any, wide: Any) -> float:
-    gaps = [size(np.asarray(a - b, float)) / max(size(np.asarray(b, float)), 1e-300) for a, b in zip(plain, wide, strict=True)]
+    pairs = [(a, b) for a, b in zip(plain, wide, strict=True) if np.asarray(b).dtype.kind in "fc"]
+    gaps = [size(np.asarray(a - b, float)) / max(size(np.asarray(b, float)), 1e-300) for a, b in pairs]
     return max(gaps, default=0.0)
 
 

@@ -59,6 +59,13 @@ class Blind:
         return self.agree < 0.15 and self.off > 0.25
 
     @property
+    def curved(self) -> bool:
+        """The slopes depart from AD as the square of the step: the function is smooth at this scale, and wider steps tell no more."""
+        ratios = [a / h**2 for a, h in zip((size(s - self.ad) for s in self.slopes), MIDDLE, strict=True)]
+        near = size(self.slopes[0] - self.ad) < 0.05 * size(self.ad)
+        return near and self.reach == MIDDLE[-1] and 0 < max(ratios) < 3 * min(ratios)
+
+    @property
     def loose(self) -> bool:
         """The slopes have one sign and size, roughly: enough where the cause is known from the program."""
         return self.agree < 0.6 and self.off > 0.6
@@ -152,7 +159,7 @@ class Facts:
             off = min(size(ad - right), size(ad - left)) if np.all(np.isfinite(ad)) else np.inf
             far = max(size(ad - right), size(ad - left)) if np.all(np.isfinite(ad)) else np.inf
             noise = 20 * (gap_right + gap_left)
-            kinked = converged and apart > max(1e-4 * scale, 20 * (gap_right + gap_left))
+            kinked = converged and apart > max(1e-4 * scale, 20 * (gap_right + gap_left), 0.05 * off)
             wrong = converged and not kinked and off > max(1e-3 * max(scale, size(ad) if np.isfinite(size(ad)) else 0.0), noise)
             found.append(Local(d, ad, right, left, converged, kinked, wrong, off > 0.02 * max(scale, size(ad)), far > 0.02 * max(scale, size(ad))))
         return found
@@ -164,7 +171,7 @@ class Facts:
             ad = self.probe.derivative(d)
             best = None
             for steps in (MIDDLE, (3e-2, 1e-1, 3e-1), (1e-1, 2e-1, 4e-1)):
-                if best is not None and best.agree < 0.15:
+                if best is not None and (best.agree < 0.15 or best.curved):
                     break
                 slopes = [self.probe.slope(d, h) for h in steps]
                 if not all(np.all(np.isfinite(s)) for s in slopes) or not np.all(np.isfinite(ad)):

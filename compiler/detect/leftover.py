@@ -24,15 +24,16 @@ def own_rules(facts: Facts) -> Iterator[Finding]:
     calls = [(k, op) for k, op in enumerate(facts.traced.function.walk()) if op.name in CALLS and any(r in facts.flow.active for r in op.results)]
     if not calls and facts.ruled is None:
         return
-    iterates = any(op.name == "while" for op in facts.traced.function.walk())
+    programs = [op.attrs["callee"].function for _, op in calls] or [facts.traced.function]
+    iterates = any(op.name == "while" for program in programs for op in program.walk())
     for one in facts.locals:
         if not one.wrong:
             continue
         off = size(one.ad - one.right)
-        if not calls and iterates and off < LOOSE * max(size(one.ad), size(one.right)):
+        if iterates and off < LOOSE * max(size(one.ad), size(one.right)):
             continue
         gaps = [_without(facts, k, one) for k, _ in calls]
-        if gaps and min(converged for _, converged in gaps) < LOOSE * off:
+        if gaps and min(converged for _, converged in gaps) < 0.5 * off:  # nearer to the rule than to the differences
             continue
         unit, name = one.direction.scale, one.direction.name
         ops = list(facts.traced.function.walk())

@@ -29,7 +29,7 @@ def convergence(facts: Facts) -> Iterator[Finding]:
     for loop in facts.traced.function.walk():
         if facts.calls_of(loop) & LIBRARY:
             continue
-        search = loop.name == "while" and is_search(facts, loop)
+        search = loop.name == "while" and is_search(facts, loop) and any(r in facts.flow.varied and r.type.dtype.is_float for r in loop.results)
         solver = solves(facts, loop) or (search and is_affine(loop))
         if not solver and not search:
             continue
@@ -39,7 +39,7 @@ def convergence(facts: Facts) -> Iterator[Finding]:
         value, after = facts.probe.value, longer.value
         scale = max(size(after), 1e-300)
         stays = size(after - value) / scale
-        if (stays > 0.5 and not (solver and _settles(facts, loop, after))) or (stays < 1e-10 and solver):
+        if (stays > (0.5 if solver else 0.3) and not (solver and _settles(facts, loop, after))) or (stays < 1e-10 and solver):
             continue
         trips = facts.run.trips[loop].count if loop in facts.run.trips else 0
         for d in facts.directions:
@@ -243,6 +243,8 @@ def adaptive(facts: Facts) -> Iterator[Finding]:
             blind = next((b for b in facts.blinds if b.direction is d and b.agree < 0.3), None)
             if blind is not None and blind.agree < 0.15 and size(ad - blind.slopes[0]) < 0.01 * size(ad):
                 continue  # wide steps say the same as AD
+            if blind is not None and blind.agree < 0.15 and all(size(ad - s) < size(still - s) for s in blind.slopes):
+                continue  # and rather than with the steps held
             part = size(ad - still) / max(size(ad), size(still), 1e-300)
             if part > 1e-2 or (blind is not None and max(blind.off, blind.beside) > 0.02):
                 text = f"the step depends on the input: AD gives {shown(ad, d.scale)} for `{d.name}`, with the steps held fixed {shown(still, d.scale)}"

@@ -26,12 +26,20 @@ SAME = 2e-6
 class Quick:
     """Compiled for a few short runs: without LLVM's passes."""
 
+    level = 0
+
     def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
-        return cpu.load(function, source=source, options=cpu.Options(level=0), python=python, kept=kept)
+        return cpu.load(function, source=source, options=cpu.Options(level=self.level), python=python, kept=kept)
 
 
 class QuickJvp(Quick, Jvp):
     """Forward mode for a few short runs."""
+
+
+class ScalarJvp(Quick, Jvp):
+    """Forward mode for a few long runs: no vectors."""
+
+    level = 1
 
 
 class QuickVjp(Quick, Vjp):
@@ -66,7 +74,8 @@ def size(v: np.ndarray) -> float:
 
 class Probe:
     """f along directions. leaves: of the arguments; every floating leaf has a tangent in each run. bounded: the function
-    with an end to its loops, for runs at other arguments. quick: it does not run long."""
+    with an end to its loops, for runs at other arguments. quick: it does not run long. often: it runs at many arguments,
+    which is worth LLVM's vectors."""
 
     def __init__(
         self,
@@ -76,10 +85,11 @@ class Probe:
         marked: Sequence[bool],
         bounded: Callable[..., Any] | None = None,
         quick: bool = True,
+        often: bool = False,
     ):
         self.tree, self.leaves, self.marked = tree, list(leaves), list(marked)
-        self.jvp = (QuickJvp if quick else Jvp)(bounded or function)
-        self.function, self.quick = function, quick
+        self.jvp = (QuickJvp if quick else Jvp if often else ScalarJvp)(bounded or function)
+        self.function = function
         self.known: dict[int, np.ndarray] = {}
         self.values: dict[tuple[int, float], np.ndarray] = {}
 
@@ -242,11 +252,11 @@ def probe_of(
     quick: bool = True,
 ) -> Probe:
     """By forward mode, or by reverse mode where that is all there is."""
-    made = Probe(function, tree, leaves, marked, bounded, quick)
+    made = Probe(function, tree, leaves, marked, bounded, quick, often=True)
     try:
         _ = made.value
     except DifferentiationError:
-        return ReverseProbe(function, tree, leaves, marked, None, quick)
+        return ReverseProbe(function, tree, leaves, marked, None)
     except (WengertError, ArithmeticError):
         pass
     return made

@@ -425,7 +425,7 @@ def _chosen_index(facts: Facts, op: Op) -> Op | None:
 
 def _steers(facts: Facts, op: Op, loop: Op) -> bool:
     """A search: the comparison reads what the loop carries, and its branch keeps a carried value or replaces it by one that
-    was compared (bisection)."""
+    was compared: a new one (bisection), or one that is carried, too, where the kept one was not compared (golden section)."""
     carried = {p for region in loop.regions for p in region.params[(1 if loop.name == "for" else 0) :]}
     back = set().union(*(facts.flow.parameters(v) for v in op.operands))
     if not any(p.type.dtype.is_float for p in carried & back):
@@ -439,7 +439,7 @@ def _steers(facts: Facts, op: Op, loop: Op) -> bool:
         else:
             continue
         for yes, no in pairs:
-            if yes.type.dtype.is_float and any(a in carried and b in back and b not in carried for a, b in ((yes, no), (no, yes))):
+            if yes.type.dtype.is_float and any(a in carried and b in back and (b not in carried or a not in back) for a, b in ((yes, no), (no, yes))):
                 return True
     return False
 
