@@ -19,7 +19,7 @@ from IPython.core.error import UsageError
 from wengert.compiler.api import check, notes
 from wengert.magics import layers
 from wengert.magics.inputs import last_arguments, watch
-from wengert.magics.options import PARSERS, Layer, parse
+from wengert.magics.options import PARSERS, Layer, Offload, parse
 from wengert.magics.panel import show_panel
 from wengert.magics.session import Session
 
@@ -273,6 +273,15 @@ def transform(session: Session, name: str, todo: list[Layer], use_name: bool, se
         _bind(session, chain[-1])
         for layer in todo:
             if several and not layers.applies(layer, function):
+                break
+            if isinstance(layer, Offload) and len(layer.devices) > 1:
+                if layer is not todo[-1]:
+                    raise UsageError(f"%%offload {layer.device}: several devices stand on the first line of the cell")
+                bound, shared, parts = layers.shared_out(layer, chain[-1], use_name)
+                session.user[bound] = shared
+                for part in parts:
+                    session.calls.add(watch(part.compiled))
+                chain += parts
                 break
             chain.append(layers.apply(layer, chain[-1], use_name))
             _bind(session, chain[-1])

@@ -83,6 +83,13 @@ def _offloaded(layer: Offload, inner: Made, name: str | None) -> Made:
     return _compile(_named(Made((name or f"{inner.name}_{label}",), made, inner.declared, inner.result, made.notice)))
 
 
+def shared_out(layer: Offload, inner: Made, use_name: bool = True) -> tuple[str, Any, list[Made]]:
+    """A function over several devices: its name, itself, and its parts, one for each device."""
+    made: Any = offload(inner.compiled, list(layer.devices), layer.fallback)
+    made.__name__ = (layer.name if use_name else None) or "_".join([inner.name, *(re.sub(r"\W", "", d) for d in layer.devices)])
+    return made.__name__, made, [Made((part.__name__,), part, None, inner.result, part.notice) for part in made.parts]
+
+
 def _compared(function: Compiled, args: tuple[Any, ...]) -> None:
     """`--compare`: what `%wengert compare` says, before the first call with arguments of a kind."""
     display(compare(function, *args))

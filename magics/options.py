@@ -67,6 +67,10 @@ class Offload:
     help: bool = False
     compare: bool = False
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        return tuple(self.device.split(","))
+
 
 Layer = Autodiff | Batch | Offload
 
@@ -136,9 +140,10 @@ def _batch_parser() -> Parser:
 def _offload_parser() -> Parser:
     parser = Parser(
         "%%offload",
-        "[cuda:0|cpu] [--fallback cpu] [--compare] [--name f_cuda0] [--no-view]",
+        "[cuda:0[,cuda:1,...]|cpu] [--fallback cpu] [--compare] [--name f_cuda0] [--no-view]",
         "Every annotated function f of the cell on a device: f_cuda0 or f_cpu. Arrays travel by themselves, once, and\n"
         "results stay on the device until they are read. f itself is compiled for the CPU.\n"
+        "Several devices, cuda:0,cuda:1, share out a batch or an outer axis: f_cuda0_cuda1, on the first line of the cell.\n"
         "The next lines may be %%autodiff, %%batch or %%offload again; the lowest is applied first.",
         "The same in plain Python: wg.offload(f, device, fallback), and @wg.jit above f. `%wengert devices` lists devices.",
     )
@@ -184,8 +189,10 @@ def _batch(given: argparse.Namespace) -> Batch:
 
 
 def _offload(given: argparse.Namespace) -> Offload:
-    if "," in given.device:
-        raise UsageError("%%offload: name one device; for several, write wg.offload(batch_f, ['cuda:0', 'cuda:1'])")
+    if not all(given.device.split(",")):
+        raise UsageError(f"%%offload {given.device}: names of devices with a comma between them, such as cuda:0,cuda:1")
+    if "," in given.device and given.compare:
+        raise UsageError("%%offload: --compare is of one device with the CPU")
     return Offload(given.device, given.fallback, given.name, not given.no_view, (), given.help, given.compare)
 
 

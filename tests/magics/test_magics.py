@@ -121,6 +121,16 @@ def test_stack_of_all_three(cell):
     assert np.allclose(np.asarray(cell.shell.ev("batch_grad_f_cpu(np.arange(3.0))")), [0, 3, 12])
 
 
+def test_several_devices_share_out(cell):
+    printed = cell(f"%%offload cpu,cpu\n%%batch\n%%autodiff\n{SQUARE}")
+    assert "batch_grad_f, batch_grad_f_cpu, batch_grad_f_cpu will be compiled at their first call" in printed
+    assert np.allclose(cell.shell.ev("batch_grad_f_cpu_cpu(np.arange(5.0))"), [0, 3, 12, 27, 48])
+    assert [s.device for s in cell.shell.user_ns["batch_grad_f_cpu_cpu"].split] == ["cpu", "cpu"]
+    printed = cell(f"%%offload cuda:7,cpu --fallback cpu --name both\n%%batch\n{SQUARE}")
+    assert "running on the CPU instead" in printed and np.allclose(cell.shell.ev("both(np.arange(3.0))"), [0, 1, 8])
+    assert "several devices stand on the first line" in cell(f"%%batch\n%%offload cpu,cpu\n{SQUARE}")
+
+
 def test_fallback_is_told(cell):
     printed = cell(f"%%offload cuda:7 --fallback cpu\n{SQUARE}")
     assert "f, f_cuda7 compiled for (x: f64)" in printed

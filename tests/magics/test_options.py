@@ -19,6 +19,7 @@ READ = [
     ("batch", "--in-axes 1", Batch(1)),
     ("offload", "", Offload()),
     ("offload", "cuda:1 --fallback cpu", Offload("cuda:1", "cpu")),
+    ("offload", "cuda:0,cuda:1", Offload("cuda:0,cuda:1")),
     ("offload", "--name f_gpu cpu", Offload("cpu", None, "f_gpu")),
 ]
 
@@ -34,7 +35,8 @@ REFUSED = [
     ("batch", "--in-axes x", "%%batch: --in-axes x: an axis or None for each argument, such as 0,None"),
     ("batch", "--in-axes 0.5", "%%batch: --in-axes 0.5: an axis or None"),
     ("batch", "0", "%%batch: unrecognized arguments: 0"),
-    ("offload", "cuda:0,cuda:1", "%%offload: name one device; for several, write wg.offload(batch_f, ['cuda:0', 'cuda:1'])"),
+    ("offload", "cuda:0,,cuda:1", "%%offload cuda:0,,cuda:1: names of devices with a comma between them, such as cuda:0,cuda:1"),
+    ("offload", "cuda:0,cpu --compare", "%%offload: --compare is of one device with the CPU"),
     ("offload", "--fallback gpu", "%%offload: argument --fallback: invalid choice: 'gpu'"),
 ]
 
