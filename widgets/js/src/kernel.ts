@@ -30,8 +30,18 @@ export function careful(model: WidgetModel, el: Element): WidgetModel {
     kept.set(callback, found);
     return found;
   };
+  const unpacked = new Map<string, unknown>(); // what a view shows is a text in a saved notebook, see saved.ts
+  const get = <T>(name: string): T => {
+    const value = model.get<unknown>(name);
+    if (name !== "data" || typeof value !== "string") return value as T;
+    if (!unpacked.has(value)) {
+      unpacked.clear();
+      unpacked.set(value, JSON.parse(value));
+    }
+    return unpacked.get(value) as T;
+  };
   return {
-    get: (name) => model.get(name),
+    get,
     set: (name, value) => model.set(name, value),
     on: (name, callback) => model.on(name, keeping(callback)),
     off: (name, callback) => model.off(name, callback && keeping(callback)),

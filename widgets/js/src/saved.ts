@@ -49,7 +49,7 @@ export function withViews(notebook: Notebook, live: States): Notebook {
   const keep = (id: string): void => {
     const saved = pool[id];
     if (!saved || kept[id]) return;
-    kept[id] = saved;
+    kept[id] = isOurs(saved) ? packed(saved) : saved;
     keep(layoutOf(saved));
     for (const tab of (saved.state["tabs"] as { view: string }[] | undefined) ?? []) keep(tab.view);
   };
@@ -77,6 +77,12 @@ export function withViews(notebook: Notebook, live: States): Notebook {
   if (Object.keys(state).length > 0) notebook.metadata["widgets"] = { ...widgets, [STATE]: { version_major: 2, version_minor: 0, ...widgets?.[STATE], state } };
   else if (gone.size > 0) delete notebook.metadata["widgets"];
   return notebook;
+}
+
+/** What a view shows as one text: files are written with a line and its indentation for each number. */
+function packed(saved: Saved): Saved {
+  const data = saved.state["data"];
+  return typeof data === "object" && data !== null ? { ...saved, state: { ...saved.state, data: JSON.stringify(data) } } : saved;
 }
 
 const watched = new WeakSet<object>();
