@@ -86,7 +86,7 @@ def _offloaded(layer: Offload, inner: Made, name: str | None) -> Made:
 def shared_out(layer: Offload, inner: Made, use_name: bool = True) -> tuple[str, Any, list[Made]]:
     """A function over several devices: its name, itself, and its parts, one for each device."""
     made: Any = offload(inner.compiled, list(layer.devices), layer.fallback)
-    made.__name__ = (layer.name if use_name else None) or "_".join([inner.name, *(re.sub(r"\W", "", d) for d in layer.devices)])
+    made.__name__ = (layer.name if use_name else None) or made.__name__
     return made.__name__, made, [Made((part.__name__,), part, None, inner.result, part.notice) for part in made.parts]
 
 

@@ -104,7 +104,7 @@ class _Packed:
             for name in sorted(free & tracer.state.frames[frame.index].keys() - known.keys()):
                 item = tracer.state.frames[frame.index][name]
                 if isinstance(item, Guarded):
-                    tracer.check(item.bound, "unbound", f"`{name}` is set only in a loop, which did not run")
+                    tracer.checked_bound(name, item)
                 known[name] = _undecided  # a function may read itself
                 known[name] = self.of(item)
             frame = frame.parent

@@ -382,7 +382,7 @@ def known_or_growing(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp) -> O
             return
         clause = node.generators[depth]
         source = indexed_by_position(tracer, iterate(tracer, tracer.evaluate(clause.iter), clause.iter))
-        if source.items is None and (source.length is None or source.length.known is None):
+        if source.at_run_time:
             growing_comprehension(tracer, node)
         for item in items_of(tracer, source, clause.iter):
             assign(tracer, clause.target, item)

@@ -76,7 +76,7 @@ def sorted_of(tracer: Tracer, iterable: Object, key: Object = NONE, reverse: Obj
     if not isinstance(reverse, Static):
         tracer.refuse("static_needed", what="`reverse` of sorted()")
     over = indexed_by_position(tracer, iterate(tracer, iterable))
-    if over.items is None and (over.length is None or over.length.known is None):
+    if over.at_run_time:
         return sorted_list(tracer, iterable, key, reverse)
     items = items_of(tracer, iterable)
     keys = items if key == NONE else tuple(called(tracer, key, i) for i in items)
@@ -227,7 +227,7 @@ MOST_PERMUTATIONS = 720
 def permutations_of(tracer: Tracer, iterable: Object, r: Object = NONE) -> Object:
     """Of items known at compile time."""
     base = indexed_by_position(tracer, iterate(tracer, iterable))
-    if not isinstance(r, Static) or (base.items is None and (base.length is None or base.length.known is None)):
+    if not isinstance(r, Static) or base.at_run_time:
         tracer.refuse("call", name="itertools.permutations of a number of items known only at run time", help="Write loops.")
     items = items_of(tracer, base)
     count = len(items) if r == NONE else r.value

@@ -124,8 +124,7 @@ def reversed_of(tracer: Tracer, item: Object) -> Iteration:
 
 
 def length_at_run_time(tracer: Tracer, item: Object) -> bool:
-    over = indexed_by_position(tracer, iterate(tracer, item))
-    return over.items is None and (over.length is None or over.length.known is None)
+    return indexed_by_position(tracer, iterate(tracer, item)).at_run_time
 
 
 def items_of(tracer: Tracer, item: Object, node: ast.AST | None = None) -> tuple[Object, ...]:

@@ -40,7 +40,7 @@ def items_or_list(tracer: Tracer, iterable: Object) -> Object:
     if isinstance(iterable, Array) or is_list(iterable):
         return iterable
     over = indexed_by_position(tracer, iterate(tracer, iterable))
-    if over.items is not None or (over.length is not None and over.length.known is not None):
+    if not over.at_run_time:
         return Tuple(list, items_of(tracer, over))
     return _inline(tracer, written_lists.listed, iterable)
 

@@ -253,6 +253,11 @@ class Iteration:
     parallel: bool = False
     once: Once | None = None
 
+    @property
+    def at_run_time(self) -> bool:
+        """Whether its length is known only when it runs. A range must be indexed by position first."""
+        return self.items is None and (self.length is None or self.length.known is None)
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:

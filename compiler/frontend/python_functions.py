@@ -39,6 +39,7 @@ from wengert.compiler.frontend.iteration import (
     indexed_by_position,
     items_of,
     iterate,
+    length_at_run_time,
     range_of,
     reversed_of,
     zip_of,
@@ -221,7 +222,7 @@ def sequence(kind: type) -> Builder:
             return list_methods.copied(tracer, iterable)
         if kind is list and isinstance(iterable, Array | Iteration):
             known = indexed_by_position(tracer, iterate(tracer, iterable))
-            if known.items is None and (known.length is None or known.length.known is None):
+            if known.at_run_time:
                 return SERVICES["inline"](tracer, written_lists.listed, [iterable])  # type: ignore[no-any-return]
         return Tuple(kind, items_of(tracer, iterable), fresh=kind is list)
 
@@ -302,20 +303,15 @@ def queue(tracer: Tracer, iterable: Object = Tuple(tuple, ())) -> Object:
 
 
 def every(tracer: Tracer, iterable: Object) -> Object:
-    if _of_run_time(tracer, iterable):
+    if length_at_run_time(tracer, iterable):
         return SERVICES["inline"](tracer, written_numbers.every, [iterable])  # type: ignore[no-any-return]
     return _fold_bools(tracer, iterable, "bitwise_and", True)
 
 
 def some(tracer: Tracer, iterable: Object) -> Object:
-    if _of_run_time(tracer, iterable):
+    if length_at_run_time(tracer, iterable):
         return SERVICES["inline"](tracer, written_numbers.some, [iterable])  # type: ignore[no-any-return]
     return _fold_bools(tracer, iterable, "bitwise_or", False)
-
-
-def _of_run_time(tracer: Tracer, iterable: Object) -> bool:
-    known = indexed_by_position(tracer, iterate(tracer, iterable))
-    return known.items is None and (known.length is None or known.length.known is None)
 
 
 def _fold_bools(tracer: Tracer, iterable: Object, row: str, unit: bool) -> Object:

@@ -238,13 +238,17 @@ class Tracer:
     def loops_around(self) -> int:
         return sum(len(frame.loops) for frame in self.frames)
 
+    def checked_bound(self, name: str, held: Guarded) -> Object:
+        """What a loop has bound a name to; it is checked while running that it has."""
+        self.check(held.bound, "unbound", f"`{name}` is set only in a loop, which did not run")
+        return held.item
+
     def lookup(self, name: str, node: ast.AST | None = None) -> Object:
         frame: Frame | None = self.frame
         while frame is not None:
             found = self.state.frames[frame.index].get(name)
             if isinstance(found, Guarded):
-                self.check(found.bound, "unbound", f"`{name}` is set only in a loop, which did not run")
-                return found.item
+                return self.checked_bound(name, found)
             if found is not None and not isinstance(found, Unset):
                 return found
             if found is not None:
