@@ -255,8 +255,8 @@ done:
 @wg_unwanted = global [64 x i64] zeroinitializer
 @wg_unwanted_count = global i32 0
 
-; put %who in place of %which; 0: nobody
-define void @wg_replace_unwanted(i64 %which, i64 %who, i32 %more) {
+; where in the list %which is; 64: nowhere
+define internal i64 @wg_place_of(i64 %which) {
 entry:
   br label %each
 each:
@@ -264,12 +264,24 @@ each:
   %at = getelementptr i64, ptr @wg_unwanted, i64 %k
   %there = load i64, ptr %at
   %same = icmp eq i64 %there, %which
-  br i1 %same, label %found, label %other
+  br i1 %same, label %done, label %other
 other:
   %next = add i64 %k, 1
   %go = icmp slt i64 %next, 64
   br i1 %go, label %each, label %done
+done:
+  %found = phi i64 [%k, %each], [64, %other]
+  ret i64 %found
+}
+
+; put %who in place of %which; 0: nobody
+define void @wg_replace_unwanted(i64 %which, i64 %who, i32 %more) {
+entry:
+  %k = call i64 @wg_place_of(i64 %which)
+  %some = icmp slt i64 %k, 64
+  br i1 %some, label %found, label %done
 found:
+  %at = getelementptr i64, ptr @wg_unwanted, i64 %k
   store i64 %who, ptr %at
   %count = load i32, ptr @wg_unwanted_count
   %changed = add i32 %count, %more
@@ -290,17 +302,9 @@ entry:
   br i1 %look, label %ask, label %done
 ask:
   %me = call i64 @PyThread_get_thread_ident()
-  br label %each
-each:
-  %k = phi i64 [0, %ask], [%next, %other]
-  %at = getelementptr i64, ptr @wg_unwanted, i64 %k
-  %there = load i64, ptr %at
-  %mine = icmp eq i64 %there, %me
-  br i1 %mine, label %unwanted, label %other
-other:
-  %next = add i64 %k, 1
-  %go = icmp slt i64 %next, 64
-  br i1 %go, label %each, label %done
+  %k = call i64 @wg_place_of(i64 %me)
+  %mine = icmp slt i64 %k, 64
+  br i1 %mine, label %unwanted, label %done
 unwanted:
   %kind = load ptr, ptr @PyExc_KeyboardInterrupt
   call void @PyErr_SetNone(ptr %kind)
