@@ -785,4 +785,15 @@ def left_after_exchange(x, y):
     return y
 
 
+@program(lambda rng: (rng.uniform(0.3, 0.9, 4), 1.0, 4))
+def ended_by_what_is_carried(y, s, n):
+    """What only the condition of the inner loop reads (found by the generator, seed 700370230)."""
+    y = y.copy()
+    for _ in range(n):
+        while s > 0.2:
+            y *= np.cos(0.3 * y[::-1])
+            s = 0.6 * y[0] * y[-1]
+    return y
+
+
 BY_NAME = {p.name: p for p in PROGRAMS}

@@ -253,6 +253,21 @@ def test_snapshots_leave_out_what_is_only_written(function, snapshot) -> None:  
     assert wg.jvp(bounded)((0.5, 9), (1.0, None))[1] == pytest.approx(second, rel=1e-12)
 
 
+def ended_by_what_is_carried(y, n):  # type: ignore[no-untyped-def]
+    s = 1.0
+    for _ in range(n):
+        while s > 0.1:
+            y = y * y
+            s = 0.3 * y
+    return y
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_what_ends_a_loop_inside_is_read(n) -> None:  # type: ignore[no-untyped-def]
+    """`s` is read by the condition alone: without it every trip would start the inner loop anew."""
+    assert wg.grad(ended_by_what_is_carried, memory=2)(0.9, n) == pytest.approx(16 * 0.9**15, rel=1e-13)
+
+
 def exchanged(x, n):  # type: ignore[no-untyped-def]
     u, w = np.zeros(n), np.ones(n)
     for i in range(n):

@@ -67,17 +67,17 @@ def _run_again(state: Any, store: Store, op: Op, saved: list[Saved]) -> None:
 
 def _only_written(store: Store, loop: Op, place: int) -> bool:
     """Whether the array that a loop carries at `place` is written by its trips and read by none, nor by the adjoint: such as a
-    trajectory, or a list that grows. A trip can be run again without it; what is made of it is dead code there."""
+    trajectory, or a list that grows. A trip can be run again without it; what is made of it is dead code there. (The condition
+    of the loop itself may read it: trips that run again are counted. That of a loop inside may not.)"""
     body = body_of(loop)
-    held = {carried_params(loop)[place]}
-    if loop.name == "while" and any(loop.regions[0].params[place] in op.operands for op in loop.regions[0].walk()):
-        return False
+    held = set(_carried_at(loop, place))
 
     def visit(block: Block) -> bool:
         for op in block.ops:
             inits = carried_inits(op) if op.name in LOOPS else ()
-            if op.name in LOOPS:
-                held.update(p for p, init in zip(carried_params(op), inits, strict=True) if init in held)
+            for k, init in enumerate(inits):
+                if init in held:
+                    held.update(_carried_at(op, k))
             if any(v in held for v in op.operands[: len(op.operands) - len(inits)]) if op.regions else False:
                 return False
             for region in op.regions:
@@ -96,6 +96,12 @@ def _only_written(store: Store, loop: Op, place: int) -> bool:
     if held & set(_read_by_adjoint(store)) or not visit(body) or any(v in held for k, v in enumerate(body.results) if k != place):
         return False
     return not held & set(_read_by_adjoint(store))
+
+
+def _carried_at(loop: Op, place: int) -> Iterator[Value]:
+    """What a loop carries at `place`, in each of its regions: the condition of a `while` names it, too."""
+    for region in loop.regions:
+        yield region.params[place - len(loop.results)]
 
 
 def _read_by_adjoint(store: Store) -> Iterator[Value]:
