@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.frontend.index import Affine, Term, atom, number
-from wengert.compiler.frontend.merge import describe, scalar_type, to_value
+from wengert.compiler.frontend.kinds import describe, scalar_type, to_value
 from wengert.compiler.frontend.objects import (
     Array,
     ArrayValue,

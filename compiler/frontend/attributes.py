@@ -21,7 +21,7 @@ from wengert.compiler.frontend import (
     written_numbers,
 )
 from wengert.compiler.frontend.arithmetic import PYTHON, binary, convert
-from wengert.compiler.frontend.merge import describe, scalar_type
+from wengert.compiler.frontend.kinds import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.reads import note_attribute
 from wengert.compiler.frontend.tracer import SERVICES, Tracer

@@ -20,9 +20,9 @@ from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP, RANDOM, scipy_function
 from wengert.compiler.frontend.inside import inline_transform, readable, transformed
 from wengert.compiler.frontend.iteration import items_of
+from wengert.compiler.frontend.kinds import describe
 from wengert.compiler.frontend.liveness import analyse, terminates
 from wengert.compiler.frontend.maybes import settled
-from wengert.compiler.frontend.merge import describe
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,

@@ -8,17 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wengert.compiler.frontend import maybes
-from wengert.compiler.frontend.merge import (
-    Mismatch,
-    describe,
-    detach,
-    is_suspected,
-    join_numbers,
-    root,
-    scalar_type,
-    to_value,
-    unify_lists,
-)
+from wengert.compiler.frontend.kinds import Mismatch, describe, join_numbers, scalar_type, to_value
+from wengert.compiler.frontend.merge import detach
+from wengert.compiler.frontend.merger import is_suspected, unify_lists
 from wengert.compiler.frontend.objects import (
     FALSE,
     Array,
@@ -30,6 +22,7 @@ from wengert.compiler.frontend.objects import (
     Tuple,
     Unset,
     arrays_in,
+    root,
     same_object,
 )
 from wengert.compiler.frontend.tracer import RESULT, Loop, State, Tracer

@@ -19,7 +19,6 @@ from typing import Any
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.frontend.leaves import object_of
 from wengert.compiler.frontend.liveness import FunctionNode, analyse
-from wengert.compiler.frontend.merge import Retrace
 from wengert.compiler.frontend.objects import (
     Array,
     Closure,
@@ -36,7 +35,7 @@ from wengert.compiler.frontend.objects import (
 from wengert.compiler.frontend.signature import Signature
 from wengert.compiler.frontend.source import parameters
 from wengert.compiler.frontend.traced import Traced, finish, parameter_leaves
-from wengert.compiler.frontend.tracer import SERVICES, Frame, Tracer
+from wengert.compiler.frontend.tracer import SERVICES, Frame, Retrace, Tracer
 
 Rebuild = Callable[[Tracer, Sequence[Object]], Object]
 """An object made again for another tracer, of what stands there for the leaves it was made of."""

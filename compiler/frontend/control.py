@@ -17,8 +17,9 @@ from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend import lists, liveness
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import indexed_by_position, iterate
+from wengert.compiler.frontend.kinds import to_value
 from wengert.compiler.frontend.loops import Form, carried_flags, flag_value, run_loop
-from wengert.compiler.frontend.merge import Retrace, branch, to_value
+from wengert.compiler.frontend.merge import branch
 from wengert.compiler.frontend.objects import (
     FALSE,
     TRUE,
@@ -44,6 +45,7 @@ from wengert.compiler.frontend.tracer import (
     RETURN,
     STATEMENTS,
     Loop,
+    Retrace,
     Tracer,
     handles,
     provides,

@@ -11,7 +11,7 @@ from wengert.compiler.frontend import arithmetic
 from wengert.compiler.frontend.arithmetic import ONE, broadcast_to, dtype_and_weakness, require_same, scalar_value
 from wengert.compiler.frontend.gather import empty
 from wengert.compiler.frontend.index import Affine, number
-from wengert.compiler.frontend.merge import describe, scalar_type
+from wengert.compiler.frontend.kinds import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Iteration, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.tracer import SERVICES, WEAK_DTYPES, Tracer, provides
 from wengert.compiler.frontend.views import as_index

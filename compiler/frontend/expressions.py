@@ -21,12 +21,9 @@ from wengert.compiler.frontend.arithmetic import OPERATORS, binary, negate
 from wengert.compiler.frontend.attributes import attribute
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate, length_at_run_time
+from wengert.compiler.frontend.kinds import scalar_type, to_value
 from wengert.compiler.frontend.maybes import is_none, settled
-from wengert.compiler.frontend.merge import (
-    branch,
-    scalar_type,
-    to_value,
-)
+from wengert.compiler.frontend.merge import branch
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,

@@ -16,7 +16,7 @@ from wengert.compiler.frontend import iterators, list_methods, lists, written_li
 from wengert.compiler.frontend.arithmetic import PYTHON
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate, range_of, zip_of
-from wengert.compiler.frontend.merge import describe, scalar_type
+from wengert.compiler.frontend.kinds import describe, scalar_type
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,

@@ -45,7 +45,7 @@ from wengert.compiler.frontend.arithmetic import (
 from wengert.compiler.frontend.creation import array_only, as_array
 from wengert.compiler.frontend.creation import strong as _strong
 from wengert.compiler.frontend.gather import arrays_for_lists, scatter
-from wengert.compiler.frontend.merge import describe
+from wengert.compiler.frontend.kinds import describe
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,

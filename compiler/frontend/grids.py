@@ -9,8 +9,8 @@ import numpy as np
 
 from wengert.compiler.frontend import written_grids
 from wengert.compiler.frontend.creation import arange, as_array, concatenate, linspace
-from wengert.compiler.frontend.merge import root, scalar_type
-from wengert.compiler.frontend.objects import NONE, Array, Object, Slice, Static, Tuple
+from wengert.compiler.frontend.kinds import scalar_type
+from wengert.compiler.frontend.objects import NONE, Array, Object, Slice, Static, Tuple, root
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import indexed
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.list_models import Leaf, Rows, heaps_in, leaves_of
-from wengert.compiler.frontend.merge import unknown_extent
+from wengert.compiler.frontend.merger import unknown_extent
 from wengert.compiler.frontend.objects import Array, ArrayValue, Object, Scalar, Tuple
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.ir.core import Block, Value

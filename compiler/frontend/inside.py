@@ -19,8 +19,7 @@ from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend.closures import lifted
 from wengert.compiler.frontend.functions import FUNCTIONS
 from wengert.compiler.frontend.leaves import leaf_value, object_of, tree_of, wrapped
-from wengert.compiler.frontend.merge import root
-from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Closure, Object, Partial, Static, Tuple
+from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Closure, Object, Partial, Static, Tuple, root
 from wengert.compiler.frontend.signature import Signature
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.builder import Builder

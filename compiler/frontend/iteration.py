@@ -7,7 +7,7 @@ import ast
 from wengert.compiler.frontend import lists, overloads
 from wengert.compiler.frontend.arithmetic import require_same
 from wengert.compiler.frontend.index import number
-from wengert.compiler.frontend.merge import describe
+from wengert.compiler.frontend.kinds import describe
 from wengert.compiler.frontend.objects import Array, Iteration, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.subscripts import array_item
 from wengert.compiler.frontend.tracer import Tracer

@@ -15,8 +15,7 @@ import numpy as np
 from wengert.compiler.frontend import lists, shapes, written_lists
 from wengert.compiler.frontend.creation import array_only, as_array, static_int
 from wengert.compiler.frontend.iteration import indexed_by_position, items_of, iterate
-from wengert.compiler.frontend.merge import root
-from wengert.compiler.frontend.objects import NONE, Array, Object, Static, Tuple, is_list
+from wengert.compiler.frontend.objects import NONE, Array, Object, Static, Tuple, is_list, root
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 
 

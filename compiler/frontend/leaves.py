@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.compiler.frontend import list_methods
+from wengert.compiler.frontend.kinds import describe, scalar_type, to_value
 from wengert.compiler.frontend.list_models import tree_of_items
-from wengert.compiler.frontend.merge import describe, scalar_type, to_value, unknown_extent
+from wengert.compiler.frontend.merger import unknown_extent
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,

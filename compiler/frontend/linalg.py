@@ -11,7 +11,7 @@ from wengert.compiler.frontend import arithmetic, complexes, reductions, written
 from wengert.compiler.frontend.arithmetic import ONE, common_extents, require_same
 from wengert.compiler.frontend.creation import array_only, eye
 from wengert.compiler.frontend.index import Affine
-from wengert.compiler.frontend.merge import describe, scalar_type
+from wengert.compiler.frontend.kinds import describe, scalar_type
 from wengert.compiler.frontend.objects import FALSE, NONE, Array, ArrayValue, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.tracer import SERVICES, Tracer

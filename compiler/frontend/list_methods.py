@@ -7,6 +7,7 @@ from typing import Any
 
 from wengert.compiler.frontend import creation, written_lists
 from wengert.compiler.frontend.index import number
+from wengert.compiler.frontend.kinds import to_value
 from wengert.compiler.frontend.list_models import Branch, Leaf, Rows, heaps_in, leaves_of
 from wengert.compiler.frontend.lists import (
     append,
@@ -21,7 +22,6 @@ from wengert.compiler.frontend.lists import (
     set_count,
     start_of,
 )
-from wengert.compiler.frontend.merge import to_value
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wengert.compiler.frontend.merge import Mismatch, describe, join_scalars, scalar_type
+from wengert.compiler.frontend.kinds import Mismatch, describe, join_scalars, scalar_type
 from wengert.compiler.frontend.objects import Array, ListOf, Object, Scalar, Tuple, is_list
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.ir.core import Value

@@ -21,6 +21,7 @@ from wengert.compiler.frontend import heaps
 from wengert.compiler.frontend.arithmetic import ONE, require_same
 from wengert.compiler.frontend.heaps import HEAD, ROOM, Place, fresh_data, held, space
 from wengert.compiler.frontend.index import Affine, number
+from wengert.compiler.frontend.kinds import to_value
 from wengert.compiler.frontend.list_models import (
     ROWS,
     Leaf,
@@ -35,7 +36,6 @@ from wengert.compiler.frontend.list_models import (
     rebuilt,
     replaced,
 )
-from wengert.compiler.frontend.merge import Retrace, root, to_value
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,
@@ -50,8 +50,9 @@ from wengert.compiler.frontend.objects import (
     Tuple,
     arrays_in,
     is_list,
+    root,
 )
-from wengert.compiler.frontend.tracer import SERVICES, Tracer, provides
+from wengert.compiler.frontend.tracer import SERVICES, Retrace, Tracer, provides
 from wengert.compiler.frontend.views import as_index, checked, indexed, slice_of
 from wengert.compiler.ir.core import Block, Value
 

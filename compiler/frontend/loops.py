@@ -18,15 +18,8 @@ from typing import Any
 from wengert.compiler.frontend import liveness, maybes
 from wengert.compiler.frontend.carried import BOUND, Attempt, BodyEnd, Guess, Path, part_at
 from wengert.compiler.frontend.index import Affine
-from wengert.compiler.frontend.merge import (
-    can_be_missing,
-    dummy,
-    is_exactly,
-    root,
-    scalar_type,
-    to_value,
-    unknown_extent,
-)
+from wengert.compiler.frontend.kinds import can_be_missing, is_exactly, scalar_type, to_value
+from wengert.compiler.frontend.merger import dummy, unknown_extent
 from wengert.compiler.frontend.objects import (
     FALSE,
     NONE,
@@ -41,6 +34,7 @@ from wengert.compiler.frontend.objects import (
     Unset,
     arrays_in,
     is_maybe,
+    root,
 )
 from wengert.compiler.frontend.tracer import BREAK, RESULT, RETURN, Loop, State, Tracer
 from wengert.compiler.ir.core import Block, Value
@@ -216,7 +210,7 @@ class LoopTracer:
         return item
 
     def beginning(self, path: Path, item: Object) -> tuple[DType, bool]:
-        """What a number that is carried is at the start: see `merge.begin_with`."""
+        """What a number that is carried is at the start: see `kinds.begin_with`."""
         kind, wanted = scalar_type(item), self.tracer.lists.get(("begins", self.place, path))
         assert kind is not None
         return (wanted, False) if wanted is not None and kind[1] and is_exactly(item, wanted) else kind

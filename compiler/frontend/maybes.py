@@ -16,7 +16,8 @@ import ast
 from dataclasses import replace
 
 from wengert.compiler.frontend.index import number
-from wengert.compiler.frontend.merge import can_be_missing, dummy, scalar_type
+from wengert.compiler.frontend.kinds import can_be_missing, scalar_type
+from wengert.compiler.frontend.merger import dummy
 from wengert.compiler.frontend.objects import (
     FALSE,
     NONE,

@@ -326,6 +326,12 @@ def same_object(a: Object, b: Object) -> bool:
     return False
 
 
+def root(cell: Cell) -> Cell:
+    """The cell whose storage it really is."""
+    parent = getattr(cell, "parent", None)
+    return cell if parent is None else root(parent.cell)
+
+
 def arrays_in(item: Object) -> list[Array]:
     """The array references in an object, in order."""
     if isinstance(item, Array):

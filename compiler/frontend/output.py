@@ -11,7 +11,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wengert.compiler.frontend.merge import describe, scalar_type, to_value
+from wengert.compiler.frontend.kinds import describe, scalar_type, to_value
 from wengert.compiler.frontend.objects import NONE, Object, Piece, Scalar, Static, Text, Tuple
 from wengert.compiler.frontend.tracer import EXPRESSIONS, Tracer, handles
 from wengert.compiler.ir.core import Value

@@ -44,7 +44,7 @@ from wengert.compiler.frontend.iteration import (
     reversed_of,
     zip_of,
 )
-from wengert.compiler.frontend.merge import Mismatch, describe, join_numbers, to_value
+from wengert.compiler.frontend.kinds import Mismatch, describe, join_numbers, to_value
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,

@@ -14,7 +14,7 @@ from wengert.compiler.frontend.arithmetic import ONE, apply, binary, cast
 from wengert.compiler.frontend.creation import array_only, as_array, axis_within, dtype_from
 from wengert.compiler.frontend.gather import counted, empty
 from wengert.compiler.frontend.index import Affine, number
-from wengert.compiler.frontend.merge import describe
+from wengert.compiler.frontend.kinds import describe
 from wengert.compiler.frontend.objects import FALSE, NONE, TRUE, Array, ArrayValue, Object, Scalar, Static, Tuple
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Value

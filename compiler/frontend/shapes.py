@@ -13,8 +13,20 @@ from wengert.compiler.frontend.arithmetic import ONE
 from wengert.compiler.frontend.creation import array_only, axis_within, shape_from
 from wengert.compiler.frontend.gather import empty
 from wengert.compiler.frontend.index import Affine, number
-from wengert.compiler.frontend.merge import root, scalar_type
-from wengert.compiler.frontend.objects import NEW, NONE, Array, ArrayValue, Object, Reshaped, Slice, Static, Tuple, View
+from wengert.compiler.frontend.kinds import scalar_type
+from wengert.compiler.frontend.objects import (
+    NEW,
+    NONE,
+    Array,
+    ArrayValue,
+    Object,
+    Reshaped,
+    Slice,
+    Static,
+    Tuple,
+    View,
+    root,
+)
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import indexed, simplified, whole
 from wengert.compiler.ir.core import Value

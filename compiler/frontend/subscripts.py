@@ -9,8 +9,8 @@ from wengert.compiler.frontend import gather, lists, overloads
 from wengert.compiler.frontend.arithmetic import scalar_value
 from wengert.compiler.frontend.grids import GRIDS, as_view, has_open_step, stepped
 from wengert.compiler.frontend.index import number
+from wengert.compiler.frontend.kinds import describe, scalar_type
 from wengert.compiler.frontend.masks import picked
-from wengert.compiler.frontend.merge import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Scalar, Slice, Static, Tuple, is_list
 from wengert.compiler.frontend.tracer import EXPRESSIONS, Tracer, handles
 from wengert.compiler.frontend.views import as_index, checked, element, indexed

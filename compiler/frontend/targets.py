@@ -20,8 +20,8 @@ from wengert.compiler.frontend.gather import (
 )
 from wengert.compiler.frontend.grids import has_open_step, stepped
 from wengert.compiler.frontend.index import number
+from wengert.compiler.frontend.kinds import describe, to_value
 from wengert.compiler.frontend.masks import picked
-from wengert.compiler.frontend.merge import describe, root, to_value
 from wengert.compiler.frontend.objects import (
     Array,
     ArrayValue,
@@ -34,6 +34,7 @@ from wengert.compiler.frontend.objects import (
     arrays_in,
     is_list,
     is_number,
+    root,
 )
 from wengert.compiler.frontend.output import combined
 from wengert.compiler.frontend.shapes import reshape

@@ -20,13 +20,12 @@ from wengert.compiler.frontend.calls import enclosed, run_function
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.leaves import object_of
 from wengert.compiler.frontend.liveness import analyse
-from wengert.compiler.frontend.merge import Retrace
 from wengert.compiler.frontend.objects import Array, Cell, Object, Tuple
 from wengert.compiler.frontend.signature import Signature
 from wengert.compiler.frontend.source import parameters, parse, unwrap
 from wengert.compiler.frontend.traced import Traced as Traced
 from wengert.compiler.frontend.traced import finish, parameter_leaves
-from wengert.compiler.frontend.tracer import Frame, Tracer
+from wengert.compiler.frontend.tracer import Frame, Retrace, Tracer
 
 
 def trace(python_function: Callable[..., Any], signature: Signature) -> Traced:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wengert.compiler.diag.span import Source
+from wengert.compiler.frontend.kinds import scalar_type, to_value
 from wengert.compiler.frontend.leaves import tree_of
-from wengert.compiler.frontend.merge import scalar_type, to_value
 from wengert.compiler.frontend.objects import Array, ArrayValue, Cell, Object, Poison, Scalar
 from wengert.compiler.frontend.reads import Reads
 from wengert.compiler.frontend.signature import Signature

@@ -68,6 +68,10 @@ def handles(table: dict[type[ast.AST], Handler], *kinds: type[ast.AST]) -> Calla
     return add
 
 
+class Retrace(Exception):
+    """What was assumed of a list or of a number proved wrong; the tracer's models know better now."""
+
+
 def provides(name: str) -> Callable[[Handler], Handler]:
     """Register the decorated function as a service."""
 

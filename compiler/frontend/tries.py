@@ -17,7 +17,8 @@ from typing import Any
 
 from wengert.compiler.diag.errors import FAULTS, WengertError
 from wengert.compiler.frontend.control import execute, fault_of, run_block
-from wengert.compiler.frontend.merge import Side, run_side
+from wengert.compiler.frontend.merge import run_side
+from wengert.compiler.frontend.merger import Side
 from wengert.compiler.frontend.objects import Object, Static, Tuple
 from wengert.compiler.frontend.tracer import STATEMENTS, Tracer, handles
 from wengert.compiler.ir.core import Block

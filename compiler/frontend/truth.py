@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Sequence
 
 from wengert.compiler.frontend import overloads
-from wengert.compiler.frontend.merge import Mismatch, describe, join_numbers, meet, run_side, scalar_type, to_value
+from wengert.compiler.frontend.kinds import Mismatch, describe, join_numbers, scalar_type, to_value
+from wengert.compiler.frontend.merge import meet, run_side
 from wengert.compiler.frontend.objects import Array, Object, Scalar, Static, Tuple, is_list, is_maybe
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.ir.core import Block, Value

@@ -13,7 +13,7 @@ import numpy as np
 
 from wengert.compiler.frontend import arithmetic, reductions, written_numbers
 from wengert.compiler.frontend.creation import array_only, as_array
-from wengert.compiler.frontend.merge import describe
+from wengert.compiler.frontend.kinds import describe
 from wengert.compiler.frontend.objects import NONE, Array, ArrayValue, Object, Slice, Static, Tuple
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import indexed, store

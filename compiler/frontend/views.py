@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from wengert.compiler.frontend.arithmetic import ONE, as_array, broadcast_to, cast, require_same, scalar_value
 from wengert.compiler.frontend.index import Affine, Term, atom, number
-from wengert.compiler.frontend.merge import describe, scalar_type
+from wengert.compiler.frontend.kinds import describe, scalar_type
 from wengert.compiler.frontend.objects import (
     NEW,
     Array,
