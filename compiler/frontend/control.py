@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend import lists, liveness
+from wengert.compiler.frontend import list_reads, liveness
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.iteration import indexed_by_position, iterate
 from wengert.compiler.frontend.kinds import to_value
@@ -444,7 +444,7 @@ def list_for(tracer: Tracer, node: ast.For, source: Tuple, loop: Loop, names: fr
 
     place = (*tracer.place(node), "list changes")
     if place not in tracer.lists:
-        over, watched = lists.steady(tracer, source)
+        over, watched = list_reads.steady(tracer, source)
         before = [tracer.state.cells[a.cell] for a in watched]
         if over.items is not None:
             return
@@ -455,11 +455,11 @@ def list_for(tracer: Tracer, node: ast.For, source: Tuple, loop: Loop, names: fr
         return
 
     def more(place: Value) -> Value:
-        return tracer.builder.emit("less", place, tracer.index.value(lists.length(tracer, source)))
+        return tracer.builder.emit("less", place, tracer.index.value(list_reads.length(tracer, source)))
 
     def item(place: Value) -> Object:
         tracer.index.suppose_natural(place)
-        return lists.item_at(tracer, source, Scalar(place, True))
+        return list_reads.item_at(tracer, source, Scalar(place, True))
 
     run_with_counter(tracer, node, loop, names, Static(0), tracer.builder.integer(1), more, item)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from wengert.compiler.frontend import (
     arithmetic,
+    list_kinds,
     list_methods,
     lists,
     liveness,
@@ -411,7 +412,8 @@ def growing_comprehension(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp)
         item = tracer.evaluate(node.elt)
         lists.append(tracer, tracer.names[held], list_methods.as_row(tracer, item) if listed else item, listed)
 
-    return looped(tracer, node, held, Tuple(list, (), origin=key) if known is None else lists.empty(tracer, key, known), append)
+    made = Tuple(list, (), origin=key) if known is None else list_kinds.empty(tracer, key, known)
+    return looped(tracer, node, held, made, append)
 
 
 def looped(tracer: Tracer, node: ast.ListComp | ast.GeneratorExp, held: str, made: Object, inside: Callable[[], None]) -> Object:

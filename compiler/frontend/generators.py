@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterable
 from functools import lru_cache
 
-from wengert.compiler.frontend import lists, liveness
+from wengert.compiler.frontend import list_kinds, lists, liveness
 from wengert.compiler.frontend.objects import NONE, Object, Tuple, is_list
 from wengert.compiler.frontend.once import marked
 from wengert.compiler.frontend.tracer import EXPRESSIONS, SERVICES, Frame, Tracer, handles
@@ -57,7 +57,7 @@ def begin(tracer: Tracer) -> None:
     known = tracer.lists.get(key)
     if known is None:
         tracer.unsettled = True
-    tracer.bind(YIELDED, Tuple(list, (), origin=key) if known is None else lists.empty(tracer, key, known))
+    tracer.bind(YIELDED, Tuple(list, (), origin=key) if known is None else list_kinds.empty(tracer, key, known))
 
 
 def finish(tracer: Tracer, args: Iterable[Object], parent: Frame | None) -> Object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from wengert.compiler.frontend import lists, overloads
+from wengert.compiler.frontend import list_reads, overloads
 from wengert.compiler.frontend.arithmetic import require_same
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.kinds import describe
@@ -21,7 +21,7 @@ def iterate(tracer: Tracer, item: Object, node: ast.AST | None = None) -> Iterat
     if isinstance(item, Iteration):
         return item
     if is_list(item):
-        return lists.iteration(tracer, item)
+        return list_reads.iteration(tracer, item)
     own = overloads.special(tracer, "iter", item)
     if own is not None:
         return iterate(tracer, own, node)

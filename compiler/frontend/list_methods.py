@@ -8,20 +8,10 @@ from typing import Any
 from wengert.compiler.frontend import creation, written_lists
 from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.kinds import to_value
+from wengert.compiler.frontend.list_kinds import empty, of_own_items
 from wengert.compiler.frontend.list_models import Branch, Leaf, Rows, heaps_in, leaves_of
-from wengert.compiler.frontend.lists import (
-    append,
-    count_of,
-    data_of,
-    empty,
-    length,
-    load,
-    of_own_items,
-    part,
-    readable,
-    set_count,
-    start_of,
-)
+from wengert.compiler.frontend.list_reads import count_of, data_of, length, load, part, readable, start_of
+from wengert.compiler.frontend.lists import append, set_count
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,

@@ -13,56 +13,51 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 from wengert.compiler.frontend import heaps
 from wengert.compiler.frontend.arithmetic import ONE, require_same
-from wengert.compiler.frontend.heaps import HEAD, ROOM, Place, fresh_data, held, space
+from wengert.compiler.frontend.heaps import ROOM, Place, held, space
 from wengert.compiler.frontend.index import Affine, number
 from wengert.compiler.frontend.kinds import to_value
+from wengert.compiler.frontend.list_kinds import empty, growing, grows, has_rows, of_own_items
 from wengert.compiler.frontend.list_models import (
     ROWS,
     Leaf,
     Model,
     Rows,
     heaps_in,
-    is_vague,
-    joined,
     leaves_of,
     model_of,
     parts_of,
-    rebuilt,
-    replaced,
+)
+from wengert.compiler.frontend.list_reads import (
+    count_of,
+    data_of,
+    heaps_of,
+    item_at,
+    place_of,
+    readable,
+    start_of,
 )
 from wengert.compiler.frontend.objects import (
     NONE,
     Array,
     ArrayValue,
     Guarded,
-    Iteration,
     ListOf,
     Object,
     Poison,
     Scalar,
-    Slice,
     Tuple,
     arrays_in,
     is_list,
     root,
 )
-from wengert.compiler.frontend.tracer import SERVICES, Retrace, Tracer, provides
-from wengert.compiler.frontend.views import as_index, checked, indexed, slice_of
+from wengert.compiler.frontend.tracer import SERVICES, Tracer, provides
+from wengert.compiler.frontend.views import as_index, indexed
 from wengert.compiler.ir.core import Block, Value
-
-
-@dataclass(frozen=True, slots=True)
-class ItemOf:
-    """The origin of a list that is an item, chosen at run time, of a list written out."""
-
-    base: Tuple
-
 
 # -- making one
 
@@ -93,135 +88,6 @@ def made_at(tracer: Tracer, key: Any, items: tuple[Object, ...], may_grow: bool)
     return made
 
 
-def write_out(tracer: Tracer) -> None:
-    """Where an index must be known: have the innermost loop over few known numbers written out, if there is one left."""
-    for frame in reversed(tracer.frames):
-        for loop in reversed(frame.loops):
-            if loop.place is not None:
-                tracer.lists[loop.place] = None
-                raise Retrace
-
-
-def grows(tracer: Tracer, node: ast.AST) -> bool:
-    """Whether something is appended to the name that a literal is assigned to."""
-    statement, changed = tracer.frame.statement, _changed(tracer.frame.node)
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-    return any(isinstance(n, ast.Name) and n.id in changed for t in targets if t is not None for n in ast.walk(t))
-
-
-@lru_cache(maxsize=4096)
-def _changed(function: ast.AST) -> frozenset[str]:
-    """Names of what is appended to, by `+=` too, or pushed on as on a heap."""
-    return frozenset(
-        n.target.id
-        for n in ast.walk(function)
-        if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add) and isinstance(n.target, ast.Name)
-    ) | frozenset(
-        n.func.value.id
-        for n in ast.walk(function)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "extend", "insert")
-        and isinstance(n.func.value, ast.Name)
-    ) | frozenset(
-        n.args[0].id
-        for n in ast.walk(function)
-        if isinstance(n, ast.Call) and n.args and isinstance(n.args[0], ast.Name)
-        and getattr(n.func, "attr", getattr(n.func, "id", "")) == "heappush"
-    )  # fmt: skip
-
-
-def empty(tracer: Tracer, key: Any, model: Model | None, room: Value | None = None, path: tuple[int, ...] = ()) -> Tuple:
-    """No items, and room for some. path: where in what is known of `key` its items are."""
-    builder = tracer.builder
-    room = builder.integer(ROOM) if room is None else room
-    count = tracer.fresh(ArrayValue(builder.emit("pack", builder.integer(0), shape=(1,)), (ONE,)), "$count")
-    data = [fresh_data(tracer, leaf, room) for leaf in leaves_of(model)]
-    if is_vague(model):
-        tracer.unsettled = True
-    inner = [part for rows in heaps_in(model) for part in heaps.empty(tracer, rows)]
-    return Tuple(ListOf(key, model, path), (count, *data, *inner))
-
-
-def learn(tracer: Tracer, key: Any, path: tuple[int, ...], model: Model) -> None:
-    """Know more of the items of a list, and trace the function anew."""
-    before = tracer.lists.get(key)
-    whole = model if not path else replaced(before, path, model)
-    tracer.lists[key] = whole if before is None else joined(tracer, before, whole)
-    if tracer.lists[key] == before:
-        tracer.refuse("list_mutation")
-    raise Retrace
-
-
-def growing(tracer: Tracer, owner: Object, model: Model) -> Tuple:
-    """The list itself if it can take items of `model`; else the function is traced anew with what is known now."""
-    assert isinstance(owner, Tuple)
-    if isinstance(owner.kind, ListOf):
-        wide = model if owner.kind.model is None else joined(tracer, owner.kind.model, model)
-        if wide != owner.kind.model:
-            learn(tracer, owner.kind.key, owner.kind.path, wide)
-        return owner
-    if isinstance(owner.origin, ItemOf):
-        as_rows(tracer, owner.origin.base)
-    key = owner.origin
-    if key is None:
-        tracer.refuse("list_given")
-    if key[0] == "in":  # an item of a list, of known length so far
-        tracer.lists["rows", key[1]] = tracer.lists.pop(key[1], None)
-        raise Retrace
-    wide = model
-    for item in owner.items:
-        wide = joined(tracer, wide, model_of(tracer, item, ("rows", key) in tracer.lists))
-    learn(tracer, key, (), wide)
-    raise AssertionError
-
-
-def as_rows(tracer: Tracer, owner: Tuple) -> None:
-    """Have a list whose items are lists traced anew with these in a heap, where they can be changed and chosen at run time."""
-    key = owner.kind.key if isinstance(owner.kind, ListOf) else owner.origin
-    if isinstance(key, ItemOf):
-        as_rows(tracer, key.base)
-    if key is None or ("rows", key) in tracer.lists:
-        tracer.refuse("list_nested")
-    if key[0] == "in":
-        key = key[1]
-    tracer.lists["rows", key] = None
-    if isinstance(owner.kind, ListOf) or owner.origin[0] == "in":
-        tracer.lists.pop(key, None)
-    else:
-        models = [model_of(tracer, item, True) for item in owner.items]
-        wide = models[0]
-        for model in models[1:]:
-            wide = joined(tracer, wide, model)
-        tracer.lists[key] = wide
-    raise Retrace
-
-
-@provides("unify_lists")
-def unify(tracer: Tracer, a: Tuple, b: Tuple) -> bool:
-    """Trace two lists, either of which a name is, as lists of run-time length with the same items. False if they cannot be."""
-    models: list[Any] = []
-    for item in (a, b):
-        if isinstance(item.kind, ListOf):
-            models.append(item.kind.model)
-        elif item.origin is None or isinstance(item.origin, ItemOf) or item.origin[0] == "in":
-            return False
-        else:
-            models += [model_of(tracer, part, ("rows", item.origin) in tracer.lists) for part in item.items]
-    wide = None
-    for model in models:
-        wide = model if wide is None else wide if model is None else joined(tracer, wide, model)
-    if wide is None:
-        return False
-    before = dict(tracer.lists)
-    for item in (a, b):
-        key, path = (item.kind.key, item.kind.path) if isinstance(item.kind, ListOf) else (item.origin, ())
-        known = tracer.lists.get(key)
-        whole = wide if not path else replaced(known, path, wide)
-        tracer.lists[key] = whole if known is None else joined(tracer, known, whole)
-    if tracer.lists == before:
-        return False
-    raise Retrace
-
-
 def repeated(tracer: Tracer, node: ast.AST, item: Object, count: Object) -> Object:
     """`[item] * n` with n known at run time only."""
     key = tracer.place(node)
@@ -249,17 +115,7 @@ def spoilt_with(made: Object, read: Iterable[Object]) -> Object:
     return made
 
 
-# -- its length
-
-
-def count_of(tracer: Tracer, owner: Tuple) -> Value:
-    if owner.kind.row:  # type: ignore[attr-defined]
-        return heaps.count_of(tracer, owner)
-    counter = owner.items[0]
-    assert isinstance(counter, Array)
-    value = tracer.builder.emit("load", tracer.content(counter.cell).value, tracer.builder.integer(0))
-    tracer.index.suppose_natural(value)
-    return value
+# -- changing one
 
 
 def set_count(tracer: Tracer, owner: Tuple, count: Value) -> None:
@@ -278,60 +134,6 @@ def _touch(tracer: Tracer, owner: Tuple) -> None:
     heaps.touch(tracer, array)
 
 
-@provides("list_length")
-def length(tracer: Tracer, owner: Tuple) -> Affine:
-    return tracer.index.of(count_of(tracer, owner))
-
-
-# -- items
-
-
-def data_of(tracer: Tracer, owner: Tuple) -> list[tuple[Array, Leaf]]:
-    first = HEAD if owner.kind.row else 1  # type: ignore[attr-defined]
-    leaves = leaves_of(owner.kind.model)  # type: ignore[attr-defined]
-    return list(zip(owner.items[first : first + len(leaves)], leaves, strict=True))  # type: ignore[arg-type]
-
-
-def _heaps(owner: Tuple) -> list[tuple[Object, ...]]:
-    """The heaps of the lists in an item."""
-    at = (HEAD if owner.kind.row else 1) + len(leaves_of(owner.kind.model))  # type: ignore[attr-defined]
-    made = []
-    for rows in heaps_in(owner.kind.model):  # type: ignore[attr-defined]
-        size = heaps.size_of(rows)
-        made.append(owner.items[at : at + size])
-        at += size
-    return made
-
-
-def start_of(tracer: Tracer, owner: Tuple) -> Value | None:
-    """Where its items begin in the data; None: at 0."""
-    return heaps.start_of(tracer, owner) if owner.kind.row else None  # type: ignore[attr-defined]
-
-
-def _within(tracer: Tracer, owner: Tuple, place: Value) -> Value:
-    """The index in the data of the item at a place."""
-    start = start_of(tracer, owner)
-    return place if start is None else tracer.builder.emit("add", start, place)
-
-
-def readable(tracer: Tracer, owner: Tuple) -> None:
-    """See to it that the items are there as what they are in Python."""
-    if any(leaf.listed for leaf in leaves_of(owner.kind.model)):  # type: ignore[attr-defined]
-        as_rows(tracer, owner)
-
-
-def place_of(tracer: Tracer, owner: Tuple, index: Object) -> Value:
-    """The index in the data of the item that Python has at `index`."""
-    return _within(tracer, owner, tracer.index.value(checked(tracer, as_index(tracer, index), length(tracer, owner), 0)))
-
-
-def item_at(tracer: Tracer, owner: Tuple, index: Object) -> Object:
-    readable(tracer, owner)
-    if owner.kind.model is None:  # type: ignore[attr-defined]
-        tracer.refuse("list_empty")
-    return load(tracer, owner, place_of(tracer, owner, index))
-
-
 def item_of(tracer: Tracer, owner: Tuple, index: Object) -> Object:
     """An item of a list that is written next: one written out is traced anew as one of run-time length."""
     return item_at(tracer, of_own_items(tracer, owner), index)
@@ -347,34 +149,6 @@ def array_at(tracer: Tracer, owner: Object, index: Object) -> Array | None:
     place = place_of(tracer, owner, index)
     _touch(tracer, owner)
     return indexed(tracer, data_of(tracer, owner)[0][0], [Scalar(place, True)])
-
-
-def of_own_items(tracer: Tracer, owner: Tuple) -> Tuple:
-    """The list, of run-time length. Raises Retrace where it is written out."""
-    if is_list(owner):
-        return owner
-    if not owner.items:
-        tracer.refuse("list_empty")
-    return growing(tracer, owner, model_of(tracer, owner.items[0]))
-
-
-def load(tracer: Tracer, owner: Tuple, place: Value) -> Object:
-    made: list[Object] = []
-    builder = tracer.builder
-    for array, leaf in data_of(tracer, owner):
-        content = tracer.content(array.cell)
-        if leaf.rank is None:
-            made.append(Scalar(builder.emit("load", content.value, place), leaf.weak))
-            continue
-        sizes = [tracer.index.value(e) for e in content.extents[1:]]
-        starts = [place, *[builder.integer(0)] * leaf.rank]
-        steps = (1,) * (leaf.rank + 1)
-        value = builder.emit("slice", content.value, *starts, builder.integer(1), *sizes, steps=steps, drop=(0,))
-        item = tracer.fresh(ArrayValue(value, content.extents[1:]))
-        item.cell.alias_of = frozenset({array.cell, *array.cell.alias_of})
-        made.append(item)
-    kind = owner.kind
-    return rebuilt(kind, kind.model, iter(made), iter(_heaps(owner)), kind.path)  # type: ignore[attr-defined, arg-type]
 
 
 def _put(tracer: Tracer, owner: Tuple, item: Object, place: Value, room: Value | None, first: Value | None = None) -> None:
@@ -444,7 +218,7 @@ def append(tracer: Tracer, owner: Object, item: Object, listed: bool = False, mo
     """moving: the list that the item was in is put in as a whole."""
     for inner in _lists_in(item):
         readable(tracer, inner)
-    model = model_of(tracer, item, isinstance(owner, Tuple) and _has_rows(tracer, owner))
+    model = model_of(tracer, item, isinstance(owner, Tuple) and has_rows(tracer, owner))
     owner = growing(tracer, owner, replace(model, listed=True) if listed and isinstance(model, Leaf) else model)
     item = as_stored(tracer, owner, item, moving)
     if owner.kind.row:  # type: ignore[attr-defined]
@@ -459,17 +233,11 @@ def append(tracer: Tracer, owner: Object, item: Object, listed: bool = False, mo
     return NONE
 
 
-def _has_rows(tracer: Tracer, owner: Tuple) -> bool:
-    """Whether lists in the items of a list are to be lists that may change."""
-    key = owner.kind.key if isinstance(owner.kind, ListOf) else owner.origin
-    return not isinstance(key, ItemOf) and ("rows", key) in tracer.lists
-
-
 def store_item(tracer: Tracer, owner: Object, index: Object, item: Object) -> None:
     """`xs[i] = item`."""
     for inner in _lists_in(item):
         readable(tracer, inner)
-    owner = growing(tracer, owner, model_of(tracer, item, isinstance(owner, Tuple) and _has_rows(tracer, owner)))
+    owner = growing(tracer, owner, model_of(tracer, item, isinstance(owner, Tuple) and has_rows(tracer, owner)))
     place = place_of(tracer, owner, index)
     item = as_stored(tracer, owner, item)
     _touch(tracer, owner)
@@ -481,7 +249,7 @@ def store_item(tracer: Tracer, owner: Object, index: Object, item: Object) -> No
 
 def as_stored(tracer: Tracer, owner: Tuple, item: Object, moving: bool = False) -> Object:
     """An item with a number in place of each list in it, which is put into the heap unless it is there."""
-    found = _heaps(owner)
+    found = heaps_of(owner)
     if not found:
         return item
     kind = owner.kind
@@ -517,7 +285,7 @@ def _entered(
         made = Tuple(kind, (Scalar(own, True), *heap))
         if item.kind.model is not None:  # type: ignore[attr-defined]
             SERVICES["loop_items"](tracer, item, lambda part: append(tracer, made, part, moving=True))
-            for inner in _heaps(item):
+            for inner in heaps_of(item):
                 _spoil(tracer, inner[2])
     else:
         n = count_of(tracer, item)
@@ -575,51 +343,3 @@ def _renamed(tracer: Tracer, item: Tuple, made: Tuple) -> None:
 def _spoil(tracer: Tracer, guard: Object) -> None:
     assert isinstance(guard, Array)
     tracer.state.cells[guard.cell] = Poison("was put into another list", tracer.builder.span)
-
-
-def part(tracer: Tracer, owner: Tuple, wanted: Slice) -> Tuple:
-    """`xs[a:b:c]`: another list of the same items."""
-    readable(tracer, owner)
-    start, size, step = slice_of(tracer, wanted, length(tracer, owner), broadcasts=False)
-    builder, origin = tracer.builder, start_of(tracer, owner)
-    first = tracer.index.value(start)
-    first = first if origin is None else builder.emit("add", origin, first)
-    count = tracer.fresh(ArrayValue(builder.emit("pack", tracer.index.value(size), shape=(1,)), (ONE,)), "$count")
-    made: list[Object] = [count]
-    for array, leaf in data_of(tracer, owner):
-        content = tracer.content(array.cell)
-        rank = leaf.rank or 0
-        starts = [first, *[builder.integer(0)] * rank]
-        sizes = [tracer.index.value(e) for e in (size, *content.extents[1:])]
-        piece = builder.emit("slice", content.value, *starts, *sizes, steps=(step, *(1,) * rank), drop=())
-        value = space(tracer, leaf, sizes[0], sizes[1:])  # that the part has room to grow, its derivative need not know
-        zeros = [builder.integer(0)] * (1 + rank)
-        value = builder.emit("update_slice", value, piece, *zeros, steps=(1,) * len(zeros), drop=())
-        new = tracer.fresh(held(tracer, value), array.cell.name)
-        new.cell.alias_of = array.cell.alias_of | ({array.cell} if rank else set())
-        made.append(new)
-    inner = [piece for heap in _heaps(owner) for piece in heap]
-    return Tuple(replace(owner.kind, row=False), (*made, *inner))
-
-
-def iteration(tracer: Tracer, owner: Tuple) -> Iteration:
-    """Over the items there are now."""
-    if owner.kind.model is None:  # type: ignore[attr-defined]
-        return Iteration(number(0), lambda i: i, items=())
-    readable(tracer, owner)
-    return Iteration(length(tracer, owner), lambda i: item_at(tracer, owner, i))
-
-
-def steady(tracer: Tracer, owner: Tuple) -> tuple[Iteration, list[Array]]:
-    """Over the items of a list that keeps its length meanwhile, and the arrays that are then not written."""
-    if owner.kind.model is None:  # type: ignore[attr-defined]
-        return iteration(tracer, owner), []
-    readable(tracer, owner)
-    start = start_of(tracer, owner)
-
-    def item(i: Scalar) -> Object:
-        tracer.index.suppose_natural(i.value)
-        return load(tracer, owner, i.value if start is None else tracer.builder.emit("add", start, i.value))
-
-    watched = owner.items[2:4] if owner.kind.row else owner.items[:1]  # type: ignore[attr-defined]
-    return Iteration(length(tracer, owner), item), [a for a in watched if isinstance(a, Array)]

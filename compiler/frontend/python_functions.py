@@ -18,6 +18,7 @@ from wengert.compiler.frontend import (
     functional,
     iterators,
     list_methods,
+    list_reads,
     lists,
     order,
     output,
@@ -151,7 +152,7 @@ def length(tracer: Tracer, obj: Object) -> Object:
         known = indexed_by_position(tracer, obj).length
         return tracer.integer(known) if known is not None else Static(0)
     if is_list(obj):
-        return tracer.integer(lists.length(tracer, obj))
+        return tracer.integer(list_reads.length(tracer, obj))
     if isinstance(obj, Tuple):
         return Static(len(obj.items))
     if isinstance(obj, Array):

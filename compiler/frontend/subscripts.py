@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from wengert.compiler.frontend import gather, lists, overloads
+from wengert.compiler.frontend import gather, list_kinds, list_reads, overloads
 from wengert.compiler.frontend.arithmetic import scalar_value
 from wengert.compiler.frontend.grids import GRIDS, as_view, has_open_step, stepped
 from wengert.compiler.frontend.index import number
@@ -44,7 +44,9 @@ def item_of(tracer: Tracer, base: Object, items: list[Object], node: ast.Subscri
     if is_list(base):
         if len(items) != 1:
             tracer.refuse("too_many_indices", node, what=describe(base), count=len(items), rank=1)
-        return lists.part(tracer, base, items[0]) if isinstance(items[0], Slice) else lists.item_at(tracer, base, items[0])
+        if isinstance(items[0], Slice):
+            return list_reads.part(tracer, base, items[0])
+        return list_reads.item_at(tracer, base, items[0])
     if isinstance(base, Tuple):
         return tuple_item(tracer, base, items, node)
     if isinstance(base, Static) and isinstance(base.value, str | dict):
@@ -126,17 +128,17 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
         return base.items[item.value]
     rows = [part for part in base.items if isinstance(part, Tuple) and part.kind in (tuple, list)]
     if base.kind is list and base.items and any(is_list(p) for p in base.items) and base.origin is not None:
-        lists.as_rows(tracer, base)
+        list_kinds.as_rows(tracer, base)
     if rows and len(rows) == len(base.items) and len({(row.kind, len(row.items)) for row in rows}) == 1:
         columns = zip(*(row.items for row in rows), strict=True)
         parts = tuple(tuple_item(tracer, Tuple(tuple, c), [item], node) for c in columns)
-        chosen = lists.ItemOf(base) if rows[0].kind is list and base.origin is not None else None
+        chosen = list_kinds.ItemOf(base) if rows[0].kind is list and base.origin is not None else None
         return Tuple(rows[0].kind, parts, origin=chosen)
     if len(rows) == len(base.items) and rows and all(r.kind is list for r in rows) and base.origin is not None:
-        lists.as_rows(tracer, base)  # of different lengths
+        list_kinds.as_rows(tracer, base)  # of different lengths
     kinds = {scalar_type(part) for part in base.items}
     if len(kinds) != 1 or None in kinds or not base.items:
-        lists.write_out(tracer)
+        list_kinds.write_out(tracer)
         tracer.refuse("tuple_index", node)
     return packed_item(tracer, base, item)
 

@@ -6,7 +6,7 @@ import ast
 
 import numpy as np
 
-from wengert.compiler.frontend import arithmetic, complexes, list_methods, lists, overloads, written_lists
+from wengert.compiler.frontend import arithmetic, complexes, list_methods, list_reads, lists, overloads, written_lists
 from wengert.compiler.frontend.arithmetic import OPERATORS, binary, dtype_and_weakness
 from wengert.compiler.frontend.gather import (
     arrays_for_lists,
@@ -116,18 +116,18 @@ def unpack(tracer: Tracer, target: ast.Tuple | ast.List, item: Object) -> None:
 def unpack_starred(tracer: Tracer, target: ast.Tuple | ast.List, item: Array | Tuple, at: int) -> None:
     """`a, *rest, z = x` of an array or list of run-time length: `rest` is a list of run-time length."""
     wanted, builder = target.elts, tracer.builder
-    length = lists.length(tracer, item) if isinstance(item, Tuple) else tracer.extents(item)[0]
+    length = list_reads.length(tracer, item) if isinstance(item, Tuple) else tracer.extents(item)[0]
     after = len(wanted) - at - 1
     enough = builder.emit("greater_equal", tracer.index.value(length), builder.integer(len(wanted) - 1))
     tracer.check(enough, "value", f"not enough values to unpack (expected at least {len(wanted) - 1})")
 
     def one(k: int) -> Object:
-        return lists.item_at(tracer, item, Static(k)) if isinstance(item, Tuple) else item_at(tracer, item, Static(k))
+        return list_reads.item_at(tracer, item, Static(k)) if isinstance(item, Tuple) else item_at(tracer, item, Static(k))
 
     ends = {k: one(k if k < at else k - len(wanted)) for k in range(len(wanted)) if k != at}
     middle = Slice(Static(at), Static(-after) if after else None, None)
     rest = (
-        lists.part(tracer, item, middle)
+        list_reads.part(tracer, item, middle)
         if isinstance(item, Tuple)
         else SERVICES["inline"](tracer, written_lists.listed, [indexed(tracer, item, [middle])])
     )
@@ -138,8 +138,8 @@ def unpack_starred(tracer: Tracer, target: ast.Tuple | ast.List, item: Array | T
 def parts_of(tracer: Tracer, item: Object, wanted: int, node: ast.AST | None = None) -> list[Object]:
     """The items of a tuple, or the elements (rows) of an array or list of run-time length that has `wanted` of them."""
     if is_list(item):
-        arithmetic.require_same(tracer, lists.length(tracer, item), number(wanted), "wrong number of values to unpack")
-        return [lists.item_at(tracer, item, Static(k)) for k in range(wanted)]
+        arithmetic.require_same(tracer, list_reads.length(tracer, item), number(wanted), "wrong number of values to unpack")
+        return [list_reads.item_at(tracer, item, Static(k)) for k in range(wanted)]
     if isinstance(item, Tuple):
         return list(item.items)
     if not isinstance(item, Array):
