@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wengert.compiler.frontend import expressions as expressions
+from wengert.compiler.frontend import loop_statements as loop_statements
 from wengert.compiler.frontend import tries as tries
 from wengert.compiler.frontend import views as views
 from wengert.compiler.frontend.arithmetic import require_same
