@@ -268,9 +268,10 @@ def deep_copy_of(tracer: Tracer, x: Object, path: tuple[int, ...] = ()) -> Objec
         return list_methods.copied(tracer, x)
     if isinstance(x, Tuple):
         parts = tuple(deep_copy_of(tracer, part, (*path, k)) for k, part in enumerate(x.items))
-        if x.kind is not list or tracer.frame.statement is None:
+        statement, span = tracer.frame.statement, tracer.builder.span
+        if x.kind is not list or statement is None or span is None:
             return replace(x, items=parts)
-        return lists.made_at(tracer, (*tracer.place(tracer.frame.statement), "copy", *path), parts, False)
+        return lists.made_at(tracer, (*tracer.place(statement), "copy", span.line, span.column, *path), parts, False)
     return copy_of(tracer, x)
 
 

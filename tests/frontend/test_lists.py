@@ -255,6 +255,9 @@ def copies_changed(given, rows, x, n):
     a, b, c, d = list(given), sorted(given), given[:], given + [1.0]
     e, f, g, h = given.copy(), [0.0] * 3, x.tolist(), copy.copy(given)
     table, deep = [row[:] for row in rows], copy.deepcopy(rows)
+    numbers, pairs = copy.deepcopy(given), copy.deepcopy([(1, 2)])
+    numbers.append(8.0)
+    pairs.append((3, n))
     a.append(3.0)
     b.insert(0, 7.0)
     c[0] += 5.0
@@ -268,7 +271,7 @@ def copies_changed(given, rows, x, n):
     g = [0.0, *g, *x[:2], *given, 5.0]
     pair = np.array([f, [1.0, 2.0, 3.0]])
     lists = np.array(a), np.array(b), np.array(c + d + e + f + h), np.array(g), np.array(table), np.array(deep), pair
-    return *lists, given[0], rows[0][1]
+    return *lists, given[0], rows[0][1], np.array(numbers), np.array(pairs)
 
 
 @pytest.mark.parametrize("name", CASES)
