@@ -21,7 +21,9 @@ from wengert.compiler.frontend import (
     written_linalg,
     written_numbers,
     written_places,
+    written_sets,
     written_signals,
+    written_statistics,
 )
 from wengert.compiler.frontend.intrinsics import in_order, is_sequence, order_of, stop_gradient, unset
 
@@ -413,9 +415,10 @@ WRITTEN: dict[Any, Written] = {
     heapq.heapify: Written(written_numbers.heapify), np.apply_along_axis: Written(written_grids.apply_along_axis, (), True),
 }  # fmt: skip
 WRITTEN |= {known: Written(f, (), True) for known, f in (
-    fourier.WRITTEN | written_arrays.WRITTEN_ANY | written_indices.WRITTEN_ANY | written_linalg.ANY
+    fourier.WRITTEN | written_arrays.ANY | written_indices.ANY | written_linalg.ANY
     | written_places.ANY | written_signals.ANY
 ).items()}  # fmt: skip
 WRITTEN |= {known: Written(f) for known, f in (
-    written_arrays.WRITTEN_REAL | written_indices.WRITTEN_REAL | written_linalg.REAL | written_places.REAL | written_signals.REAL
+    written_arrays.REAL | written_indices.REAL | written_linalg.REAL | written_places.REAL
+    | written_sets.REAL | written_signals.REAL | written_statistics.REAL
 ).items()}  # fmt: skip

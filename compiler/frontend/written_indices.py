@@ -155,9 +155,9 @@ def polymul(a1, a2):
     return np.convolve(_trimmed(a1), _trimmed(a2))
 
 
-WRITTEN_REAL: dict[Any, Any] = {
+REAL: dict[Any, Any] = {
     np.unravel_index: unravel_index, np.ravel_multi_index: ravel_multi_index, np.polyfit: polyfit,
 }  # fmt: skip
-WRITTEN_ANY: dict[Any, Any] = {
+ANY: dict[Any, Any] = {
     np.fill_diagonal: fill_diagonal, np.polyder: polyder, np.polyint: polyint, np.polymul: polymul,
 }  # fmt: skip

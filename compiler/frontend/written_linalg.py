@@ -133,9 +133,42 @@ def geomspace(start, stop, num=50):
     return made
 
 
+def cond(x, p=None):
+    if p is not None and p != 2:
+        raise ValueError("compiled np.linalg.cond takes p=None or 2")
+    s = np.linalg.svd(x, compute_uv=False)
+    return s[..., 0] / s[..., -1]
+
+
+def matrix_rank(A, tol=None):
+    if np.ndim(A) < 2:
+        return np.int64(np.any(A != 0))
+    s = np.linalg.svd(A, compute_uv=False)
+    smallest = 1.1920929e-07 if s.dtype == np.float32 else 2.220446049250313e-16
+    least = (
+        np.max(s, axis=-1, keepdims=True, initial=0.0) * max(A.shape[-2], A.shape[-1]) * smallest
+        if tol is None
+        else tol
+    )
+    return np.sum(s > least, axis=-1)
+
+
+def multi_dot(arrays):
+    made = arrays[0]
+    if np.ndim(made) > 2 or np.ndim(arrays[-1]) > 2:
+        raise ValueError("multi_dot takes matrices, and vectors at its ends")
+    for a in tuple(arrays)[1:]:
+        made = made @ a
+    return made
+
+
 REAL: dict[Any, Any] = {
     np.linalg.qr: qr, np.nan_to_num: nan_to_num, np.geomspace: geomspace,
+    np.linalg.matrix_rank: matrix_rank,
 }  # fmt: skip
-ANY: dict[Any, Any] = {np.cross: cross, np.insert: insert, np.delete: delete, np.array_equal: array_equal, np.dstack: dstack}
+ANY: dict[Any, Any] = {
+    np.cross: cross, np.insert: insert, np.delete: delete, np.array_equal: array_equal, np.dstack: dstack,
+    np.linalg.multi_dot: multi_dot, np.linalg.cond: cond,
+}  # fmt: skip
 if hasattr(np.linalg, "cross"):
     ANY[np.linalg.cross] = cross

@@ -119,16 +119,6 @@ def fromfunction(function, shape, dtype=np.float64):
     return function(*np.indices(shape, dtype=dtype))
 
 
-def setxor1d(ar1, ar2):
-    both = np.sort(np.concatenate((np.unique(ar1), np.unique(ar2))))
-    kept = np.ones(both.shape[0], dtype=bool)
-    for k in range(1, both.shape[0]):
-        if both[k] == both[k - 1]:
-            kept[k] = False
-            kept[k - 1] = False
-    return both[kept]
-
-
 def partition(a, kth, axis=-1):
     """A sort is a partition about every place."""
     return np.sort(a, axis=axis)
@@ -163,7 +153,7 @@ def matrix_norm(x, keepdims=False, ord="fro"):
     return np.linalg.norm(x, ord, (-2, -1), keepdims)
 
 
-REAL: dict[Any, Any] = {getattr(np, f.__name__): f for f in (setxor1d, partition, argpartition)}
+REAL: dict[Any, Any] = {getattr(np, f.__name__): f for f in (partition, argpartition)}
 ANY: dict[Any, Any] = {
     getattr(np, f.__name__): f
     for f in (

@@ -1,4 +1,5 @@
-"""The functions of written_arrays.py, interpreted and compiled, against NumPy; derivatives of the smooth ones."""
+"""The functions of written_arrays.py, written_statistics.py and written_sets.py, interpreted and compiled, against NumPy;
+derivatives of the smooth ones."""
 
 from __future__ import annotations
 
