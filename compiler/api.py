@@ -258,9 +258,10 @@ def custom_derivative(f: Callable[..., Any]) -> CustomDerivative:
 
     f.def_vjp(fwd, bwd): reverse mode. `fwd(*args) -> (out, residuals)`; `bwd(residuals, cotangent)` -> a tuple with one
     cotangent per argument, None for zero. f.def_jvp(rule): forward mode, rule(args, tangents) -> (out, out_tangent),
-    linear in the tangents; alone it serves reverse mode too, transposed. Derivatives of higher order differentiate the
-    rules. f may not write into its arguments. Raises OptionError where f is called before it has a rule,
-    DifferentiationError, with the rule's line, where a rule returns other structures, dtypes or ranks than f has.
+    linear in the tangents. A rule alone serves the other mode too, transposed: one of reverse mode if it is linear in the
+    cotangent. Rules take all arguments, defaults included. Derivatives of higher order differentiate the rules.
+    f may not write into its arguments. Raises OptionError where f is called before it has a rule, DifferentiationError,
+    with the rule's line, where a rule returns other structures, dtypes or ranks than f has.
     """
     return CustomDerivative(f)
 

@@ -10,6 +10,7 @@ and so derivatives of the whole see it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,7 +104,7 @@ def to_python(tracer: Tracer, item: Object) -> Any:
 def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], keywords: Keywords) -> Object:
     """Inline what `transform.__wengert_trace__(signature)` gives: a Traced function."""
     if keywords:
-        tracer.refuse("call_argument", name=readable(transform), problem="keyword arguments")
+        args = _by_position(tracer, transform, args, keywords)
     if getattr(transform, "__wengert_device__", None) is not None:
         tracer.refuse(
             "call",
@@ -134,7 +135,7 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
     for k, j in sorted(traced.apart):
         if _may_share(leaves[k], leaves[j]):  # what was traced is right for arrays apart only
             if getattr(transform, "__wengert_same__", False):
-                made: Object = SERVICES["call"](tracer, tracer.lift(transform.__wrapped__), args, keywords)
+                made: Object = SERVICES["call"](tracer, tracer.lift(transform.__wrapped__), args, {})
                 return made
             name, other = (traced.function.params[n].hint or f"argument {n + 1}" for n in (k, j))
             tracer.refuse("shared", name=name, other=other, function=readable(transform))
@@ -152,8 +153,9 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
             types, hints = [v.type for v in op.results], [v.hint for v in op.results]
             return list(builder.op(op.name, operands, (), hints, types, **op.attrs).results)
 
+    alone = len([op for op in function.body.ops if op.name not in ("constant", "captured")]) == 1
     mapping: dict[Value, Value] = dict(zip(function.params, values, strict=True))
-    copy_ops(tracer.builder, function.body.ops, mapping, at_call if len(function.body.ops) == 1 else None)
+    copy_ops(tracer.builder, function.body.ops, mapping, at_call if alone else None)
     results = [mapping[v] for v in function.results]
     count = traced.out.count
     weak = traced.weak or (False,) * count
@@ -165,6 +167,23 @@ def inline_transform(tracer: Tracer, transform: Any, args: Sequence[Object], key
     return object_of(
         tracer, traced.out, iter([wrapped(tracer, v, w) for v, w in zip(results[:count], weak, strict=True)])
     )
+
+
+def _by_position(tracer: Tracer, transform: Any, args: Sequence[Object], keywords: Keywords) -> list[Object]:
+    """Arguments by position, as transforms take them; the defaults between them filled in."""
+    try:
+        bound = inspect.signature(transform.__wrapped__).bind(*args, **keywords)
+    except (TypeError, ValueError) as error:
+        tracer.refuse("call_argument", name=readable(transform), problem=str(error))
+    parameters = bound.signature.parameters
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters.values()):
+        tracer.refuse("call_argument", name=readable(transform), problem="keyword arguments beside *args or **kwargs")
+    names = list(parameters)
+    last = max(names.index(name) for name in keywords)
+    return [
+        bound.arguments[name] if name in bound.arguments else tracer.lift(parameters[name].default, name)
+        for name in names[: last + 1]
+    ]
 
 
 def _may_share(a: Object, b: Object) -> bool:

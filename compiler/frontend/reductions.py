@@ -476,26 +476,6 @@ def difference(tracer: Tracer, a: Object, n: Object = Static(1), axis: Object = 
     return item
 
 
-def trapezoid(tracer: Tracer, y: Object, x: Object = NONE, dx: Object = Static(1.0)) -> Object:
-    """np.trapezoid of a vector."""
-    if array_only(tracer, y).rank != 1:
-        tracer.refuse("call", name="np.trapezoid of several dimensions", help="Loop over its rows.")
-    content = tracer.read(array_only(tracer, y))
-    values = tracer.fresh(content)
-    width = dx if x == NONE else difference(tracer, x)
-    size = tracer.index.at_least_zero(content.extents[0] - 1)
-    one, extent = tracer.builder.integer(1), tracer.index.value(size)
-    ends = [
-        tracer.fresh(
-            ArrayValue(tracer.builder.emit("slice", tracer.read(values).value, s, extent, steps=(1,), drop=()), (size,))
-        )
-        for s in (one, tracer.builder.integer(0))
-    ]
-    height = binary(tracer, ast.Add, *ends)
-    area = apply(tracer, "divide", (apply(tracer, "multiply", (width, height)), Static(2.0)))
-    return SUM(tracer, area)
-
-
 SUM, MAX, MIN = reduction("sum"), reduction("max"), reduction("min")
 PROD, ANY, ALL = reduction("prod"), reduction("any"), reduction("all")
 DIVIDE = ast.Div
@@ -506,9 +486,6 @@ REDUCTIONS: dict[Any, Any] = {
     np.linalg.norm: norm, np.trace: trace, np.diag: diag, np.diagonal: diagonal, np.cumsum: cumulative("sum"),
     np.cumprod: cumulative("prod"), np.argmax: search("greater"), np.argmin: search("less"), np.diff: difference,
 }  # fmt: skip
-for _name in ("trapezoid", "trapz"):
-    if hasattr(np, _name):
-        REDUCTIONS[getattr(np, _name)] = trapezoid
 
 METHODS: dict[str, Any] = {
     "sum": SUM, "prod": PROD, "max": MAX, "min": MIN, "any": ANY, "all": ALL, "mean": mean, "var": variance,

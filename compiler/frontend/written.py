@@ -277,6 +277,12 @@ def _along(y, spacing, axis, edge_order):
     return np.moveaxis(_slope(np.moveaxis(y, axis, 0), spacing, edge_order), 0, axis)
 
 
+def trapezoid(y, x=None, dx=1.0, axis=-1):
+    a = np.moveaxis(np.asarray(y), axis, -1)
+    steps = dx if x is None else np.diff(np.asarray(x)) if np.ndim(x) == 1 else np.diff(np.moveaxis(np.asarray(x), axis, -1))
+    return np.sum(steps * (a[..., 1:] + a[..., :-1]) / 2.0, axis=-1)
+
+
 # -- without NaN
 
 
@@ -418,6 +424,7 @@ WRITTEN |= {known: Written(f, (), True) for known, f in (
     fourier.WRITTEN | written_arrays.ANY | written_indices.ANY | written_linalg.ANY
     | written_places.ANY | written_signals.ANY
 ).items()}  # fmt: skip
+WRITTEN |= {getattr(np, name): Written(trapezoid, (), True) for name in ("trapezoid", "trapz") if hasattr(np, name)}
 WRITTEN |= {known: Written(f) for known, f in (
     written_arrays.REAL | written_indices.REAL | written_linalg.REAL | written_places.REAL
     | written_sets.REAL | written_signals.REAL | written_statistics.REAL

@@ -3,8 +3,8 @@
     %y = custom_call %x {callee = smooth} : f64
 
 A call stays one op, opaque to every pass, until the machine code is made (transforms/custom.py inlines it then): so each
-further derivative meets the rule again. A forward rule alone serves reverse mode too, transposed; a reverse
-rule alone (`custom_vjp`) does not serve forward mode.
+further derivative meets the rule again. A rule for one mode alone serves the other, too, transposed
+(`custom_vjp`: there is a reverse rule only, which need not be linear and then serves reverse mode alone).
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ def _extent(op: Op, axis: int, position: int = 0) -> Value | tuple[Value, int] |
     return callee.extent(op, axis, position)
 
 
-for _name, _forward, _doc in (
-    ("custom_call", _push, "a call of a function with a forward rule, and with a reverse rule or the transpose of the other"),
-    ("custom_vjp", None, "a call of a function with a reverse rule only"),
+for _name, _doc in (
+    ("custom_call", "a call of a function with a forward rule, and with a reverse rule or the transpose of the other"),
+    ("custom_vjp", "a call of a function with a reverse rule, of which forward mode takes the transpose"),
 ):
-    register(OpDef(_name, "structural", _infer, _evaluate, pushforward=_forward, pullback=_pull, extent=_extent, traps=True, doc=_doc))
+    register(OpDef(_name, "structural", _infer, _evaluate, pushforward=_push, pullback=_pull, extent=_extent, traps=True, doc=_doc))
 
 
 class Captured:

@@ -6,19 +6,20 @@ of its rules. A rule may call the function again: while the rules of a signature
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from wengert.compiler.diag.errors import DifferentiationError, OptionError, TypeMismatch, UnsupportedError
 from wengert.compiler.diag.span import Span
 from wengert.compiler.frontend.reads import Reads
-from wengert.compiler.frontend.signature import Leaf, Signature
+from wengert.compiler.frontend.signature import Leaf, Signature, leaf_of
 from wengert.compiler.frontend.source import parse, unwrap
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Function, Op, Value, free_values
 from wengert.compiler.ir.rewrite import clone_value
-from wengert.compiler.ir.tree import Tree, tuple_of
+from wengert.compiler.ir.tree import Tree, flatten, tuple_of
 from wengert.compiler.ir.types import Type
 from wengert.compiler.ops.custom import Captured
 from wengert.compiler.passes.autodiff import reverse
@@ -65,9 +66,10 @@ class CustomDerivative(Compiled):
             raise OptionError(
                 f"{self.__name__} has no derivative rule yet", help="Call its def_vjp or def_jvp before it is used."
             )
+        given, signature, defaults = signature, *self._whole(signature)
         tracing = self._calls.get(signature.key)
         if tracing is not None:  # a rule calls the function itself
-            return self._op(*tracing)
+            return self._op(*tracing, given, defaults)
         inner = trace_for(self.__wrapped__, signature, recorder)
         if any(w is not None for w in inner.function.written):
             position = next(w for w in inner.function.written if w is not None)
@@ -82,9 +84,18 @@ class CustomDerivative(Compiled):
             call.trace_rules(self.forward_rule, self.reverse_rule)
         finally:
             del self._calls[signature.key]
-        return self._op(call, inner)
+        return self._op(call, inner, given, defaults)
 
-    def _op(self, call: Call, inner: Traced) -> Traced:
+    def _whole(self, given: Signature) -> tuple[Signature, list[Any]]:
+        """The signature with the parameters that are left to their defaults, and these: the rules take every argument."""
+        parameters = list(inspect.signature(self.__wrapped__).parameters.values())[len(given.tree.children) :]
+        if any(p.default is p.empty for p in parameters):
+            return given, []
+        leaves, tree = flatten(tuple(p.default for p in parameters))
+        found = tuple(leaf_of(leaf) for leaf in leaves)
+        return Signature(tuple_of([*given.tree.children, *tree.children]), (*given.leaves, *found), given.extents), leaves
+
+    def _op(self, call: Call, inner: Traced, given: Signature, defaults: Sequence[Any]) -> Traced:
         body = Block([clone_value(p) for p in call.function.params])
         span = next((op.span for op in inner.function.body.ops if op.span is not None), None)
         name = "custom_call" if self.forward_rule is not None else "custom_vjp"
@@ -93,7 +104,9 @@ class CustomDerivative(Compiled):
             hints = [r.hint for r in call.function.results]
             made = builder.op(name, body.params, (), hints, [r.type for r in call.function.results], callee=call)
         body.results = list(made.results)
-        traced = replace_function(inner, Function(self.__name__, body))
+        first = len(given.leaves)
+        makers = {first + k: _default(v, body.params[first + k].type) for k, v in enumerate(defaults)}
+        traced = replace_function(inner, bind(Function(self.__name__, body), makers), signature=given)
         return Traced(
             traced.function, traced.signature, traced.out, (), traced.source, traced.weak, inner.reads | call.reads
         )
@@ -206,19 +219,40 @@ class Call:
         return operand if k is None else (operand, k)
 
     def pushforward(self, ctx: Any, op: Op, tangents: Sequence[Value | None]) -> Sequence[Value]:
-        assert self.forward is not None
         builder: Builder = ctx.builder
-        primals = [ctx.primal(v) for v in op.operands]
+        primals, values = [ctx.primal(v) for v in op.operands], [ctx.primal(r) for r in op.results]
         dots = [
             builder.zeros_like(p) if t is None else t
             for p, t, f in zip(primals, tangents, self.floats, strict=True)
             if f
         ]
+        if self.forward is None:
+            return self._push_transposed(builder, primals, dots, values)
         results = inline(builder, closed(self.forward), [*primals, *dots])
-        values = [ctx.primal(r) for r in op.results]
         return self._parts(
             builder, self.forward.out.children[1], self.primal.out, results[len(values) :], values, "tangent"
         )
+
+    def _push_transposed(
+        self, builder: Builder, primals: list[Value], dots: list[Value], values: list[Value]
+    ) -> list[Value]:
+        """The reverse rule, linear in the cotangents, by reverse mode with respect to these at zero."""
+        assert self.reverse is not None
+        fwd, bwd = self.reverse
+        rule = closed(bwd)
+        kept = inline(builder, closed(fwd), primals)[len(values) :]
+        transposed = self._transposed(rule, len(kept), len(rule.params), bwd, "reverse", "cotangents")
+        given = align(self.primal.signature.tree, bwd.out, "cotangents")
+        rest = iter(dots)
+        used = [next(rest) if f else None for f in self.floats]
+        seeds = [
+            builder.cast(dot, r.type.dtype)
+            for dot, r in zip([d for d, g in zip(used, given, strict=True) if g], rule.results, strict=True)
+            if dot is not None and r.type.dtype.is_differentiable
+        ]
+        zeros = [builder.zeros_like(v) for v, f in zip(values, self.float_results, strict=True) if f]
+        found = iter(inline(builder, transposed, [*kept, *zeros, *seeds]))
+        return [next(found) if f else builder.zeros_like(v) for v, f in zip(values, self.float_results, strict=True)]
 
     def pullback(self, ctx: Any, op: Op, cotangents: Sequence[Value]) -> None:
         builder: Builder = ctx.builder
@@ -239,23 +273,28 @@ class Call:
         """The forward rule, linear in the tangents, by reverse mode with respect to these at zero."""
         assert self.forward is not None
         rule = closed(self.forward)
-        count, n = len(primals), len(op.results)
-        tangent = self._tangents_only(rule, n)
-        active = [k >= count for k in range(len(rule.params))]
-        swept = reverse(tangent, active)
-        transposed = optimise(with_results(swept, range(len(tangent.results), len(swept.results))))
-        if _read(transposed) & set(transposed.params[count : len(rule.params)]):
-            self._refuse(
-                self.forward,
-                "the forward rule of {name} is not linear in its tangents, and so has no transpose",
-                "Make it linear, or give a reverse rule with def_vjp.",
-            )
+        tangent, count = self._tangents_only(rule, len(op.results)), len(primals)
+        transposed = self._transposed(tangent, count, len(rule.params), self.forward, "forward", "tangents")
         zeros = [ctx.zeros(v) for v, f in zip(op.operands, self.floats, strict=True) if f]
         wanted = self._seeds(seeds)
         found = inline(ctx.builder, transposed, [*primals, *zeros, *wanted])
         for v, cotangent in zip([v for v, f in zip(op.operands, self.floats, strict=True) if f], found, strict=True):
             if ctx.wants(v):
                 ctx.add(v, cotangent)
+
+    def _transposed(self, rule: Function, start: int, end: int, owner: Traced, mode: str, what: str) -> Function:
+        """The transpose of a rule that is linear in its parameters `start` to `end`. Parameters: the rule's, then a seed for each
+        of its results of floating-point type; results: one for each of those parameters."""
+        swept = reverse(rule, [start <= k < end for k in range(len(rule.params))])
+        transposed = optimise(with_results(swept, range(len(rule.results), len(swept.results))))
+        if _read(transposed) & set(transposed.params[start:end]):
+            other = {"forward": "def_vjp", "reverse": "def_jvp"}[mode]
+            self._refuse(
+                owner,
+                f"the {mode} rule of {{name}} is not linear in its {what}, and so has no transpose",
+                f"Make it linear, or give the other rule, too, with {other}.",
+            )
+        return transposed
 
     def _tangents_only(self, rule: Function, n: int) -> Function:
         return with_results(
@@ -312,6 +351,10 @@ def closed(traced: Traced) -> Function:
     first = len(traced.signature.leaves)
     makers: dict[int, Maker] = {first + k: _captured(array) for k, array in enumerate(traced.captures)}
     return bind(traced.function, makers) if makers else traced.function
+
+
+def _default(value: Any, type_: Type) -> Maker:
+    return _captured(value) if type_.is_array else lambda builder: builder.constant(value, type_.dtype)
 
 
 def _captured(array: Any) -> Maker:

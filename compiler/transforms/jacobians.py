@@ -43,6 +43,17 @@ class Jacobian(Compiled):
         if self.mode != "auto":
             return super()._dispatch(args, kwargs)
         mode = self.chosen_mode = self._cheaper(args, kwargs)
+        try:
+            return self._by(mode, args, kwargs)
+        except DifferentiationError:
+            other = self.chosen_mode = MODES[3 - MODES.index(mode)]
+            try:  # a rule of the user's may serve one mode only
+                return self._by(other, args, kwargs)
+            except DifferentiationError:
+                pass
+            raise
+
+    def _by(self, mode: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if mode not in self._by_mode:
             self._by_mode[mode] = Jacobian(self.__wrapped__, self.wrt, mode, self.__name__)
         one = self._by_mode[mode]

@@ -723,6 +723,7 @@ def test_reductions():
             np.average(x, weights=x * x),
             np.linalg.norm(x, 1),
             np.trapezoid(x, dx=0.5),
+            np.trapezoid(np.outer(x, x), x, axis=0).sum(),
             (m > 0).sum(axis=0),
             np.sum([1.0, 2.0]),
         )

@@ -60,15 +60,34 @@ def _trace_of_power(A, k):
     return np.trace(np.linalg.matrix_power(A, k))
 
 
-@pytest.mark.parametrize(("f", "shared"), [(_until_settled, np.arange(6) - 2.5), (_trace_of_power, 3), (_trace_of_power, -2)])
+INVERSE = -2
+LOOPS = [(_until_settled, np.arange(6) - 2.5), (_trace_of_power, 3), (_trace_of_power, INVERSE)]
+
+
+@pytest.mark.parametrize(("f", "shared"), LOOPS)
 def test_extents_that_are_checked_to_be_equal_are_known_to_batches(f, shared) -> None:
     """One way through a branch gives the array that another array was compared with."""
     A = np.random.default_rng(0).normal(size=(3, 6, 6)) * 0.2 + np.eye(6) * 0.1
     gradient = wg.grad(f)
     np.testing.assert_allclose(wg.batch(gradient, (0, None))(A, shared), [gradient(a, shared) for a in A], rtol=1e-9)
-    if f is _until_settled:
+    if shared is not INVERSE:  # a Hessian takes its own half of the time
         _, along = wg.jvp(gradient)((A[0], shared), (A[0], None))
         np.testing.assert_allclose(np.tensordot(wg.hessian(f)(A[0], shared), A[0], 2), along, rtol=1e-8)
+
+
+def _halved(x):
+    y = np.sin(x)
+    while y.size > 1:
+        if y.size % 2:
+            y = np.append(y, 1.0)
+        y = y[::2] * y[1::2] + y[::2]
+    return y[0]
+
+
+def test_hessians_of_loops_that_change_extents() -> None:
+    x, v = np.random.default_rng(0).random((2, 7))
+    _, along = wg.jvp(wg.grad(_halved))((x,), (v,))
+    np.testing.assert_allclose(wg.hessian(_halved)(x) @ v, along, rtol=1e-10)
 
 
 def _overwrite(x, y):

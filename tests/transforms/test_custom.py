@@ -91,10 +91,37 @@ def test_the_rule_is_used_at_every_order_and_under_batch_and_offload(f):
     np.testing.assert_allclose(wg.grad(lambda x: np.sum(f(x)))(X), 2 * np.cos(X))  # the same function of an array
 
 
-def test_a_forward_rule_serves_both_modes_and_a_reverse_rule_one():
-    np.testing.assert_allclose(wg.jvp(jvp_sin)((X,), (X,))[1], 2 * X * np.cos(X))
-    with pytest.raises(wg.errors.DifferentiationError, match="reverse mode only"):
-        wg.jvp(vjp_sin)((X,), (X,))
+def test_a_rule_serves_both_modes():
+    for f in (jvp_sin, vjp_sin):  # a linear reverse rule is transposed, like a forward rule
+        np.testing.assert_allclose(wg.jvp(f)((X,), (X,))[1], 2 * X * np.cos(X))
+    np.testing.assert_allclose(wg.hessian(lambda x: weighted(x) ** 2)(X), hessian_of_weighted(X))
+
+
+def hessian_of_weighted(x):
+    slope = 20 * WEIGHTS * x
+    return 2 * np.outer(slope, slope) + 2 * np.sum(WEIGHTS * x * x) * np.diag(20 * WEIGHTS)
+
+
+def test_a_reverse_rule_that_is_not_linear_serves_reverse_mode_alone():
+    clipped = wg.custom_derivative(lambda x: x * 1.0)
+    clipped.def_vjp(lambda x: (clipped(x), None), lambda _, ct: (np.clip(ct, -1.0, 1.0),))
+    with pytest.raises(wg.errors.DifferentiationError, match="not linear in its cotangents"):
+        wg.jvp(clipped)((X,), (X,))
+    np.testing.assert_array_equal(wg.jacobian(lambda x: 3 * clipped(x))(X), np.eye(3))
+
+
+def test_rules_take_the_defaults_of_arguments():
+    @wg.custom_derivative
+    def scaled(x, by=2.0, *, w=WEIGHTS):
+        return by * w * x
+
+    scaled.def_vjp(lambda x, by, w: (scaled(x, by, w=w), (by, w)), lambda kept, ct: (5 * kept[0] * kept[1] * ct, None, None))
+    for keywords in ({}, {"by": 3.0}, {"w": X}, {"w": X, "by": 3.0}):
+        np.testing.assert_allclose(scaled(X, **keywords), scaled.__wrapped__(X, **keywords))
+        wanted = 5 * scaled.__wrapped__(np.ones(3), **keywords)
+        np.testing.assert_allclose(np.diag(wg.jacobian(scaled)(X, **keywords)), wanted)
+    np.testing.assert_allclose(wg.grad(lambda x: np.sum(scaled(x, w=X, by=3.0)))(X), 15 * X)
+    np.testing.assert_allclose(wg.grad(lambda x: np.sum(scaled(x)))(X), 10 * WEIGHTS)
 
 
 def test_integers_pass_through_and_rules_may_loop():

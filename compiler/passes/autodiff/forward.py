@@ -26,7 +26,7 @@ from wengert.compiler.ir.rewrite import clone_value, copy_op, copy_ops
 from wengert.compiler.ir.types import Type
 from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
 from wengert.compiler.passes.autodiff.parallel import are_sums
-from wengert.compiler.passes.autodiff.rules import drop_dead, fit, partials_of, scaled
+from wengert.compiler.passes.autodiff.rules import drop_dead, fit, partials_of, say_extents, scaled
 from wengert.compiler.passes.autodiff.structure import Structure
 
 
@@ -99,7 +99,11 @@ class Forward:
         body.results = [self._of(v) for v in self.input.results]
         floating = [v for v in self.input.results if v.type.dtype.is_differentiable]
         with self.builder.at(role="tangent"):
-            body.results += [self._tangent(v, d) for d in self.directions for v in floating]
+            for direction in self.directions:
+                for value in floating:
+                    tangent = self._tangent(value, direction)
+                    say_extents(self.builder, tangent, self._of(value), "a tangent has other extents than its result")
+                    body.results.append(tangent)
         if not keep:
             drop_dead(body, ("tangent",))
         return Function(f"jvp_{self.input.name}", body)

@@ -36,7 +36,7 @@ from wengert.compiler.passes.autodiff.plan import Plan
 from wengert.compiler.passes.autodiff.restore import restore
 from wengert.compiler.passes.autodiff.reverse_loops import reverse_if, reverse_loop
 from wengert.compiler.passes.autodiff.roots import products_under_roots
-from wengert.compiler.passes.autodiff.rules import drop_dead, fit, partials_of, scaled
+from wengert.compiler.passes.autodiff.rules import drop_dead, fit, partials_of, say_extents, scaled
 from wengert.compiler.passes.autodiff.store import decide
 from wengert.compiler.passes.autodiff.structure import Extents, Structure
 from wengert.compiler.passes.autodiff.tape import ForwardSweep
@@ -112,7 +112,7 @@ class _Reverse:
                 if marked:
                     found = ctx.of.get(p)
                     block.results.append(ctx.zeros(p) if found is None else fit(ctx.builder, found, p.type))
-                    _say_extents(ctx.builder, block.results[-1], p)
+                    say_extents(ctx.builder, block.results[-1], p, "a cotangent has other extents than its argument")
         for value in self.renamed:
             self.renamed[value] = self.final(value)
         self._rename(block)
@@ -169,15 +169,6 @@ class _Reverse:
                 op.span,
                 "use forward mode, or give the function around it a rule with `wengert.custom_derivative`",
             )
-
-
-def _say_extents(builder: Builder, cotangent: Value, param: Value) -> None:
-    """Where the extents of a cotangent are those of its parameter by what loops and branches do, a check that says so: who calls
-    for many gradients at once has to know them beforehand."""
-    if cotangent.owner is not None and cotangent.owner.regions:
-        for axis in range(param.type.rank):
-            sizes = [builder.emit("dim", v, axis=axis) for v in (cotangent, param)]
-            builder.emit("same_extent", *sizes, message="a cotangent has other extents than its argument")
 
 
 def _pull_by_partials(op: Op, ctx: Cotangents, cotangent: Value, under_root: bool = False) -> None:

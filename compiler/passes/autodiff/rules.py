@@ -96,6 +96,16 @@ def fit(builder: Builder, value: Value, declared: Type) -> Value:
     return builder.emit("slice", value, *[zero] * declared.rank, *sizes, steps=(1,) * declared.rank, drop=())
 
 
+def say_extents(builder: Builder, value: Value, like: Value, message: str) -> None:
+    """Where the extents of `value` are those of `like` by what loops and branches do, a check that says so: who calls for many
+    derivatives at once has to know them beforehand."""
+    for axis in range(value.type.rank):
+        found = builder.extent(value, axis)
+        array = found.owner.operands[0] if found.owner is not None and found.owner.name == "dim" else None
+        if array is not None and array.owner is not None and array.owner.regions:
+            builder.emit("same_extent", found, builder.extent(like, axis), message=message)
+
+
 def drop_dead(block: Block, roles: tuple[str, ...]) -> None:
     """Remove, in place, the ops of these roles whose results nothing uses (partials that no one asked for)."""
     used: set[Value] = set()
