@@ -21,6 +21,7 @@ from wengert.compiler.ir.loops import AHEAD
 from wengert.compiler.ir.opdef import row_of
 from wengert.compiler.ir.rewrite import copy_block, copy_op, copy_ops
 from wengert.compiler.ir.types import Type
+from wengert.compiler.passes.own_index import uses_of
 
 if TYPE_CHECKING:
     from wengert.compiler.backend.device_outline import Outliner
@@ -150,12 +151,14 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
 
 
 def _meeting(body: Block) -> Op | None:
-    """An addition to an element that another iteration may add to, too; None where the loop's index is always in one place."""
-    additions = [o for o in body.walk() if o.name in ("accumulate", "accumulate_slice")]
-    if not additions:
-        return None
-    own = [{k for k, v in enumerate(_place(o)) if v is not None and _is_index(v, body.params[0])} for o in additions]
-    return None if set.intersection(*own) else additions[[not axes for axes in own].index(True) if not all(own) else 0]
+    """An addition to an element that another iteration may add to, too; None where the loop's index is always in one place, or
+    the array is the iteration's own."""
+    for array in body.params[1:]:
+        additions = [o for o in uses_of(body, array)[0] if o.name in ("accumulate", "accumulate_slice")]
+        own = [{k for k, v in enumerate(_place(o)) if v is not None and _is_index(v, body.params[0])} for o in additions]
+        if own and not set.intersection(*own):
+            return additions[own.index(set()) if set() in own else 0]
+    return None
 
 
 def _place(op: Op) -> list[Value | None]:

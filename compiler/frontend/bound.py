@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wengert.compiler.diag.errors import TypeMismatch
+from wengert.compiler.frontend.library_functions import calling
 
 
 class Bound:
@@ -33,12 +34,16 @@ class Bound:
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function itself, or what is compiled in its place. Raises TypeMismatch where its source is out of reach."""
+    caller = calling(function)
+    if caller is not None:
+        return caller
     if isinstance(function, types.FunctionType) or any(hasattr(function, n) for n in ("__wrapped__", "__wengert_trace__")):
         return function
     given: dict[str, Any] = {}
     inner: Any = function
     if isinstance(inner, functools.partial):
         inner, args, keywords = inner.func, inner.args, inner.keywords
+        inner = calling(inner) or inner
         given = {**_first(inner, args), **keywords}
     if not isinstance(inner, types.FunctionType | types.MethodType) and body_of_call(inner) is not None:
         inner = inner.__call__

@@ -22,13 +22,16 @@ INDEX = Type(I64)
 
 
 class Affine:
-    """constant + sum of coefficient * atom. Immutable; equal where the forms are the same."""
+    """constant + sum of coefficient * atom. Immutable; equal where the forms are the same.
 
-    __slots__ = ("_hash", "constant", "terms")
+    terms: in the order in which they were added, so that the IR is the same in every process; equality does not look at it.
+    """
 
-    def __init__(self, constant: int, terms: frozenset[tuple[Any, int]] = frozenset()):
-        self.constant, self.terms = constant, terms
-        self._hash = hash((constant, terms))
+    __slots__ = ("_hash", "_set", "constant", "terms")
+
+    def __init__(self, constant: int, terms: tuple[tuple[Any, int], ...] = ()):
+        self.constant, self.terms, self._set = constant, terms, frozenset(terms)
+        self._hash = hash((constant, self._set))
 
     def __hash__(self) -> int:
         return self._hash
@@ -36,7 +39,7 @@ class Affine:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, Affine) and self.constant == other.constant and self.terms == other.terms
+        return isinstance(other, Affine) and self.constant == other.constant and self._set == other._set
 
     def __repr__(self) -> str:
         return " + ".join([str(self.constant), *(f"{c}*{item!r}" for item, c in self.terms)])
@@ -59,7 +62,7 @@ class Affine:
         total = dict(self.terms)
         for atom, c in other.terms:
             total[atom] = total.get(atom, 0) + c
-        return Affine(self.constant + other.constant, frozenset((a, c) for a, c in total.items() if c))
+        return Affine(self.constant + other.constant, tuple([(a, c) for a, c in total.items() if c]))
 
     def __neg__(self) -> Affine:
         return self * -1
@@ -75,7 +78,7 @@ class Affine:
             return self
         if factor == 0:
             return Affine(0)
-        return Affine(self.constant * factor, frozenset((a, c * factor) for a, c in self.terms))
+        return Affine(self.constant * factor, tuple([(a, c * factor) for a, c in self.terms]))
 
 
 class Term(NamedTuple):
@@ -90,7 +93,7 @@ def number(value: int) -> Affine:
 
 
 def atom(item: Any) -> Affine:
-    return Affine(0, frozenset(((item, 1),)))
+    return Affine(0, ((item, 1),))
 
 
 class TracingBuilder(Builder):
@@ -252,7 +255,7 @@ class Indices:
         if form.is_constant:
             return number(form.constant // divisor)
         if form.constant % divisor == 0 and all(c % divisor == 0 for _, c in form.terms):
-            return Affine(form.constant // divisor, frozenset((a, c // divisor) for a, c in form.terms))
+            return Affine(form.constant // divisor, tuple([(a, c // divisor) for a, c in form.terms]))
         return atom(Term("div", form, number(divisor)))
 
     # -- proofs

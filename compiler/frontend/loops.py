@@ -109,7 +109,7 @@ class LoopTracer:
         known = self.tracer.hints.get(self.key)
         names = before.frames[self.tracer.frame.index]
         if known is None:
-            for name in liveness.stored(self.node):
+            for name in sorted(liveness.stored(self.node)):
                 for array in arrays_in(names.get(name, FALSE)):
                     if not root(array.cell).captured:
                         self.guess.carry(root(array.cell), before)

@@ -165,7 +165,7 @@ def _origin(tracer: Tracer, value: Value) -> Affine:
     for atom, c in form.terms:
         if isinstance(atom, Value) and atom in tracer.index.wrapped:
             inner = tracer.index.wrapped[atom]
-            form = form + Affine(0, frozenset(((atom, -c),))) + inner * c
+            form = form + Affine(0, ((atom, -c),)) + inner * c
     return form
 
 

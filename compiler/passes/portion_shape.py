@@ -94,6 +94,10 @@ class Shape:
         return Function(f"count_{self.function.name}", body)
 
 
+def _called(value: Value) -> str:
+    return f"`{value.hint}`" if value.hint else f"the {'array' if value.type.is_array else 'number'} that it carries"
+
+
 @dataclass(slots=True)
 class Loop:
     """A loop whose iterations keep to an index of their own. axes: by position of the carried arrays; combines: of the others."""
@@ -115,14 +119,14 @@ def independent(op: Op) -> Loop:
         if parameter.type.is_scalar:
             how = combine_of(body, parameter, body.results[k])
             if how is None:
-                raise refusal(f"each iteration of the loop needs `{parameter.hint}` of the one before", op)
+                raise refusal(f"each iteration of the loop needs {_called(parameter)} of the one before", op)
             loop.combines[k] = how
             continue
         uses, versions = uses_of(body, parameter)
         found = [(axis, own_offset(op, uses, versions, axis)) for axis in range(parameter.type.rank)]
         axis, offset = next(((a, o) for a, o in found if o is not None), (0, None))
         if offset is None or body.results[k] not in versions or not keeps(body, versions):
-            raise refusal(f"iterations of the loop do not keep to places of their own in `{parameter.hint}`", op)
+            raise refusal(f"iterations of the loop do not keep to places of their own in {_called(parameter)}", op)
         loop.axes[k], loop.versions[k] = axis, versions
         offsets.add(offset)
     if len(offsets) > 1:

@@ -18,7 +18,7 @@ from wengert.compiler.passes.pipeline import Recorder, optimise
 from wengert.compiler.transforms.assemble import with_known_extents
 from wengert.compiler.transforms.compiled import Compiled, Program, trace_for
 from wengert.compiler.transforms.settle import replace_function
-from wengert.compiler.transforms.structure import closes_over, full_out, named
+from wengert.compiler.transforms.structure import closes_over, full_out, leaf_ranges, named
 
 MOST_EXTENTS = 4
 """Programs from which on no more are made for particular extents."""
@@ -29,8 +29,9 @@ class Batch(Compiled):
     """`f` over a leading (or other) axis of its arguments: results stack the results of the single calls.
 
     in_axes: for each argument the axis that counts calls, None where all calls share it; one int for all arguments;
-    a tuple may nest like the argument. out_axes likewise. A list of equal arguments [x1, x2, x3] is stacked, of structures
-    leaf by leaf; a structured array is taken as a dict of its fields (`p["x"]`), which are read where they lie.
+    a tuple may nest like the argument, and numbers behind its entries are shared. out_axes likewise. A list of equal
+    arguments [x1, x2, x3] is stacked, of structures leaf by leaf; a structured array is taken as a dict of its fields
+    (`p["x"]`), which are read where they lie.
     """
 
     takes_the_same = False
@@ -56,12 +57,22 @@ class Batch(Compiled):
             return (self.in_axes,) * count
         if len(self.in_axes) > count and not any(a is not None for a in self.in_axes[count:]):
             return self.in_axes[:count]  # arguments with defaults, which all calls share
-        if len(self.in_axes) != count:
-            raise OptionError(
-                f"in_axes has {len(self.in_axes)} entries and {self.__name__} is called with {count} arguments",
-                help="Write one entry per argument, None for those that all calls share.",
-            )
-        return self.in_axes
+        if len(self.in_axes) > count:
+            raise self._entries(count)
+        return (*self.in_axes, *(None,) * (count - len(self.in_axes)))
+
+    def _entries(self, count: int) -> OptionError:
+        return OptionError(
+            f"in_axes has {len(self.in_axes)} entries and {self.__name__} is called with {count} arguments",  # type: ignore[arg-type]
+            help="Write one entry per argument, None for those that all calls share.",
+        )
+
+    def _numbers_alone(self, signature: Signature, per_argument: Sequence[Any]) -> None:
+        """Of what in_axes does not name numbers are shared, which can mean nothing else. Raises OptionError for arrays."""
+        passed = len(per_argument) - closes_over(self.__wrapped__)
+        for leaves in leaf_ranges(signature.tree)[len(self.in_axes) : passed]:  # type: ignore[arg-type]
+            if any(signature.leaves[k].type.is_array for k in leaves):
+                raise self._entries(passed)
 
     def signature(self, args: tuple[Any, ...]) -> Signature:
         return self.exact_signature(args, self.programs)
@@ -96,6 +107,8 @@ class Batch(Compiled):
 
     def trace(self, signature: Signature, recorder: Recorder) -> Traced:
         per_argument = self._per_argument(len(signature.tree.children))
+        if isinstance(self.in_axes, tuple):
+            self._numbers_alone(signature, per_argument)
         axes: list[int | None] = []
         for child, axis in zip(signature.tree.children, per_argument, strict=True):
             if child.kind == "list" and child.children and isinstance(axis, int):

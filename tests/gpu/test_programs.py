@@ -577,6 +577,24 @@ def gathered(v: Vector, index: NDArray[np.int64]) -> float:
     return total
 
 
+def newton(s: Vector) -> Vector:
+    v = s.copy()
+    for _ in range(9):
+        off = np.array([v[0] * v[0] + v[1] - 3.0, v[0] * v[1] - 2.0])
+        step = np.linalg.solve(np.array([[2.0 * v[0], 1.0], [v[1], v[0]]]), off)
+        v = v - step
+        if np.abs(step).max() < 1e-12:
+            break
+    return v
+
+
+def test_what_a_thread_adds_to_its_own_array_has_an_order(device):
+    starts = np.array([[1.4, 1.1], [0.9, 2.2], [1.2, 1.5]])
+    solved = wg.offload(wg.batch(newton), device, deterministic=True)
+    np.testing.assert_allclose(np.asarray(solved(starts)), [newton(s) for s in starts], rtol=1e-12)
+    assert "wg_add_double" not in compile_program(solved.last._stages().loaded.function, "cuda").image
+
+
 def test_additions_in_a_changing_order_are_refused_where_the_same_bits_are_asked_for(device):
     index = np.array([0, 3, 3, 1])
     f = wg.offload(wg.grad(gathered), device, deterministic=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +92,47 @@ def test_a_batch_of_one(shape) -> None:
     np.testing.assert_allclose(wg.batch(cubes)(x), [cubes(row) for row in x])
     np.testing.assert_allclose(wg.batch(wg.grad(cubes))(x), 3 * x**2)
     np.testing.assert_allclose(wg.batch(lambda a, b: np.sin(a) * b)(x[0], x[0]), np.sin(x[0]) * x[0])
+
+
+stack = np.linspace(-1.0, 1.0, 12).reshape(3, 2, 2) + 2.0 * np.eye(2)
+LIBRARY = {
+    "solve": (wg.batch(np.linalg.solve), (stack, stack[:, 0]), np.linalg.solve(stack, stack[:, 0, :, None])[..., 0]),
+    "shared": (wg.batch(np.linalg.solve, (None, 0)), (stack[0], stack[:, 0]), stack[:, 0] @ np.linalg.inv(stack[0]).T),
+    "eigh": (wg.batch(np.linalg.eigvalsh), (stack,), np.linalg.eigvalsh(stack)),
+    "sum": (wg.jit(np.sum), (stack,), np.sum(stack)),
+    "axis": (wg.batch(functools.partial(np.sum, axis=0)), (stack,), np.sum(stack, axis=1)),
+    "sine": (wg.batch(np.sin), (stack,), np.sin(stack)),
+    "ufunc": (wg.batch(np.add), (stack, stack), stack + stack),
+    "dot": (wg.jit(np.dot), (stack[0], stack[1]), stack[0] @ stack[1]),
+    "grad": (wg.grad(np.linalg.det), (stack[0],), np.linalg.det(stack[0]) * np.linalg.inv(stack[0]).T),
+    "python": (wg.batch(abs), (stack[:, 0, 0],), np.abs(stack[:, 0, 0])),
+    "math": (wg.batch(math.hypot), (stack[:, 0, 0], stack[:, 0, 1]), np.hypot(stack[:, 0, 0], stack[:, 0, 1])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LIBRARY.values(), ids=LIBRARY)
+def test_a_function_of_a_library_itself(case) -> None:
+    function, args, wanted = case
+    np.testing.assert_allclose(function(*args), wanted, rtol=1e-12)
+
+
+def test_a_function_of_a_library_that_cannot_be_compiled_is_named() -> None:
+    with pytest.raises(wg.errors.UnsupportedError, match="np.linalg.tensorsolve. cannot") as fault:
+        wg.jit(np.linalg.tensorsolve)(stack[0], stack[0, 0])
+    assert "return np.linalg.tensorsolve(a, b, axes=axes)" in str(fault.value)
+
+
+def scaled_power(x: Any, power: int = 2, scale: float = 1.0) -> Any:
+    return scale * np.sum(x**power)
+
+
+def test_numbers_that_in_axes_does_not_name_are_shared() -> None:
+    f, x = wg.batch(scaled_power, (0,)), np.arange(6.0).reshape(3, 2)
+    np.testing.assert_allclose(f(x), np.sum(x**2, 1))
+    np.testing.assert_allclose(f(x, 3), np.sum(x**3, 1))
+    np.testing.assert_allclose(f(x, scale=2.0), 2.0 * np.sum(x**2, 1))
+    with pytest.raises(wg.errors.OptionError, match="in_axes has 1 entries .* called with 3 arguments"):
+        f(x, scale=np.ones(3))  # shared, or one for each call
 
 
 def test_batches_of_different_sizes_are_refused() -> None:

@@ -229,12 +229,25 @@ def test_the_least_recently_used_go_first(monkeypatch: pytest.MonkeyPatch) -> No
     assert store.load(f"{199:064x}") == b"x" * 1000 and store.load(f"{0:064x}") is None
 
 
+ORDERS = """
+    def orders(x):
+        low, high, first, second = 0, len(x), x.copy(), x + 1.0
+        while low < high:
+            middle = (low + high) // 2
+            first[middle], second[low] = second[middle], 0.0
+            low, high = (middle + 1, high) if x[middle] < 0.5 else (low, middle)
+        return first, second
+"""
+
+
 def test_processes_share_it(tmp_path: Path) -> None:
-    module(tmp_path, BASE)
+    """And they make the same of a program, whatever the order of sets."""
+    module(tmp_path, BASE + ORDERS)
     script = (
-        "import numpy as np, wengert as wg, user_code; from wengert.compiler.runtime import store\n"
+        "import numpy as np, wengert as wg, user_code, zlib; from wengert.compiler.runtime import store\n"
         "from wengert.compiler.transforms.fingerprint import environment\n"
-        "print(wg.grad(user_code.f)(np.ones(3)).sum(), store.hits, hash(environment()))"
+        "made = zlib.crc32(wg.jit(user_code.orders).lower(np.ones(3)).ir().encode())\n"
+        "print(wg.grad(user_code.f)(np.ones(3)).sum(), store.hits, hash(environment()), made)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]), "PYTHONHASHSEED": "0"}
     command = [sys.executable, "-c", script]
@@ -243,9 +256,9 @@ def test_processes_share_it(tmp_path: Path) -> None:
     for seed in ("0", "1"):  # hashes of strings are no part of a key
         done = subprocess.run(command, env=environment | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True)
         outputs.append(done.stdout.split())
-    assert [o[0] for o in outputs] == ["18.0"] * 4
+    assert [o[0] for o in outputs] == ["18.0"] * 4 and len({o[3] for o in outputs}) == 1
     if len({o[2] for o in outputs[:3]}) == 1:  # the compiler's own files were not edited meanwhile
-        assert outputs[2][1] == outputs[3][1] == "3"
+        assert outputs[2][1] == outputs[3][1] == "5"
 
 
 def test_a_kept_program_gives_the_same_kinds_of_numbers(tmp_path: Path) -> None:
