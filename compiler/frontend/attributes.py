@@ -24,6 +24,7 @@ from wengert.compiler.frontend.arithmetic import PYTHON, binary, convert
 from wengert.compiler.frontend.kinds import describe, scalar_type
 from wengert.compiler.frontend.objects import NONE, Array, Method, Object, Scalar, Static, Tuple, is_list
 from wengert.compiler.frontend.reads import note_attribute
+from wengert.compiler.frontend.subscripts import known_key
 from wengert.compiler.frontend.tracer import SERVICES, Tracer
 from wengert.compiler.frontend.views import element, indexed, store
 from wengert.compiler.ir.core import Value
@@ -162,12 +163,12 @@ def replaced(tracer: Tracer, owner: Object, **changes: Object) -> Object:
 
 def _items(tracer: Tracer, owner: Object) -> Object:
     assert isinstance(owner, Tuple)
-    return Tuple(tuple, tuple(Tuple(tuple, (Static(n), i)) for n, i in zip(owner.names, owner.items, strict=True)))
+    return Tuple(tuple, tuple(Tuple(tuple, pair) for pair in zip(owner.keys, owner.items, strict=True)))
 
 
 def _keys(tracer: Tracer, owner: Object) -> Object:
     assert isinstance(owner, Tuple)
-    return Tuple(tuple, tuple(Static(n) for n in owner.names))
+    return Tuple(tuple, owner.keys)
 
 
 def _values(tracer: Tracer, owner: Object) -> Object:
@@ -177,9 +178,7 @@ def _values(tracer: Tracer, owner: Object) -> Object:
 
 def _get(tracer: Tracer, owner: Object, key: Object, default: Object = NONE) -> Object:
     assert isinstance(owner, Tuple)
-    if not isinstance(key, Static):
-        tracer.refuse("dict_keys")
-    found = owner.field(key.value)
+    found = owner.field(known_key(tracer, key))
     return default if found is None else found
 
 

@@ -38,6 +38,7 @@ from wengert.compiler.frontend.objects import (
 from wengert.compiler.frontend.positions import METHODS, by_name
 from wengert.compiler.frontend.reads import CONTENTS, MISSING, now
 from wengert.compiler.frontend.source import Parsed, parameters, parse, unwrap
+from wengert.compiler.frontend.subscripts import known_key
 from wengert.compiler.frontend.tracer import EXPRESSIONS, RESULT, RETURN, SERVICES, Frame, Tracer, handles, provides
 from wengert.compiler.frontend.ufuncs import with_out
 from wengert.compiler.frontend.written import WRITTEN, Written
@@ -68,7 +69,7 @@ def call_expression(tracer: Tracer, node: ast.Call) -> Object:
         item = tracer.evaluate_any(k.value)
         if k.arg is not None:
             keywords[k.arg] = item
-        elif isinstance(item, Tuple) and item.kind is dict:
+        elif isinstance(item, Tuple) and item.kind is dict and all(isinstance(name, str) for name in item.names):
             keywords |= dict(zip(item.names, item.items, strict=True))
         else:
             tracer.refuse("starred", node)
@@ -228,16 +229,14 @@ def dictionary(tracer: Tracer, args: Sequence[Object], keywords: Keywords) -> Ob
     """dict(d, key=value), dict(pairs). It is no row of the table, whose functions know what their keywords mean."""
     if len(args) > 1:
         tracer.refuse("opaque", kind="dict")
-    found: dict[str, Object] = {}
+    found: dict[Any, Object] = {}
     for given in args:
         if isinstance(given, Tuple) and given.kind is dict:
             found = dict(zip(given.names, given.items, strict=True))
             continue
         for pair in items_of(tracer, given):
             key, item = items_of(tracer, pair)
-            if not isinstance(key, Static) or not isinstance(key.value, str):
-                tracer.refuse("dict_keys")
-            found[key.value] = item
+            found[known_key(tracer, key)] = item
     found |= keywords
     return Tuple(dict, tuple(found.values()), tuple(found))
 

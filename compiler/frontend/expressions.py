@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,7 @@ from wengert.compiler.frontend.output import combined
 from wengert.compiler.frontend.products import matmul
 from wengert.compiler.frontend.reductions import REDUCTIONS
 from wengert.compiler.frontend.rewrite import Entered
+from wengert.compiler.frontend.subscripts import known_key
 from wengert.compiler.frontend.targets import assign, name_it
 from wengert.compiler.frontend.tracer import EXPRESSIONS, SERVICES, STATEMENTS, Tracer, closure_of, handles, provides
 from wengert.compiler.frontend.truth import choose, combine, condition_of, truth
@@ -92,22 +94,16 @@ def set_display(tracer: Tracer, node: ast.Set) -> Object:
 
 @handles(EXPRESSIONS, ast.Dict)
 def dictionary(tracer: Tracer, node: ast.Dict) -> Object:
-    made: dict[str, Object] = {}
+    made: dict[Any, Object] = {}
     for key, value in zip(node.keys, node.values, strict=True):
         item = tracer.evaluate(value)
-        if key is None and isinstance(item, Tuple) and item.kind is dict:  # {**other}
+        if key is not None:
+            made[known_key(tracer, tracer.evaluate(key), key)] = item
+        elif isinstance(item, Tuple) and item.kind is dict:  # {**other}
             made |= dict(zip(item.names, item.items, strict=True))
         else:
-            made[dictionary_key(tracer, tracer.evaluate(key), key) if key is not None else ""] = item
-    if "" in made:
-        tracer.refuse("dict_keys", node)
+            tracer.refuse("dict_keys", node)
     return Tuple(dict, tuple(made.values()), tuple(made))
-
-
-def dictionary_key(tracer: Tracer, key: Object, node: ast.expr) -> str:
-    if not isinstance(key, Static) or not isinstance(key.value, str):
-        tracer.refuse("dict_keys", node)
-    return key.value
 
 
 @handles(EXPRESSIONS, ast.DictComp)
@@ -117,7 +113,7 @@ def dict_comprehension(tracer: Tracer, node: ast.DictComp) -> Object:
     rows = tracer.evaluate(ast.copy_location(ast.ListComp(pair, node.generators), node))
     if not isinstance(rows, Tuple) or is_list(rows):
         tracer.refuse("dict_keys", node)
-    made = {dictionary_key(tracer, row.items[0], node.key): row.items[1] for row in rows.items if isinstance(row, Tuple)}
+    made = {known_key(tracer, row.items[0], node.key): row.items[1] for row in rows.items if isinstance(row, Tuple)}
     return Tuple(dict, tuple(made.values()), tuple(made))
 
 
@@ -299,10 +295,17 @@ def contained(tracer: Tracer, item: Object, where: Object, node: ast.AST) -> Obj
     if not isinstance(where, Tuple):
         tracer.refuse("in", node)
     if where.kind is dict:
-        return Static(isinstance(item, Static) and item.value in where.names)
+        if isinstance(item, Static):
+            return Static(item.value in where.names)
+        if scalar_type(item) is None and not isinstance(item, Tuple):
+            tracer.refuse("dict_keys", node)
+        alike = tuple if isinstance(item, Tuple) else int
+        keys = (key for key, name in zip(where.keys, where.names, strict=True) if isinstance(name, alike))
+        where = Tuple(tuple, tuple(keys))
     result: Object = Static(False)
     for part in where.items:
-        one = binary(tracer, ast.Eq, item, part)
+        pair = isinstance(item, Tuple) and isinstance(part, Tuple)
+        one = compare_two(tracer, ast.Eq, item, part, node) if pair else binary(tracer, ast.Eq, item, part)
         if isinstance(one, Static):
             if one.value:
                 return one

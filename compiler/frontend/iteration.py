@@ -26,7 +26,7 @@ def iterate(tracer: Tracer, item: Object, node: ast.AST | None = None) -> Iterat
     if own is not None:
         return iterate(tracer, own, node)
     if isinstance(item, Tuple) and item.kind is dict:
-        return Iteration(number(len(item.names)), lambda i: i, items=tuple(map(Static, item.names)))
+        return Iteration(number(len(item.names)), lambda i: i, items=item.keys)
     if isinstance(item, Tuple) and item.kind is not Broadcast:
         return Iteration(number(len(item.items)), lambda i: i, items=item.items)
     if isinstance(item, Static) and isinstance(item.value, str):

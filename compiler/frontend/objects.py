@@ -152,13 +152,22 @@ class Tuple:
 
     kind: Any
     items: tuple[Object, ...]
-    names: tuple[str, ...] = ()
+    names: tuple[Any, ...] = ()
     origin: Any = field(default=None, compare=False)
     fresh: bool = field(default=False, compare=False)
     once: Once | None = field(default=None, compare=False)
 
-    def field(self, name: str) -> Object | None:
+    @property
+    def keys(self) -> tuple[Object, ...]:
+        """The names of a dict as the objects they are in the program."""
+        return tuple(map(_constant, self.names))
+
+    def field(self, name: Any) -> Object | None:
         return self.items[self.names.index(name)] if name in self.names else None
+
+
+def _constant(value: Any) -> Object:
+    return Tuple(tuple, tuple(map(_constant, value))) if isinstance(value, tuple) else Static(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
     while (x := f()) > 0: ...           while True: if not (x := f()) > 0: break ...    what the test binds, the loop carries
     match x: case 0: ...                if x == 0: ...                            see matches.py
     with np.errstate(...): ...          if <entered>: ...                               see `Entered`
-    d["key"] = v                        d = {**d, "key": v}                             where nothing else may refer to d
-    d["key"] += v                       $d = d["key"]; $d += v; d = {**d, "key": $d}
+    d[key] = v                          d = {**d, key: v}                               where nothing else may refer to d
+    d[key] += v                         $d = d[key]; $d += v; d = {**d, key: $d}
+    d.update(e)                         d = {**d, **e}
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Rewriter(ast.NodeTransformer):
         self.leaking |= matches.leaking(node)
         self.generic_visit(node)
         stored = {name for s in _own(node) for target in _targets(s) if (name := _dict_of(target))}
+        stored |= {s.func.value.id for s in _own(node) if _is_update(s)}  # type: ignore[attr-defined]
         private = {name for name in stored if _is_private(node, name)}
         if private:
             _Stores(private).generic_visit(node)
@@ -81,9 +83,21 @@ class _Stores(ast.NodeTransformer):
             return node
         return _made_anew(node, node.targets[0], node.value)
 
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        """`d.update(e)`, `d.update(key=v)`."""
+        call = node.value
+        if not _is_update(call) or call.func.value.id not in self.names:  # type: ignore[attr-defined]
+            return node
+        assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+        name = call.func.value
+        assert isinstance(name, ast.Name)
+        entries: list[tuple[ast.expr | None, ast.expr]] = [(None, part) for part in (_load(name), *call.args)]
+        entries += [(ast.copy_location(ast.Constant(k.arg), k) if k.arg else None, k.value) for k in call.keywords]
+        return _assigned(node, name, entries)
+
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | list[ast.stmt]:
         target = node.target
-        if not self._known(target):
+        if not self._known(target) or any(isinstance(n, ast.Call | ast.NamedExpr) for n in ast.walk(target)):
             return node
         assert isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)
         name = f"${target.value.id}"
@@ -91,7 +105,7 @@ class _Stores(ast.NodeTransformer):
         def item(context: ast.expr_context) -> ast.Name:
             return ast.copy_location(ast.Name(name, context), target)
 
-        held = ast.copy_location(ast.Subscript(_load(target.value), target.slice, ast.Load()), target)
+        held = ast.copy_location(ast.Subscript(_load(target.value), copy.deepcopy(target.slice), ast.Load()), target)
         first = ast.copy_location(ast.Assign([item(ast.Store())], held), node)
         changed = ast.copy_location(ast.AugAssign(item(ast.Store()), node.op, node.value), node)
         return [first, changed, _made_anew(node, target, item(ast.Load()))]
@@ -99,8 +113,12 @@ class _Stores(ast.NodeTransformer):
 
 def _made_anew(node: ast.stmt, target: ast.expr, value: ast.expr) -> ast.Assign:
     assert isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)
-    name = target.value
-    made = ast.copy_location(ast.Dict([None, target.slice], [_load(name), value]), target)
+    return _assigned(node, target.value, [(None, _load(target.value)), (target.slice, value)])
+
+
+def _assigned(node: ast.stmt, name: ast.Name, entries: list[tuple[ast.expr | None, ast.expr]]) -> ast.Assign:
+    keys, values = zip(*entries, strict=True)
+    made = ast.copy_location(ast.Dict(list(keys), list(values)), node.value if isinstance(node, ast.Expr) else node)
     return ast.copy_location(ast.Assign([ast.copy_location(ast.Name(name.id, ast.Store()), name)], made), node)
 
 
@@ -109,10 +127,15 @@ def _load(name: ast.Name) -> ast.Name:
 
 
 def _dict_of(target: ast.expr) -> str:
-    """The name of d in `d["key"]`, which must be a dict; "" where it is something else."""
-    if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
-        return ""
-    return target.value.id if isinstance(target.slice, ast.Constant) and isinstance(target.slice.value, str) else ""
+    """The name of d in `d[key]`; "" for anything else."""
+    return target.value.id if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) else ""
+
+
+def _is_update(node: ast.AST) -> bool:
+    """Whether it is `d.update(...)` of one other dict, or of keywords."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "update":
+        return False
+    return isinstance(node.func.value, ast.Name) and len(node.args) < 2 and not any(isinstance(a, ast.Starred) for a in node.args)
 
 
 def _targets(node: ast.AST) -> list[ast.expr]:
@@ -137,24 +160,35 @@ def _is_private(node: ast.FunctionDef, name: str) -> bool:
     inner = [n for n in ast.walk(node) if isinstance(n, Scope) and n is not node]
     if any(isinstance(n, ast.Name) and n.id == name for scope in inner for n in ast.walk(scope)):
         return False
+    if not any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in _own(node)):
+        return False
     fine: set[ast.AST] = set()
     for n in _own(node):
         fine.update(v for v in _uses(n) if isinstance(v, ast.Name) and v.id == name)
     return all(n in fine for n in _own(node) if isinstance(n, ast.Name) and n.id == name)
 
 
+def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What is bound to what: the items of one tuple to those of another."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        yield from zip(target.elts, value.elts, strict=True)
+    else:
+        yield target, value
+
+
+def _makes_dict(node: ast.expr) -> bool:
+    called = node.func if isinstance(node, ast.Call) else None
+    return isinstance(node, ast.Dict | ast.DictComp) or (isinstance(called, ast.Name) and called.id == "dict")
+
+
 def _uses(node: ast.AST) -> Iterator[ast.AST | None]:
     """What stands in a node where a dict may, without another name for it."""
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
-        made = isinstance(node.value, ast.Dict | ast.DictComp) or (
-            isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name) and node.value.func.id == "dict"
-        )
-        if made:
-            yield node.targets[0]
+        yield from (target for target, value in _bound(node.targets[0], node.value) if _makes_dict(value))
     elif isinstance(node, ast.Subscript):
         yield node.value
     elif isinstance(node, ast.Call):
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("items", "keys", "values", "get", "copy"):
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("items", "keys", "values", "get", "copy", "update"):
             yield node.func.value
         if isinstance(node.func, ast.Name) and node.func.id in ("len", "dict", "list", "tuple", "sorted"):
             yield from node.args

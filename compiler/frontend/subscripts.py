@@ -105,14 +105,12 @@ def array_item(tracer: Tracer, base: Array, items: list[Object]) -> Object:
 
 def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) -> Object:
     (item,) = items if len(items) == 1 else [Static(None)]
-    if base.kind is dict and isinstance(item, Static) and isinstance(item.value, str):
-        found = base.field(item.value)
-        if found is None:
-            tracer.refuse("attribute", node, what="this dict", name=item.value, raises=KeyError)
-        return found
     if base.kind is dict:
-        raises = KeyError if isinstance(item, Static) else None
-        tracer.refuse("binding", node, name="dict", problem="its keys are texts known at compile time", raises=raises)
+        key = known_key(tracer, item if len(items) == 1 else Tuple(tuple, tuple(items)), node)
+        found = base.field(key)
+        if found is None:
+            tracer.refuse("dict_key", node, missing=repr(key), raises=KeyError)
+        return found
     if base.kind is frozenset:
         tracer.refuse("binding", node, name="set", problem="its items have no places")
     if isinstance(item, Slice):
@@ -141,6 +139,18 @@ def tuple_item(tracer: Tracer, base: Tuple, items: list[Object], node: ast.AST) 
         list_kinds.write_out(tracer)
         tracer.refuse("tuple_index", node)
     return packed_item(tracer, base, item)
+
+
+def known_key(tracer: Tracer, key: Object, node: ast.AST | None = None) -> Any:
+    """A key of a dict: a text, a whole number, or a tuple of such, known at compile time."""
+    if isinstance(key, Static) and type(key.value) in (str, int):
+        return key.value
+    if isinstance(key, Tuple) and key.kind is tuple:
+        return tuple(known_key(tracer, part, node) for part in key.items)
+    kind = scalar_type(key)
+    if kind is not None and kind[0].kind == "i":
+        lists.write_out(tracer)
+    tracer.refuse("dict_keys", node)
 
 
 def packed_item(tracer: Tracer, base: Tuple, item: Object) -> Object:

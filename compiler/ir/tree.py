@@ -156,6 +156,11 @@ def flatten(value: Any) -> tuple[list[Any], Tree]:
     return leaves, _flatten(value, leaves)
 
 
+def _is_key(key: Any) -> bool:
+    """Whether a dict with this key can be told from others by its keys."""
+    return type(key) in (str, int) or (type(key) is tuple and all(map(_is_key, key)))
+
+
 def _flatten(value: Any, leaves: list[Any]) -> Tree:
     kind = type(value)
     if kind in _PLAIN:
@@ -167,7 +172,7 @@ def _flatten(value: Any, leaves: list[Any]) -> Tree:
         return Tree("tuple", None, tuple([_flatten(v, leaves) for v in value]))
     if kind is list:
         return Tree("list", None, tuple([_flatten(v, leaves) for v in value]))
-    if kind is dict and all(type(key) is str for key in value):
+    if kind is dict and all(map(_is_key, value)):
         return Tree("dict", tuple(value), tuple([_flatten(v, leaves) for v in value.values()]))
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         return Tree("named", kind, tuple([_flatten(v, leaves) for v in value]), tuple(kind._fields))

@@ -184,6 +184,23 @@ def loops_over_dicts(x):
     return total * more["b"] + pairs["q"] * len(whole) + max(whole.values()) + (1.0 if sorted(whole)[2] == "u" else 0.0)
 
 
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def dicts_changed_in_loops(x):
+    d, by = {"a": x[0], "b": x[1]}, {(0, 1): x[2], 4: 2.0}
+    for key, v in d.items():
+        if v > 0.5:
+            d[key] *= v
+    for i in range(3):
+        by[i, i] = x[i] * (i + 1)
+    by.update({4: x[3]})
+    d.update(c=by[1, 1], a=by[4])
+    total = sum(k * v for k, v in {i: x[i] for i in range(4)}.items())
+    for i in range(len(x)):
+        if i in by or (i, i) in by:
+            total += x[i]
+    return total + sum(d.values()) * by[0, 1] + len(by) * by[(2, 2)]
+
+
 @case(np.array([0.2, 0.7, 3.0, 0.5, 2.0]))
 def numbers_or_numbers(x):
     best = None

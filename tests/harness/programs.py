@@ -218,6 +218,8 @@ class _Writer(Wide):
             (1, lambda: f"0.1 * ({v} > {s}).sum()"),
             (1, lambda: f"np.trace({self.pick('m')})"),
             (1, lambda: f"np.interp({self.small(0)}, np.linspace(-1.0, 1.0, n), {v})"),
+            (1, lambda: f"(({v}[{self.index()}] if {self.condition()} else 0.0) or {self.scalar(0)})"),
+            (1, lambda: f"0.5 * ({self.condition()} and {self.scalar(0)} > {s})"),
             *([(3, lambda: f"sum({self.pick('l')})")] if self.scope.names["l"] else []),
         )
 
@@ -297,6 +299,7 @@ class _Writer(Wide):
             (1, lambda: f"-0.6 < {self.scalar(0)} < 0.5"),
             (1, lambda: f"np.any({self.pick('v')} > 0.9)"),
             (1, lambda: f"{self.pick('i')} % 2 == 0" if self.scope.names["i"] else f"not {self.pick('s')} > 0.2"),
+            (1, lambda: f"{self.pick('i') if self.scope.names['i'] else 'n'} {self.rnd.choice(['in', 'not in'])} {{1, 3, 6}}"),
         )
 
     def tamed(self, text: str) -> str:
@@ -326,6 +329,8 @@ class _Writer(Wide):
             (1, self.inner_function),
             (1, self.list_of),
             (1, self.lists_in_list),
+            (1, self.perhaps_none),
+            (1, self.named),
             *([(4, self.for_loop), (2, self.branch), (1, self.while_loop)] if deep else []),
             *([(1, self.leave)] if self.loops else []),
         )
@@ -445,7 +450,42 @@ class _Writer(Wide):
                 self.line(f"if {a} > {self.pick('s')}:")
                 self.line("    continue")
             self.line(f"{name}.append({self.tamed(f'{a} * {self.scalar(0)}')})")
+        if self.chance(0.3):
+            part = self.rnd.choice(["1:2", ":1", "-1:", "2:", "n:"])
+            self.line(f"{name}[{part}] = [{self.pick('s')}, {self.number()}]")
+        if self.chance(0.2):
+            self.line(f"del {name}[{self.rnd.choice(['1:3', ':1', '-2:'])}]")
         self.scope.names["l"].append(name)
+
+    def perhaps_none(self) -> None:
+        """What is None until a loop finds one."""
+        found, a, s = self.fresh("o"), self.fresh("a"), self.pick("s")
+        self.line(f"{found} = None")
+        self.line(f"for {a} in {self.pick('v')}:")
+        with self.block():
+            self.line(f"if {a} > {self.pick('s')} and ({found} is None or {a} < {found}):")
+            self.line(f"    {found} = {a}")
+            if self.chance(0.4):
+                self.line("    break")
+        self.line(f"if {found} is not None:")
+        with self.block():
+            self.line(f"{s} = {self.tamed(f'{found} * {self.scalar(0)}')}")
+
+    def named(self) -> None:
+        """Numbers by their names: a dictionary that is read, changed and gone through."""
+        d, key, a = self.fresh("d"), self.fresh("k"), self.fresh("a")
+        entries = [f"'{k}': {self.scalar(0)}" for k in ("low", "mid", "high")[: self.rnd.randint(2, 3)]]
+        self.line(f"{d} = {{{', '.join(entries)}}}")
+        if self.chance(0.5):
+            self.line(f"{d}['{self.rnd.choice(['low', 'mid'])}'] {self.rnd.choice(['', '+'])}= {self.tamed(self.scalar(0))}")
+        if self.chance(0.6):
+            self.line(f"for {key}, {a} in {d}.items():")
+            with self.block():
+                guard = self.rnd.choice([f"{key} != 'low'", f"{key} in {{'mid', 'high'}}", f"{a} > {self.pick('s')}"])
+                self.line(f"if {guard}:")
+                self.line(f"    {d}[{key}] = {self.tamed(f'{a} * {self.scalar(0)}')}")
+        read = self.rnd.choice([f"sum({d}.values())", f"{d}['low'] * {d}.get('high', 0.3)", f"max({d}.values())"])
+        self.line(f"{self.pick('s')} = {self.tamed(read)}")
 
     def lists_in_list(self) -> None:
         rows, row, k, a = self.fresh("r"), self.fresh("l"), self.fresh("k"), self.fresh("a")
