@@ -98,6 +98,7 @@ SCALAR_METHODS = (
 )  # fmt: skip
 METHOD_HELP = {
     "append": "Allocate an array with np.zeros and fill it.",
+    "strides": "How elements lie in memory is not seen; use `np.lib.stride_tricks.sliding_window_view(x, n)`.",
     "view": "Write the array itself; its bits as another dtype are not read.",
 }  # fmt: skip
 

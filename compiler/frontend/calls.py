@@ -14,12 +14,14 @@ import numpy as np
 
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend import attributes, generators, output, overloads, written_grids
+from wengert.compiler.frontend.arithmetic import require_same
 from wengert.compiler.frontend.bound import body_of_call
 from wengert.compiler.frontend.control import run_block
 from wengert.compiler.frontend.creation import array_only
 from wengert.compiler.frontend.functions import FUNCTIONS, HELP, RANDOM, scipy_function
+from wengert.compiler.frontend.index import number
 from wengert.compiler.frontend.inside import inline_transform, readable, transformed
-from wengert.compiler.frontend.iteration import items_of
+from wengert.compiler.frontend.iteration import items_of, iterate, length_at_run_time
 from wengert.compiler.frontend.kinds import describe
 from wengert.compiler.frontend.liveness import analyse, terminates
 from wengert.compiler.frontend.maybes import settled
@@ -33,6 +35,7 @@ from wengert.compiler.frontend.objects import (
     Scalar,
     Static,
     Tuple,
+    is_list,
     is_number,
 )
 from wengert.compiler.frontend.positions import METHODS, by_name
@@ -59,9 +62,9 @@ def call_expression(tracer: Tracer, node: ast.Call) -> Object:
         if found is not None:
             return found
     args: list[Object] = []
-    for a in node.args:
+    for position, a in enumerate(node.args):
         if isinstance(a, ast.Starred):
-            args += items_of(tracer, tracer.evaluate(a.value), a)
+            args += spread(tracer, tracer.evaluate(a.value), callee, len(args), node, position)
         else:
             args.append(tracer.evaluate_any(a))
     keywords: Keywords = {}
@@ -74,6 +77,34 @@ def call_expression(tracer: Tracer, node: ast.Call) -> Object:
         else:
             tracer.refuse("starred", node)
     return call(tracer, callee, args, keywords)
+
+
+def spread(tracer: Tracer, item: Object, callee: Object, before: int, node: ast.Call, position: int) -> Sequence[Object]:
+    """The arguments that `*item` stands for. Of run-time length: as many as the function still needs, which is checked."""
+    if not (is_list(item) or isinstance(item, Array)) or not length_at_run_time(tracer, item):
+        return items_of(tracer, item, node.args[position])
+    wanted = _needed(callee)
+    if wanted is None or any(isinstance(a, ast.Starred) for a in node.args[position + 1 :]):
+        tracer.refuse("spread", node.args[position])
+    named = {k.arg for k in node.keywords}
+    count = sum(name not in named for name in wanted[before:]) - (len(node.args) - position - 1)
+    length = SERVICES["list_length"](tracer, item) if is_list(item) else tracer.extents(item)[0]  # type: ignore[arg-type]
+    require_same(tracer, length, number(count), "wrong number of arguments in a call")
+    part = iterate(tracer, item)
+    return [part.item(Scalar(tracer.builder.integer(k), True)) for k in range(count)]
+
+
+def _needed(callee: Object) -> list[str] | None:
+    """The parameters of a function of the program that have no default; None where it takes any number."""
+    if isinstance(callee, Closure):
+        node, bound = callee.node, 0
+    else:
+        function = unwrap(callee.handler if isinstance(callee, Method) else callee.value if isinstance(callee, Static) else None)  # type: ignore[arg-type]
+        if not isinstance(function, types.FunctionType) or not _of_program(callee):
+            return None
+        node, bound = parse(function).node, int(isinstance(callee, Method))
+    names = _positional(node)[bound:]
+    return None if node.args.vararg is not None else names[: len(names) - len(node.args.defaults)]
 
 
 @provides("call")

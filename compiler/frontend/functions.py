@@ -350,5 +350,6 @@ HELP: dict[str, str] = {
     "frexp": "Compute it outside of the compiled function.",
     "open": "Read files before the compiled function.",
     "accumulate": "Write a loop.", "reduceat": "Write a loop.", "reduce": "Write a loop.",
+    "as_strided": "Use `np.lib.stride_tricks.sliding_window_view(x, n)`, or parts in a loop: `x[i : i + n]`.",
     "input": "Pass it as an argument.",
 }  # fmt: skip

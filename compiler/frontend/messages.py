@@ -29,6 +29,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "expression": (_U, "`{what}` expressions cannot be compiled", "Compute this outside of the compiled function."),
     "comprehension": (_U, "a comprehension over something whose length is known only at run time cannot be compiled", "Allocate an array with np.zeros and fill it in a loop."),
     "fstring": (_U, "{what} cannot be written into a text at run time", "Print numbers: elements, sums, norms."),
+    "spread": (_U, "`*` of something whose length is known only at run time, in a call of what takes any number of arguments", "Pass the items, `f(x[0], x[1])`, or the array itself."),
     "starred": (_U, "`*` is supported only over tuples and lists of known length", None),
     "match": (_U, "this `match` cannot be compiled", "Write `if`/`elif`: for mappings, classes with positions, and names that a guard leaves bound."),
     # names
@@ -109,6 +110,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "data_shape": (_U, "`{name}` gives an array whose size depends on the data and cannot be compiled", "{help}"),
     "ragged": (_T, "rows of different shape", None),
     "tuple_index": (_U, "a tuple or list of different things can be indexed only by constants", "Use an array."),
+    "text_index": (_U, "a text can be indexed only by what is known at compile time", "Make an array of it before: `codes = np.array([ord(c) for c in text])`, and compare with `ord('a')`."),
     "tuple_range": (_C, "index {index} is out of range for {length} items", None),
     "unpack": (_C, "{found} values cannot be unpacked into {wanted} names", None),
     "unpack_array": (_U, "an array whose length is known only at run time cannot be unpacked", "Index it: `a, b = x[0], x[1]`."),

@@ -79,8 +79,11 @@ def constant_item(tracer: Tracer, base: Any, item: Object, node: ast.AST) -> Obj
         key = item.value if isinstance(item, Static) else None
     if isinstance(base, dict) and (isinstance(item, Array) or isinstance(item, Tuple) and item.kind is list):
         tracer.refuse("binding", node, name="dict", problem="arrays and lists are no keys", raises=TypeError)
+    if not known and isinstance(base, dict):
+        tracer.refuse("dict_keys", node)
     if not known:
-        tracer.refuse("tuple_index", node)
+        list_kinds.write_out(tracer)
+        tracer.refuse("text_index", node)
     try:
         return tracer.lift(base[key])
     except (KeyError, IndexError, TypeError) as error:
@@ -149,7 +152,7 @@ def known_key(tracer: Tracer, key: Object, node: ast.AST | None = None) -> Any:
         return tuple(known_key(tracer, part, node) for part in key.items)
     kind = scalar_type(key)
     if kind is not None and kind[0].kind == "i":
-        lists.write_out(tracer)
+        list_kinds.write_out(tracer)
     tracer.refuse("dict_keys", node)
 
 
