@@ -50,6 +50,8 @@ def line_words(session: Session, before: str) -> list[str]:
         return list(line.compiled_functions(session))
     if words[0] == "ir" and len(words) == 2:
         return stage_names(session, words[1])
+    if words[0] == "graph" and len(words) == 2:
+        return list(line.GRAPH_COLOURS)
     return ["--devices"] if words[0] == "bench" else []
 
 

@@ -64,9 +64,11 @@ def ir_listing(lowered: Lowered, stage: str) -> list[str]:
 
 
 def _graph(session: Session, rest: str) -> None:
-    name = rest.strip()
+    name, *colour = rest.split() or [""]
+    if len(colour) > 1 or not set(colour) <= set(GRAPH_COLOURS):
+        raise UsageError(f"%wengert graph f [colour]: the colours are {', '.join(GRAPH_COLOURS)}")
     model = present.graph_model(_last_program(session, name, "graph").graph)
-    _show_model(session, model)
+    _show_model(session, model, **dict(zip(["colour"], colour, strict=False)))
 
 
 def _bench(session: Session, rest: str) -> None:
@@ -156,6 +158,8 @@ COMMANDS: dict[str, Callable[[Session, str], None]] = {
     "compare": _compare,
     "tour": _tour,
 }
+GRAPH_COLOURS = ("half", "activity", "sweep", "device")
+"""What the graph may be coloured by from the start: its halves, or as the view itself offers."""
 TAKE_FUNCTION = ("ir", "graph", "bench", "check", "compare")
 """The subcommands whose first word is a compiled function."""
 
@@ -177,13 +181,15 @@ def _last_program(session: Session, name: str, command: str) -> Lowered:
         raise UsageError(f"%wengert {command}: {error}") from None
 
 
-def _show_model(session: Session, model: Any) -> None:
-    """A view where one can be shown, else its text."""
+def _show_model(session: Session, model: Any, **chosen: str) -> None:
+    """A view where one can be shown, with these of its settings chosen, else its text."""
     from wengert.widgets import text, view  # needs anywidget and the bundled front end where it is a view
 
     if session.has_views:
         try:
             shown = view(model)
+            for setting, value in chosen.items():
+                setattr(shown, setting, value)
         except (ImportError, RuntimeError) as error:
             print(f"no view: {error}")
         else:

@@ -17,7 +17,7 @@ Wrt = int | str | tuple[int | str, ...] | None
 LINE_HELP = """\
 %wengert devices                             what can be used here, and why the others cannot
 %wengert ir f [stage]                        the stages of f's compilation, and the IR after one (default: the last)
-%wengert graph f                             the derivative graph
+%wengert graph f [colour]                    the derivative graph; coloured by half, activity, sweep or device
 %wengert transfers                           every byte that moved between host and devices, with its reason
 %wengert bench f(x) [--devices cpu,cuda:0]   steady-state timings, side by side
 %wengert lab                                 the panel of the last function beside the notebook, from now on

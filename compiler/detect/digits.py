@@ -34,10 +34,11 @@ def lost_digits(facts: Facts) -> Iterator[Finding]:
     _, _, op = min(near)
     lost = [o for o, s in run.seen.items() if s.absorbed > 0.5 * s.runs and s.runs > 4 and o.result in facts.flow.active]
     kind = "precision" if lost else "cancellation"
-    digits = "no digit" if off > 0.5 else f"{-np.log10(max(off, 1e-16)):.0f} digits"
+    good = round(-np.log10(min(max(off, 1e-16), 1.0)))
+    digits = f"{good} digits of the derivative are" if good > 1 else f"{('no', 'one')[good]} digit of the derivative is"
     unit = facts.directions[0].scale * float(np.ravel(facts.directions[0].together)[0] / np.ravel(facts.directions[0].vector)[0]) if len(facts.directions) == 1 else 1.0
     got, exact = (float(np.ravel(np.asarray(r.results[count], float))[0]) / unit for r in (run, facts.wide))
-    text = f"{digits} of the derivative are left: {got:.6g} in {32 if single else 64}-bit numbers, {exact:.6g} in 80-bit ones"
+    text = f"{digits} left: {got:.6g} in {32 if single else 64}-bit numbers, {exact:.6g} in 80-bit ones"
     if apart > 1e-4:
         text += f"; the value is off by {apart:.1e} of its size"
     yield facts.finding(kind, lost[0] if lost else op, text, warn=warn, relative_error=off, value_error=apart, double=got, extended=exact)

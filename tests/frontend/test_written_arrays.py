@@ -131,3 +131,8 @@ def test_refusals(name: str) -> None:
 def test_dtype_of_an_array_of_float64() -> None:
     """`np.dtype("float64") == None` is true for NumPy, and once took the place of a dtype not given."""
     check(lambda x, k: (np.full(3, 7, dtype=x.dtype), np.sum(k, dtype=x.dtype), np.array([1, 2], dtype=x.dtype)), X, TIES)
+
+
+def test_sinc_has_its_derivatives_at_zero():
+    first = wg.grad(lambda x: np.sinc(x))
+    assert (first(0.0), wg.grad(first)(0.0)) == (0.0, pytest.approx(-(np.pi**2) / 3, rel=1e-14))

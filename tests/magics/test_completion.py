@@ -24,6 +24,7 @@ OFFERED = [
     ("%wengert tr", {"transfers"}),
     ("%wengert ir f", {"f_compiled"}),
     ("%wengert graph ", {"f_compiled"}),
+    ("%wengert graph f_compiled a", {"activity"}),
     ("%wengert settings view ", {"on", "off"}),
     ("%wengert bench f_compiled(x) --devices ", {"cpu"}),
 ]

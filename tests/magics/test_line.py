@@ -42,7 +42,7 @@ def test_ir_of_a_stage_by_name_and_number(with_f):
 
 
 def test_graph(with_f):
-    printed = with_f("%wengert graph grad_f")
+    printed = with_f("%wengert graph grad_f activity")
     assert "primal" in printed
     assert "adjoint" in printed
 
@@ -66,6 +66,7 @@ def test_settings(cell):
         ("%wengert ir f nostage", "%wengert ir: no stage 'nostage'; there are typed, optimised"),
         ("%wengert ir f 17", "%wengert ir: there are the stages 0 to 1"),
         ("%wengert graph later", "%wengert graph: later is compiled at its first call: call it once, then look again"),
+        ("%wengert graph f red", "%wengert graph f [colour]: the colours are half, activity, sweep, device"),
         ("%wengert bench f", "%wengert bench f(x): write a call of the function"),
         ("%wengert check f(x=1.0)", "%wengert check f(x): pass every argument by position"),
         ("%wengert bench f(x=1.0)", "%wengert bench f(x): pass every argument by position"),
