@@ -291,16 +291,33 @@ def reads_its_list(x, n):  # type: ignore[no-untyped-def]
 
 
 def shrinks(x, n):  # type: ignore[no-untyped-def]
-    y = x * 2.0
     for _ in range(n):
-        y = np.sin(y[1:] * y[:-1])
-    return np.sum(y)
+        a = x * 1.0
+        while len(a) > 1:
+            a = np.sin(a[::2] * a[1::2])
+        x = x + 0.1 * a[0]
+    return np.sum(x * x)
+
+
+def appends(x, n):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        x = np.append(np.sin(x), x[0])
+    return np.sum(x * x)
+
+
+def test_arrays_that_shrink_run_again_from_snapshots() -> None:
+    x = np.linspace(0.5, 1.5, 8)
+    bounded = wg.grad(shrinks, memory=100)
+    np.testing.assert_allclose(bounded(x, 5), wg.grad(shrinks)(x, 5), rtol=1e-13)
+    assert [c.bytes_per_snapshot for c in bounded.lower(x, 5).plan.checkpoints] == [64, 64 + 8]  # and the extent
 
 
 def test_what_cannot_be_bounded_is_refused() -> None:
     with pytest.raises(wg.errors.WengertError, match="cannot be bounded"):
         wg.grad(reads_its_list, memory=100)(0.5, 5)
+    with pytest.raises(ValueError, match="grows in a loop"):
+        wg.grad(appends, memory=100)(np.arange(6.0), 3)
     with pytest.raises(ValueError, match="changes its shape in a loop"):
-        wg.grad(shrinks, memory=100)(np.arange(6.0), 3)
+        wg.grad(cell, memory=100)(np.linspace(-0.5, 1.0, 12).reshape(4, 3), 9)
     with pytest.raises(wg.errors.WengertError, match="not an amount of memory"):
         wg.grad(shrinks, memory="much")

@@ -23,10 +23,12 @@ from wengert.compiler.passes.autodiff.tape import Outside, Saved
 @dataclass(slots=True)
 class Again:
     """loops: those that run again from snapshots, the ones around before those inside; of each the places of what it carries
-    that its snapshots leave out (`_only_written`). blocks: branches, and bodies of parallel loops, that run once more. What
+    that its snapshots leave out (`_only_written`). smaller: (place, axis) of what a loop carries whose extent may be smaller
+    in later trips, and is part of the snapshots. blocks: branches, and bodies of parallel loops, that run once more. What
     stands around such a loop or block, up to the function, runs again, too."""
 
     loops: dict[Op, frozenset[int]] = field(default_factory=dict)
+    smaller: dict[Op, list[tuple[int, int]]] = field(default_factory=dict)
     blocks: dict[Block, None] = field(default_factory=dict)
 
 
@@ -113,11 +115,13 @@ def _read_by_adjoint(store: Store) -> Iterator[Value]:
 
 
 def _check_extents(state: Any, loop: Op, left_out: frozenset[int]) -> None:
-    """Where it is not proved that the arrays a loop carries keep their extents, as snapshots need, let every trip check
-    it. (`Finder` takes for equal what every trip checks to be.) Raises DifferentiationError for what grows anyway, and
-    for what is not there yet when the loop begins, such as an array that is returned from within."""
+    """Where it is not proved that the arrays a loop carries keep their extents: those that every trip takes from outside are
+    checked to (`Finder` takes for equal what every trip checks to be), others to be no larger than what the loop begins
+    with, for which a snapshot has room. Raises DifferentiationError for what grows anyway, and for what is not there yet
+    when the loop begins, such as an array that is returned from within."""
     outside = Outside(state.structure, state.extents, loop)
-    builder = Builder(body_of(loop), loop.span)
+    around, builder = state.structure.standing[loop], Builder(body_of(loop), loop.span)
+    smaller = state.again.smaller.setdefault(loop, [])
     for place, (p, init, end) in enumerate(zip(carried_params(loop), carried_inits(loop), body_of(loop).results, strict=True)):
         for k in range(0 if place in left_out else p.type.rank):
             if outside.has_extent(p, k):
@@ -128,12 +132,21 @@ def _check_extents(state: Any, loop: Op, left_out: frozenset[int]) -> None:
                 raise DifferentiationError(
                     "what this keeps for the reverse sweep cannot be bounded by `memory`",
                     loop.span,
-                    "only loops with arrays that keep their shape run again from snapshots; leave `memory` out, or allocate "
+                    "only loops with arrays that do not grow run again from snapshots; leave `memory` out, or allocate "
                     "what grows before the loop",
                 )
-            extents = [builder.op("dim", (v,), axis=k).result for v in (p, end)]
-            message = f"`{p.hint or 'an array'}` changes its shape in a loop, whose trips `memory` makes run again from snapshots"
-            builder.op("same_extent", extents, message=message)
+            does = f"`{p.hint or 'an array'}` {{}} in a loop, whose trips `memory` makes run again from snapshots"
+            if isinstance(root, tuple) and not state.structure.is_inside(root[0], loop):
+                extents = [builder.op("dim", (v,), axis=k).result for v in (p, end)]
+                builder.op("same_extent", extents, message=does.format("changes its shape"))
+                continue
+            smaller.append((place, k))
+            before = Builder(Block(), loop.span)
+            room = before.extent(init, k)
+            at = around.ops.index(loop)
+            around.ops[at:at] = before.block.ops
+            fits = builder.emit("less_equal", builder.op("dim", (end,), axis=k).result, room)
+            builder.op("check", (fits,), fault="value", message=does.format("grows"))
 
 
 def _begins_empty(state: Any, array: Value, axis: int) -> bool:

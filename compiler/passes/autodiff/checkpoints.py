@@ -10,6 +10,8 @@
         pop the snapshot of %k, if there is one
     }
 
+Of arrays that get smaller from trip to trip their extents are kept, too.
+
 Where snapshots stand is the binomial schedule of Griewank & Walther (Algorithm 799: revolve, ACM TOMS 26, 2000): of all
 schedules for that many snapshots it runs the fewest trips again. The forward sweep keeps nothing at all: the first
 snapshot is what the loop starts with. Trip counts, extents and with them the number of snapshots that fit the budget may
@@ -25,7 +27,7 @@ from typing import Any
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value
-from wengert.compiler.ir.loops import carried_params
+from wengert.compiler.ir.loops import carried_inits, carried_params
 from wengert.compiler.passes.autodiff.plan import Checkpointed, Size, checkpointed, with_runs
 from wengert.compiler.passes.autodiff.reverse_loops import trip_count
 
@@ -43,15 +45,17 @@ def describe(state: Any, again: Mapping[Block, Op]) -> tuple[Checkpointed, ...]:
 
 
 def _describe(state: Any, loop: Op, budget: int) -> Checkpointed:
-    params = [p for k, p in enumerate(carried_params(loop)) if k not in state.again.loops[loop]]
-    parts: list[tuple[int, tuple[Size, ...]]] = [
-        (p.type.dtype.bits // 8, tuple(state.extents.root(p, k) for k in range(p.type.rank))) for p in params
-    ]
+    places = [k for k in range(len(carried_params(loop))) if k not in state.again.loops[loop]]
+    params, inits, smaller = carried_params(loop), carried_inits(loop), state.again.smaller.get(loop, [])
+    parts: list[tuple[int, tuple[Size, ...]]] = [(8, ())] * len(smaller)
+    for place in places:
+        at = [inits[place] if (place, k) in smaller else params[place] for k in range(params[place].type.rank)]
+        parts.append((params[place].type.dtype.bits // 8, tuple(state.extents.root(v, k) for k, v in enumerate(at))))
     count: Size = None
     if loop.name == "for":
         value = trip_count(Builder(Block()), *loop.operands[:3])
         count = value.owner.attrs["value"] if value.owner is not None and value.owner.name == "constant" else value
-    name = ", ".join(p.hint for p in params if p.hint) or loop.name
+    name = ", ".join(params[k].hint for k in places if params[k].hint) or loop.name
     made = Checkpointed(name, loop.span, None, None, None, None, None, tuple(parts), count, budget)
     static = [(item, [n for n in extents if isinstance(n, int)]) for item, extents in parts]
     if any(len(known) < len(extents) for (_, known), (_, extents) in zip(static, parts, strict=True)):
@@ -61,24 +65,39 @@ def _describe(state: Any, loop: Op, budget: int) -> Checkpointed:
 
 @dataclass(slots=True)
 class Snapshots:
-    """What the reversed loop carries for it: one array for each value the loop carries, the trips, and the last one."""
+    """What the reversed loop carries for it: one array for each value the loop carries and each extent that gets smaller,
+    the trips, and the last one. smaller: (position among those values, axis) of these extents."""
 
     arrays: list[Value]
     trips: Value
     top: Value
     capacity: Value
+    smaller: list[tuple[int, int]]
 
     @property
     def values(self) -> list[Value]:
         return [*self.arrays, self.trips, self.top]
 
     def but(self, values: list[Value]) -> Snapshots:
-        return Snapshots(values[:-2], values[-2], values[-1], self.capacity)
+        return replace(self, arrays=values[:-2], trips=values[-2], top=values[-1])
+
+    def parts(self, builder: Builder, values: list[Value]) -> list[Value]:
+        """What a snapshot of these values is made of."""
+        return [*values, *(builder.extent(values[k], axis) for k, axis in self.smaller)]
 
 
-def allocate(builder: Builder, inits: list[Value], extents: list[list[Value]], count: Value, budget: int) -> Snapshots:
+def allocate(
+    builder: Builder,
+    inits: list[Value],
+    extents: list[list[Value]],
+    count: Value,
+    budget: int,
+    smaller: list[tuple[int, int]],
+) -> Snapshots:
     """In front of the reversed loop: room for as many snapshots as fit, the first of them what the loop starts with."""
     zero, one = builder.integer(0), builder.integer(1)
+    inits = [*inits, *(extents[k][axis] for k, axis in smaller)]
+    extents = [*extents, *([] for _ in smaller)]
     size: Value = builder.integer(8)
     for v, own in zip(inits, extents, strict=True):
         part = builder.integer(v.type.dtype.bits // 8)
@@ -95,7 +114,7 @@ def allocate(builder: Builder, inits: list[Value], extents: list[list[Value]], c
         room = builder.emit("broadcast", zero_of, capacity, *own, axes=(), undefined=True, hint=hint)
         arrays.append(_put(builder, room, v, zero))
     trips = builder.broadcast(zero, [capacity])
-    return Snapshots(arrays, trips, zero, capacity)
+    return Snapshots(arrays, trips, zero, capacity, smaller)
 
 
 def _put(builder: Builder, room: Value, value: Value, at: Value) -> Value:
@@ -106,11 +125,15 @@ def _put(builder: Builder, room: Value, value: Value, at: Value) -> Value:
     return builder.emit("update_slice", room, value, *starts, steps=(1,) * (rank + 1), drop=(0,), hint=room.hint)
 
 
-def _take(builder: Builder, room: Value, like: Value, at: Value) -> Value:
+def _take(builder: Builder, room: Value, like: Value, at: Value, known: Mapping[int, Value]) -> Value:
+    """known: axis -> its extent, where that is not the whole of the room."""
     if like.type.is_scalar:
         return builder.emit("load", room, at, hint=like.hint)
     rank = like.type.rank
-    sizes = [builder.integer(n) if n is not None else builder.extent(room, k + 1) for k, n in enumerate(like.type.shape)]
+    sizes = [
+        builder.integer(n) if n is not None else known[k] if k in known else builder.extent(room, k + 1)
+        for k, n in enumerate(like.type.shape)
+    ]
     starts = [at] + [builder.integer(0)] * rank
     steps = (1,) * (rank + 1)
     return builder.emit("slice", room, *starts, builder.integer(1), *sizes, steps=steps, drop=(0,), hint=like.hint)
@@ -124,7 +147,10 @@ def advance(
     params: the carried values that are in snapshots. step: (builder, trip number, those) -> those after that trip.
     """
     begin = builder.emit("load", held.trips, held.top)
-    state = [_take(builder, room, p, held.top) for room, p in zip(held.arrays, params, strict=True)]
+    known: list[dict[int, Value]] = [{} for _ in params]
+    for room, (k, axis) in zip(held.arrays[len(params) :], held.smaller, strict=True):
+        known[k][axis] = builder.emit("load", room, held.top)
+    state = [_take(builder, room, p, held.top, k) for room, p, k in zip(held.arrays, params, known, strict=False)]
     following = _next(builder, held, begin, trip)
     block = Block()
     j = Value(begin.type, "j")
@@ -138,8 +164,9 @@ def advance(
         pushed, kept = Block(), Block(results=[*inner.values, place])
         with builder.inside(pushed):
             top = builder.emit("add", inner.top, builder.integer(1))
-            arrays = [_put(builder, room, v, top) for room, v in zip(inner.arrays, own, strict=True)]
-            after = Snapshots(arrays, builder.emit("update", inner.trips, j, top), top, inner.capacity)
+            parts = inner.parts(builder, own)
+            arrays = [_put(builder, room, v, top) for room, v in zip(inner.arrays, parts, strict=True)]
+            after = inner.but([*arrays, builder.emit("update", inner.trips, j, top), top])
             pushed.results = [*after.values, _next(builder, after, j, trip)]
         chosen = list(builder.if_(here, pushed, kept).results)
         block.results = [*step(builder, j, own), *chosen]

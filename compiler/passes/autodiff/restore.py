@@ -118,10 +118,17 @@ class _Restore:
         before = Block()
         with builder.inside(before), builder.at(loop.span, "tape"):
             outside = Outside(state.structure, state.extents, loop)
-            extents = [[outside.make_extent(builder, p, k, outer) for k in range(p.type.rank)] for p in params]
+            smaller = [(places.index(place), k) for place, k in state.again.smaller[loop]]
             count = builder.emit("add", reversed_.operands[0], builder.integer(1))
             inits = [fit(builder, outer[carried_inits(loop)[k]], p.type) for k, p in zip(places, params, strict=True)]
-            held = allocate(builder, inits, extents, count, state.share)
+            extents = [
+                [
+                    builder.extent(init, k) if (n, k) in smaller else outside.make_extent(builder, p, k, outer)
+                    for k in range(p.type.rank)
+                ]
+                for n, (p, init) in enumerate(zip(params, inits, strict=True))
+            ]
+            held = allocate(builder, inits, extents, count, state.share, smaller)
         at = around.ops.index(reversed_)
         around.ops[at:at] = before.ops
         reversed_.operands = (*reversed_.operands, *held.values)
