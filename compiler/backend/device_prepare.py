@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wengert.compiler.backend.device_again import compute_again
+from wengert.compiler.backend.device_certain import assume_within
 from wengert.compiler.backend.device_columns import sum_columns
 from wengert.compiler.backend.device_fission import divide_at_libraries
 from wengert.compiler.backend.device_handed import leave_handed
@@ -16,8 +17,9 @@ from wengert.compiler.ir.core import Function
 from wengert.compiler.ir.verify import verify
 
 
-def prepare(function: Function, deterministic: bool = False) -> Function:
-    """Raises UnsupportedError for calls of a library that no kernel can do."""
+def prepare(function: Function, deterministic: bool = False, assume: bool = True) -> Function:
+    """assume: whether checks in parallel loops may be made beforehand, see device_certain.py. Raises UnsupportedError for calls
+    of a library that no kernel can do."""
     for name, run in (
         ("least squares", by_singular_values),
         ("libraries", divide_at_libraries),
@@ -29,6 +31,7 @@ def prepare(function: Function, deterministic: bool = False) -> Function:
         ("columns", sum_columns),
         ("margins", leave_margins),
         ("whole", leave_unfilled),
+        *([("certain", assume_within)] if assume else []),
     ):
         made = run(function)
         function = made if made is function else verify(made, name)

@@ -95,8 +95,9 @@ class DeviceProgram:
         return tuple(kernel.name for kernel in self.kernels)
 
 
-def compile_program(function: Function, kind: str, deterministic: bool = False) -> DeviceProgram:
-    """Compile an optimised function for devices of a kind, "cuda" or "simulated". Raises UnsupportedError."""
+def compile_program(function: Function, kind: str, deterministic: bool = False, assume: bool = True) -> DeviceProgram:
+    """Compile an optimised function for devices of a kind, "cuda" or "simulated". assume: see device_certain.py; otherwise every
+    check is made at its place. Raises UnsupportedError."""
     times: dict[str, float] = {}
     start = perf_counter()
 
@@ -106,7 +107,7 @@ def compile_program(function: Function, kind: str, deterministic: bool = False) 
         times[name], start = (now - start) * 1e3, now
 
     refuse_prints(function, device=True)
-    outlined = outline(prepare(function, deterministic), deterministic)
+    outlined = outline(prepare(function, deterministic, assume), deterministic)
     lap("split")
     image = KERNELS[kind](outlined.kernels)
     lap("kernels")

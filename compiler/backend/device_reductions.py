@@ -40,8 +40,9 @@ EACH = 8
 LIGHT, TOGETHER = 8, 4
 """The cost of an element (see `op_cost`) above which a thread loads so many before it computes: functions have branches, behind
 which no load is moved."""
-RESIDENT = 4
-"""Blocks of a multiprocessor: a thread has 64 registers. With fewer, the assembler moves loads back to where they are used."""
+RESIDENT, APART = 4, 2
+"""Blocks of a multiprocessor: a thread has 64 registers. With fewer, the assembler moves loads back to where they are used.
+APART: where each element of a thread has addresses of its own, which take registers, too."""
 
 
 def identity(combine: str, dtype: DType) -> bool | int | float:
@@ -170,7 +171,7 @@ class _Stages:
             return [builder.emit("update", kernel.outputs[0], value, kernel.iteration)]
 
         total = host.emit("multiply", parts, width)
-        return outliner.launch(self.name, total, [outliner.empty([total], self.dtype, self.hint)], write)[0]
+        return outliner.launch(self.name, total, [outliner.empty([total], self.dtype, self.hint)], write, resident=APART)[0]
 
     def _digits(self, step: Value, inner: list[Value]) -> list[Value]:
         """A number of elements as an index: of each axis but the first, less than its extent."""

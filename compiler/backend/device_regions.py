@@ -14,7 +14,7 @@ from wengert.compiler.backend.device_iterations import captured, combine_of, cou
 from wengert.compiler.backend.device_kernels import KernelBuilder
 from wengert.compiler.backend.device_ragged import in_any_order, launch_lanes, ragged
 from wengert.compiler.backend.device_reductions import identity, sum_all
-from wengert.compiler.backend.device_spread import Sums, copy_with_sums, spread_sums
+from wengert.compiler.backend.device_spread import Sums, adds_only, copy_with_sums, is_zero, spread_sums
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
 from wengert.compiler.ir.loops import AHEAD
@@ -113,6 +113,11 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
         return launch_lanes(outliner, op, count, last, outputs, shared is not None)
     else:
         sums = spread_sums(outliner, op, count)
+        for inner_sum, one in sums.items():
+            if one.stored:
+                return one.partial
+            if adds_only(op, sums) is inner_sum:
+                return [_total(outliner, op, 0, "add", one.partial[0])]
 
     def write(kernel: KernelBuilder) -> list[Value]:
         mapping = captured(kernel, op.regions, op.operands)
@@ -145,9 +150,15 @@ def loop_kernel(outliner: Outliner, op: Op) -> list[Value]:
     made = outliner.launch("for", count, outputs, write, shared=shared is not None, heavy=columns is None, columns=columns)
     values = dict(zip(arrays, made, strict=False))
     for k, partial in zip(scalars, made[len(arrays) :], strict=True):
-        dtype, init = op.results[k].type.dtype, outliner.values[op.operands[3 + k]]
-        values[k] = outliner.host.emit(combines[k], init, sum_all(outliner, partial, combines[k], dtype))
+        values[k] = _total(outliner, op, k, combines[k], partial)
     return [values[k] for k in range(len(op.results))]
+
+
+def _total(outliner: Outliner, op: Op, position: int, how: str, partial: Value) -> Value:
+    """What iterations leave and what the loop begins with, combined."""
+    init = op.operands[3 + position]
+    total = sum_all(outliner, partial, how, op.results[position].type.dtype)
+    return total if how == "add" and is_zero(init) else outliner.host.emit(how, outliner.values[init], total)
 
 
 def _meeting(body: Block) -> Op | None:

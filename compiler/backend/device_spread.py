@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from wengert.compiler.backend.device_facts import apart
 from wengert.compiler.backend.device_iterations import captured, combine_of, counted, on_host, trip_count
 from wengert.compiler.backend.device_kernels import KernelBuilder
@@ -37,10 +39,11 @@ _PLAIN = ("index", "wrap_index", "load", "dim", "check")
 @dataclass(slots=True)
 class Sums:
     """how: the row that combines the results of an inner loop. partial: on the host, for each result an array of what the
-    trips of each iteration come to."""
+    trips of each iteration come to. stored: whether that is the array the parallel loop results in."""
 
     how: str
     partial: list[Value]
+    stored: bool = False
 
 
 def spread_sums(outliner: Outliner, op: Op, count: Value) -> dict[Op, Sums]:
@@ -51,8 +54,49 @@ def spread_sums(outliner: Outliner, op: Op, count: Value) -> dict[Op, Sums]:
         how = _combined_by(body, inner)
         before = None if how is None else _needed(body, k, done)
         if how is not None and before is not None:
-            done[inner] = Sums(how, _spread(outliner, op, count, inner, how, before, dict(done)))
+            stored = stores_only(op, inner, before)
+            outputs = [outliner.values[stored]] if stored is not None and how == "add" else None
+            partial = _spread(outliner, op, count, inner, how, before, dict(done), outputs)
+            done[inner] = Sums(how, partial, outputs is not None)
     return done
+
+
+def adds_only(op: Op, sums: dict[Op, Sums]) -> Op | None:
+    """The inner loop whose sums are all that a parallel loop adds up: it begins at 0."""
+    (body,) = op.regions
+    if len(sums) != 1 or len(op.results) != 1 or not op.results[0].type.is_scalar:
+        return None
+    ((inner, one),) = sums.items()
+    last, params = body.results[0].owner, {body.params[1], inner.result} if len(inner.results) == 1 else set()
+    found = last is not None and last.name == "add" == one.how and set(last.operands) == params and is_zero(inner.operands[3])
+    return inner if found and all(o is last or o is inner or _has_no_check(o) for o in body.ops) else None
+
+
+def stores_only(op: Op, inner: Op, before: Iterable[Op]) -> Value | None:
+    """The array of which each iteration stores one element, its own, where that is what the inner loop adds up from 0: the
+    group's threads can store it themselves."""
+    (body,) = op.regions
+    low, _, step = (constant_of(v) for v in op.operands[:3])
+    if (low, step) != (0, 1) or len(op.results) != 1 or len(inner.results) != 1 or not is_zero(inner.operands[3]):
+        return None
+    last = body.results[0].owner
+    if last is None or last.name != "update" or last not in body.ops or inner.result.type.dtype is not op.results[0].type.dtype:
+        return None
+    if list(last.operands) != [body.params[1], inner.result, body.params[0]]:
+        return None
+    rest = {o for o in body.ops if o is not last and o is not inner} - set(before)
+    return op.operands[3] if all(_has_no_check(o) for o in rest) else None
+
+
+def is_zero(start: Value) -> bool:
+    """Whether it is 0, to which a sum that itself began at 0 is added without a change of a bit: such a sum is never -0."""
+    number = constant_of(start)
+    return number is not None and number == 0 and not np.signbit(np.real(number)) and not np.signbit(np.imag(number))
+
+
+def _has_no_check(op: Op) -> bool:
+    """What may be left out where nobody needs it."""
+    return reads_only(op) and not row_of(op).traps and not any(row_of(o).traps for r in op.regions for o in r.walk())
 
 
 def copy_with_sums(kernel: KernelBuilder, ops: Iterable[Op], mapping: Mapping, number: Value, sums: dict[Op, Sums]) -> None:
@@ -134,14 +178,16 @@ def _needed(body: Block, position: int, done: dict[Op, Sums]) -> list[Op] | None
 
 
 def _spread(
-    outliner: Outliner, op: Op, count: Value, inner: Op, how: str, before: list[Op], done: dict[Op, Sums]
-) -> list[Value]:
+    outliner: Outliner, op: Op, count: Value, inner: Op, how: str, before: list[Op], done: dict[Op, Sums],
+    outputs: list[Value] | None,
+) -> list[Value]:  # fmt: skip
     host, dtypes = outliner.host, [v.type.dtype for v in inner.results]
     low, _, step = (outliner.values[v] for v in op.operands[:3])
     (body,), (region,) = op.regions, inner.regions
     shift = group_shift(outliner, body, inner, count)
     group = host.emit("left_shift", host.integer(1), shift)
-    outputs = [outliner.empty([count], dtype, v.hint) for dtype, v in zip(dtypes, inner.results, strict=True)]
+    if outputs is None:
+        outputs = [outliner.empty([count], dtype, v.hint) for dtype, v in zip(dtypes, inner.results, strict=True)]
     local = {v for o in body.ops for v in o.results} | {body.params[0]}
     again = Block(ops=[o for o in before if o not in done] + [inner])
     again.params = [v for v in free_values(again) if v in local]  # of the iteration, not captured

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -101,8 +102,25 @@ def _target() -> llvm.Target:
     return llvm.Target.from_triple(TRIPLE)
 
 
+def get_ready() -> None:
+    """What the first `compile_ptx` of a process needs, whatever its kernels, done beforehand: by a thread of its own."""
+    _target()
+    with _parsing:
+        if not _parsed and find_libdevice() is not None:
+            _parsed.append(_parse_libdevice())
+
+
 def _libdevice() -> llvm.ModuleRef:
-    """libdevice, parsed anew: linking consumes a module."""
+    """libdevice, each time anew: linking consumes a module."""
+    with _parsing:
+        return _parsed.pop() if _parsed else _parse_libdevice()
+
+
+_parsing = threading.Lock()
+_parsed: list[llvm.ModuleRef] = []
+
+
+def _parse_libdevice() -> llvm.ModuleRef:
     module = llvm.parse_bitcode(_libdevice_bytes())
     module.triple = TRIPLE  # its own, nvptx64-nvidia-gpulibs, would make the linker warn
     return module

@@ -114,6 +114,10 @@ class Accelerator(Protocol):
         device has failed."""
         ...
 
+    def get_ready(self) -> None:
+        """Kernels are about to be compiled: a thread begins to load what that needs. Returns at once."""
+        ...
+
     def load(self, image: str, kernels: Sequence[str]) -> Kernels:
         """Load kernels: PTX for a real GPU, LLVM text for a simulated one."""
         ...

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.compiler.backend import nvptx
 from wengert.compiler.backend.nvptx import code_key, compile_ptx
 from wengert.compiler.diag.errors import DeviceError, MemoryFault
 from wengert.compiler.runtime import store
@@ -35,6 +36,7 @@ _MALLOC_HEAP_SIZE = 2  # cudaLimit
 _TO_HOST, _WITHIN = 2, 3  # cudaMemcpyKind
 
 
+_SOME_PTX = ".version 6.0\n.target sm_70\n.address_size 64\n.visible .entry ready_{}() {{ ret; }}\n"
 _HERE = nullcontext()
 _BLAS_LETTERS = {"f": "s", "d": "d", "F": "c", "D": "z"}
 
@@ -94,6 +96,7 @@ class CudaAccelerator:
         if self._context is not None:
             self.is_current = make_is_current(driver.address("cuCtxGetCurrent"), self._context)
         self._copiers = ThreadPoolExecutor(len(self._lanes), "wengert-staging")
+        self._ready = False
 
     @property
     def library(self) -> Any:
@@ -237,6 +240,17 @@ class CudaAccelerator:
             raise DeviceError(f"{self.id} does not take the compiled kernels: {error}") from None
         if code is not ptx:
             store.save(key, code)
+
+    def get_ready(self) -> None:
+        if not self._ready:
+            self._ready = True
+            threading.Thread(target=self._get_ready, name="wengert-ready").start()
+
+    def _get_ready(self) -> None:
+        """LLVM's part and the driver's assembler, which it loads at its first use and not for what it has assembled before."""
+        with suppress(DriverError), self.current():
+            self._driver.machine_code(_SOME_PTX.format(time.time_ns()).encode())
+        nvptx.get_ready()
 
     def _make_room_for_threads(self) -> None:
         """Kernels whose threads allocate arrays take them from a heap of fixed size, 8 MB unless it is enlarged now."""

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.backend import target
+from wengert.compiler.backend.device_certain import ASSUMED
 from wengert.compiler.backend.device_memory import ERROR_WORDS, PINNED_BYTES, Table
 from wengert.compiler.backend.device_program import DeviceProgram, compile_program
 from wengert.compiler.backend.sites import Site
@@ -80,12 +81,18 @@ def load(
     found = resolve(device)
     if found.kind == "cpu":
         return cpu.load(function, source=source, python=python, kept=kept)
-    program = kept.find((found.kind,)) if kept is not None else None
-    if not isinstance(program, DeviceProgram):
-        program = compile_program(kept.function() if kept is not None else function, found.kind, deterministic)
-        if kept is not None:
-            kept.keep((found.kind,), program)
     whole = kept.function if kept is not None else lambda: function
+
+    def program(assume: bool) -> DeviceProgram:
+        name = (found.kind,) if assume else (found.kind, "checked")
+        known = kept.find(name) if kept is not None else None
+        if isinstance(known, DeviceProgram):
+            return known
+        made = compile_program(whole(), found.kind, deterministic, assume)
+        if kept is not None:
+            kept.keep(name, made)
+        return made
+
     return DeviceExecutable(program, function, whole, *accelerator(found.id), python)
 
 
@@ -193,14 +200,19 @@ class DeviceExecutable:
 
     def __init__(
         self,
-        program: DeviceProgram,
+        programs: Callable[[bool], DeviceProgram],
         function: Function,
         whole: Callable[[], Function],
         gpu: Accelerator,
         residency: Residency,
         python: Sequence[bool] = (),
+        assume: bool = True,
     ):
+        program = programs(assume)
         self.program, self.notes = program, program.notes
+        self._assumptions = {k for k, site in enumerate(program.host_faults, 1) if site.kind == ASSUMED}
+        self._checked = cache(lambda: DeviceExecutable(programs, function, whole, gpu, residency, python, assume=False))
+        self._last: DeviceExecutable = self  # the one that did the last call
         self._whole, self._gpu, self._residency = whole, gpu, residency
         self._lock = threading.Lock()  # of the table and the frame
         self._arguments = Arguments(function, program.layout.params, gpu, residency)
@@ -285,6 +297,8 @@ class DeviceExecutable:
 
     def placement(self) -> Placement:
         """Arrays, kernels and transfers of the last call."""
+        if self._last is not self:
+            return self._last.placement()
         profiled = self._milliseconds or {}
         kernels = tuple(
             KernelAt(k.name, self.device, self._table.words[Table.LAUNCHES + n],
@@ -341,8 +355,9 @@ class DeviceExecutable:
             self._call(leaves, address)
         finally:
             words[Table.BEGIN] = graphs
-        assert self._loaded is not None or not events
-        names = {handle: name for name, handle in self._loaded.handles.items()} if self._loaded else {}
+        did = self._last
+        assert did._loaded is not None or not events
+        names = {handle: name for name, handle in did._loaded.handles.items()} if did._loaded else {}
         totals: dict[str, float] = {}
         self.launches = []
         for kernel, start, end in events:
@@ -350,7 +365,7 @@ class DeviceExecutable:
             totals[names[kernel]] = totals.get(names[kernel], 0.0) + took
             at = begun + self._gpu.elapsed(zero, start) / 1e3
             self.launches.append(Launch(names[kernel], at, at + took / 1e3))
-        self._milliseconds = totals
+        did._milliseconds = totals
         return self.placement()
 
     def _call(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...]:
@@ -364,10 +379,18 @@ class DeviceExecutable:
             return self._here(leaves, launch)
 
     def _here(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...]:
-        """The call, in a thread whose device this is."""
+        """The call, in a thread whose device this is; with all checks at their places where what the program assumes does not
+        hold, of which it says before it has done anything."""
+        taken = self._tried(leaves, launch)
+        if taken is not None:
+            return taken
+        self._last = self._checked()
+        return self._last._here(leaves, launch)
+
+    def _tried(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...] | None:
         words, handles = self._table.words, self._handles
         with self._lock:
-            self._mark, self._milliseconds = LEDGER.mark, None
+            self._mark, self._milliseconds, self._last = LEDGER.mark, None, self
             words[Table.LAUNCH], words[Table.STREAM] = launch, self._gpu.stream_here
             self._counters[:] = self._zeros
             try:
@@ -380,6 +403,8 @@ class DeviceExecutable:
                 if words[Table.READS]:
                     self._record_reads()
                 if status:
+                    if status == 1 and self._frame.words[0] in self._assumptions:
+                        return None
                     if words[Table.HELD]:  # the stream for capturing is left in the middle of it
                         words[Table.BEGIN] = 0
                     raise self._fault()

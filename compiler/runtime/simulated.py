@@ -95,6 +95,9 @@ class SimulatedAccelerator:
     def synchronize(self) -> None:
         pass
 
+    def get_ready(self) -> None:
+        """All is there."""
+
     def load(self, image: str, kernels: Sequence[str]) -> SimulatedKernels:
         start = time.perf_counter()
         library = _link(image, kernels)

@@ -8,7 +8,9 @@ from typing import Any
 from wengert.compiler.diag.errors import DeviceError, OptionError, UnsupportedError
 from wengert.compiler.diag.span import Source
 from wengert.compiler.frontend.signature import Signature, signature_of
+from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.core import Function
+from wengert.compiler.passes.pipeline import Recorder
 from wengert.compiler.runtime import cpu, devices, offload
 from wengert.compiler.runtime.support import support
 from wengert.compiler.transforms.batched import Batch
@@ -96,6 +98,11 @@ class Offload(Compiled):
     @property
     def sorts(self) -> Sorts:
         return "library" if self.device == "cpu" else "kernels"
+
+    def trace(self, signature: Signature, recorder: Recorder) -> Traced:
+        if self.device != "cpu":
+            offload.accelerator(self.device)[0].get_ready()
+        return super().trace(signature, recorder)
 
     def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
         return offload.load(function, self.device, source, python, kept, self.deterministic)

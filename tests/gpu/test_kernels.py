@@ -351,3 +351,60 @@ def test_checks_of_a_tape_that_is_computed_again_are_still_made(device):
     assert np.asarray(gradient(points[:0])).shape == (0, 2)
     found = np.asarray(gradient(rng.normal(size=(300, 3))))
     assert found.shape == (300, 3) and np.all(found[:, :2] == 0.0) and np.any(found[:, 2] != 0.0)
+
+
+def shifted(a: Vector, b: Vector, n: int) -> Vector:
+    out = np.zeros(a.shape[0])
+    for i in wg.prange(a.shape[0]):
+        for k in range(n):
+            out[i] += a[i] * b[i + 2 * k]
+    return out
+
+
+def stopped(a: Vector, b: Vector) -> Vector:
+    out = np.zeros(a.shape[0])
+    for i in wg.prange(a.shape[0]):
+        t, k = a[i], 0
+        while t > 0.5:
+            t, k = t * b[k % 3], k + 1
+            t *= b[i]
+        out[i] = t
+    return out
+
+
+def guarded(a: Vector, b: Vector, n: int) -> Vector:
+    out = np.zeros(a.shape[0])
+    for i in wg.prange(a.shape[0]):
+        if i + n < b.shape[0]:
+            out[i] = a[i] + b[i + n]
+    return out
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_checks_that_follow_from_extents_are_made_beforehand(device):
+    """Nothing is left for kernels to check; where that does not hold, the program with its checks runs."""
+    a, b = rng.normal(size=40), rng.normal(size=50)
+    f = wg.offload(shifted, device)
+    np.testing.assert_allclose(np.asarray(f(a, b, 6)), shifted(a, b, 6), rtol=1e-12)
+    executable = f.last.executable
+    assert not any(executable.program.kernel_faults) and executable._last is executable
+    for n in (7, (1 << 63) - 1):  # numbers so large that sums go round are never assumed to be within
+        with pytest.raises(IndexFault, match="out of bounds for axis 0 with size 50") as fault:
+            f(a, b, n)
+        assert fault.value.line == shifted.__code__.co_firstlineno + 4 and executable._last is not executable
+    assert any(k.launches for k in executable.profile(a, b[:40], 0).kernels)
+    np.testing.assert_allclose(np.asarray(f(a, b, 6)), shifted(a, b, 6), rtol=1e-12)
+    assert executable._last is executable
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_checks_that_are_never_reached_do_no_harm(device):
+    a, b = np.array([0.9, 0.8, 0.1, 0.2]), np.array([0.6, 0.5, 0.4])
+    f = wg.offload(stopped, device)
+    np.testing.assert_allclose(np.asarray(f(a, b)), stopped(a, b), rtol=1e-12)  # b[3] is not read
+    with pytest.raises(IndexFault, match="index 3 is out of bounds for axis 0 with size 3"):
+        f(a[::-1].copy() + 0.4, b)
+    g = wg.offload(guarded, device)
+    for n in (0, 2, 9):
+        np.testing.assert_allclose(np.asarray(g(a, b, n)), guarded(a, b, n), rtol=1e-12)
+    assert g.last.executable._last is g.last.executable
