@@ -118,7 +118,7 @@ def _around(text: str, message: str) -> str:
     return "\n".join(text.splitlines()[max(0, line - 12) : line + 6])
 
 
-def optimise(module: llvm.ModuleRef, level: int = 2) -> None:
+def optimise(module: llvm.ModuleRef, level: int = 2, vectors: bool = False) -> None:
     """LLVM's standard passes, in place.
 
     Without superword-level parallelism: it took 40 % of the passes' time on scalar loops and their adjoints, and made
@@ -126,7 +126,7 @@ def optimise(module: llvm.ModuleRef, level: int = 2) -> None:
     """
     with _LOCK:
         options = llvm.create_pipeline_tuning_options(level)
-        options.loop_vectorization = level > 1
+        options.loop_vectorization = level > 1 or vectors
         builder = llvm.create_pass_builder(machine(), options)
         builder.getModulePassManager().run(module, builder)
 

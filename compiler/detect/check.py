@@ -101,7 +101,9 @@ def check(f: Callable[..., Any], *args: Any) -> Report:
         return _report(name, function, [], {"derivative": "no floating-point argument to differentiate by"}, start, ())
     facts = Facts(traced, function, leaves, marked, BUDGET, _ruled(f))
     found = list(_findings(facts))
-    unseen = () if facts.run.complete else ("the interpreted run ends after its share of work and saw the beginning of the loops only",)
+    unseen = [] if facts.run.complete else ["the interpreted run ends after its share of work and saw the beginning of the loops only"]
+    if facts.long and len(facts.locals) < len(facts.directions):
+        unseen.append("the function runs long: differences are taken along all arguments at once, not along each")
     return _report(name, function, found, _checks(facts), start, unseen)
 
 
@@ -172,8 +174,9 @@ def _checks(facts: Facts) -> dict[str, Any]:
         checks["forward against reverse"] = same if np.isfinite(gap) else _not_finite(facts)
     for one in facts.locals[:4]:
         unit, name = one.direction.scale, one.direction.name
-        along = "" if np.ndim(one.direction.vector) == 0 else " (along one direction)"
-        checks[f"derivative by {name}{along}"] = (
+        along = "" if one.direction.others or np.ndim(one.direction.vector) == 0 else " (along one direction)"
+        by = "with" if one.direction.others else "by"
+        checks[f"derivative {by} {name}{along}"] = (
             f"AD {shown(one.ad, unit)}, differences {shown(one.left, unit)} from the left, {shown(one.right, unit)} from the right"
         )
     return checks

@@ -14,14 +14,14 @@ from wengert.compiler.detect.catalogue import KINDS
 from wengert.compiler.detect.findings import Finding
 from wengert.compiler.detect.flow import Flow
 from wengert.compiler.detect.observe import Observation
-from wengert.compiler.detect.probe import MIDDLE, Direction, Probe, directions, probe_of, size
-from wengert.compiler.detect.variants import Variant, limited, path_of, same, samples
+from wengert.compiler.detect.probe import LIKE_AD, MIDDLE, Direction, Probe, directions, probe_of, size
+from wengert.compiler.detect.variants import Variant, limited, recorded, same
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend.source import parse, unwrap
 from wengert.compiler.frontend.trace import Traced
 from wengert.compiler.ir.core import Function, Op, Value
 from wengert.compiler.ir.loops import LOOPS
-from wengert.compiler.ir.tree import Tree, flatten
+from wengert.compiler.ir.tree import LEAF, tuple_of
 from wengert.compiler.transforms.custom import CustomDerivative
 
 
@@ -91,13 +91,21 @@ class Facts:
         self.ruled = ruled
         self.directions = directions(traced, leaves, marked) if leaves else []
         self.params = traced.function.params
+        self._blinds: dict[int, Blind | None] = {}
         self.explained: set[int] = set()  # the leaves whose derivative a warning has accounted for
 
     @cached_property
     def probe(self) -> Probe:
-        bounded = Variant(self.function, self.ending, self.traced) if self.ruled is None and self._may_not_end else None
-        tree, function = self.traced.signature.tree, self.ruled or Variant(self.function, same, self.traced)
-        return probe_of(function, tree, self.leaves, self.marked, bounded, self.run.complete)
+        """The function itself; with the paths of its loops, which costs less than to compile it a second time."""
+        tree, written = self.traced.signature.tree, any(w is not None for w in self.traced.function.written)
+        if self.ruled is not None:
+            return probe_of(self.ruled, tree, self.leaves, self.marked, None, self.run.complete)
+        out = tuple_of([self.traced.out, *[LEAF] * len(self.followed)])
+        record = recorded(list(self.followed.values()), self.traced.out.count) if self.followed else same
+        changes = self._ended(record)
+        forward = Variant(self.function, changes, self.traced, out if self.followed else None) if self.followed or self._may_not_end else None
+        plain = Variant(self.function, same, self.traced)
+        return probe_of(plain, tree, self.leaves, self.marked, forward, self.run.complete, len(self.followed), written)
 
     @cached_property
     def _may_not_end(self) -> bool:
@@ -109,10 +117,12 @@ class Facts:
         most = max((t.most for t in self.run.trips.values()), default=0)
         return limited(20 * most + (10_000 if self.run.complete else 2_000_000))
 
-    def changed(self, change: Callable[[Function], Function], out: Tree | None = None) -> Probe:
+    def _ended(self, change: Callable[[Function], Function]) -> Callable[[Function], Function]:
+        return change if not self._may_not_end else lambda function: self.ending(change(function))
+
+    def changed(self, change: Callable[[Function], Function]) -> Probe:
         """The function changed, at the same arguments."""
-        ends = change if not self._may_not_end else lambda function: self.ending(change(function))
-        variant = Variant(self.function, ends, self.traced, out)
+        variant = Variant(self.function, self._ended(change), self.traced)
         return Probe(variant, self.traced.signature.tree, self.leaves, self.marked, quick=self.run.complete)
 
     @cached_property
@@ -148,51 +158,80 @@ class Facts:
         return [*self.leaves, *self.traced.captures, *dots]
 
     @cached_property
-    def locals(self) -> list[Local]:
-        found = []
-        for d in self.directions:
-            ad = self.probe.derivative(d)
-            (right, gap_right), (left, gap_left) = (self.probe.one_sided(d, s) for s in (1, -1))
-            scale = max(size(right), size(left), 1e-12 * max(1.0, size(self.probe.value)) / 1e-5)
-            converged = gap_right < 2e-3 * scale and gap_left < 2e-3 * scale
-            apart = size(right - left)
-            off = min(size(ad - right), size(ad - left)) if np.all(np.isfinite(ad)) else np.inf
-            far = max(size(ad - right), size(ad - left)) if np.all(np.isfinite(ad)) else np.inf
-            noise = 20 * (gap_right + gap_left)
-            kinked = converged and apart > max(1e-4 * scale, 20 * (gap_right + gap_left), 0.05 * off)
-            wrong = converged and not kinked and off > max(1e-3 * max(scale, size(ad) if np.isfinite(size(ad)) else 0.0), noise)
-            found.append(Local(d, ad, right, left, converged, kinked, wrong, off > 0.02 * max(scale, size(ad)), far > 0.02 * max(scale, size(ad))))
-        return found
+    def everything(self) -> Direction:
+        """All leaves at once."""
+        one = self.directions[0]
+        return one if len(self.directions) == 1 else Direction(-1, "all arguments at once", 1.0, None, tuple(self.directions))
 
     @cached_property
+    def long(self) -> bool:
+        """It runs for long: differences are taken along all arguments at once, and along one only where those do not say enough."""
+        return not self.run.complete and len(self.directions) > 1
+
+    @cached_property
+    def locals(self) -> list[Local]:
+        if self.long:
+            whole = self._local(self.everything)
+            if max(size(whole.ad - whole.left), size(whole.ad - whole.right)) <= LIKE_AD * size(whole.ad):
+                small = [d for d in self.directions if size(self.probe.derivative(d)) < SMALL_PART * size(whole.ad)]
+                return [whole, *map(self._local, small)]
+        return [self._local(d) for d in self.directions]
+
+    def _local(self, d: Direction) -> Local:
+        ad = self.probe.derivative(d)
+        (right, gap_right), (left, gap_left) = (self.probe.one_sided(d, s) for s in (1, -1))
+        scale = max(size(right), size(left), 1e-12 * max(1.0, size(self.probe.value)) / 1e-5)
+        converged = gap_right < 2e-3 * scale and gap_left < 2e-3 * scale
+        apart = size(right - left)
+        off = min(size(ad - right), size(ad - left)) if np.all(np.isfinite(ad)) else np.inf
+        far = max(size(ad - right), size(ad - left)) if np.all(np.isfinite(ad)) else np.inf
+        noise = 20 * (gap_right + gap_left)
+        kinked = converged and apart > max(1e-4 * scale, noise, 0.05 * off)
+        wrong = converged and not kinked and off > max(1e-3 * max(scale, size(ad) if np.isfinite(size(ad)) else 0.0), noise)
+        return Local(d, ad, right, left, converged, kinked, wrong, off > 0.02 * max(scale, size(ad)), far > 0.02 * max(scale, size(ad)))
+
+    def blind_of(self, d: Direction) -> Blind | None:
+        """AD against slopes over wide steps in one direction; None where the function has no values there."""
+        if d.leaf not in self._blinds:
+            self._blinds[d.leaf] = self._blind(d)
+        return self._blinds[d.leaf]
+
+    def _blind(self, d: Direction) -> Blind | None:
+        ad, best = self.probe.derivative(d), None
+        if not np.all(np.isfinite(ad)):
+            return None
+        for steps in (MIDDLE, (3e-2, 1e-1, 3e-1), (1e-1, 2e-1, 4e-1)):
+            if best is not None and (best.agree < 0.15 or best.curved):
+                break
+            slopes = [self.probe.slope(d, h) for h in steps]
+            if not all(np.all(np.isfinite(s)) for s in slopes):
+                continue
+            top = max(size(s) for s in slopes)
+            if top <= 1e-9 * max(1.0, size(self.probe.value)):
+                continue
+            agree = max(size(a - b) for a in slopes for b in slopes) / top
+            off = min(size(ad - s) for s in slopes) / max(top, size(ad))
+            dead = size(ad) == 0 and sum(size(s) > 1e-6 * top for s in slopes) >= 2
+            apart, beside = size(slopes[1] - slopes[2]) / top, size(ad - (slopes[1] + slopes[2]) / 2) / top
+            made = Blind(d, ad, slopes, agree, off, beside if apart < 0.5 * beside else 0.0, steps[-1], dead)
+            best = made if best is None or agree < best.agree else best
+        return best
+
+    @property
     def blinds(self) -> list[Blind]:
-        found = []
-        for d in self.directions:
-            ad = self.probe.derivative(d)
-            best = None
-            for steps in (MIDDLE, (3e-2, 1e-1, 3e-1), (1e-1, 2e-1, 4e-1)):
-                if best is not None and (best.agree < 0.15 or best.curved):
-                    break
-                slopes = [self.probe.slope(d, h) for h in steps]
-                if not all(np.all(np.isfinite(s)) for s in slopes) or not np.all(np.isfinite(ad)):
-                    continue
-                top = max(size(s) for s in slopes)
-                if top <= 1e-9 * max(1.0, size(self.probe.value)):
-                    continue
-                agree = max(size(a - b) for a in slopes for b in slopes) / top
-                off = min(size(ad - s) for s in slopes) / max(top, size(ad))
-                dead = size(ad) == 0 and sum(size(s) > 1e-6 * top for s in slopes) >= 2
-                apart, beside = size(slopes[1] - slopes[2]) / top, size(ad - (slopes[1] + slopes[2]) / 2) / top
-                made = Blind(d, ad, slopes, agree, off, beside if apart < 0.5 * beside else 0.0, steps[-1], dead)
-                best = made if best is None or agree < best.agree else best
-            if best is not None:
-                found.append(best)
-        return found
+        """Along each direction."""
+        return [b for d in self.directions if (b := self.blind_of(d)) is not None]
+
+    def overall(self, suspect: Callable[[Blind], bool]) -> list[Blind]:
+        """Those that are suspect; of a long function none where all arguments at once give no cause."""
+        if self.long and (whole := self.blind_of(self.everything)) is not None and not suspect(whole):
+            return []
+        return [b for b in self.blinds if suspect(b)]
 
     @cached_property
     def outgrown(self) -> bool:
         """Some derivative is a hundred times what the value moves by over wide steps."""
-        return any(size(b.ad) > 100 * max(size(s) for s in b.slopes) for b in self.blinds)
+        return bool(self.overall(lambda b: size(b.ad) > 100 * max(size(s) for s in b.slopes)))
 
     @cached_property
     def backwards(self) -> bool | None:
@@ -214,24 +253,27 @@ class Facts:
         return self.calls.get(op.span.line, set()) if op.span is not None else set()
 
     @cached_property
+    def followed(self) -> dict[Op, int]:
+        """The loops at function level that run long enough to be followed trip by trip, with their places."""
+        outer = {op for op in self.traced.function.body.ops if op.name in LOOPS and long_enough(self, op)}
+        return {op: place for place, op in enumerate(self.traced.function.walk()) if op in outer}
+
+    @cached_property
     def paths(self) -> dict[Op, tuple[np.ndarray, np.ndarray, list[np.ndarray]]]:
         """What the loops at function level carry from trip to trip, and its tangents along all directions at once and along
         each of the smooth ones: compiled runs. Rows are trips, the first column counts them."""
-        found = {}
-        tree = flatten(np.zeros((1, 1)))[1]
-        for place, op in enumerate(self.traced.function.walk()):
-            if op.name not in LOOPS or op not in self.traced.function.body.ops or not long_enough(self, op):
-                continue
-            probe = self.changed(path_of(place), tree)
-            try:
-                values, dots = probe.along_all(self.directions)
-                calm = [dots] if len(self.directions) == 1 else [probe.along_all([d])[1] for d in self.smooth[:SMOOTH]]
-            except (WengertError, ArithmeticError, ValueError):
-                continue
-            columns = len(samples([v.type for v in op.results])) + 1
-            values, dots, *calm = (a.reshape(-1, columns) for a in (values, dots, *calm))
+        found: dict[Op, tuple[np.ndarray, np.ndarray, list[np.ndarray]]] = {}
+        if self.ruled is not None or not self.followed:
+            return found
+        try:
+            together, *calm = [self.probe.along(d) for d in (self.everything, *self.smooth[:SMOOTH])]
+        except (WengertError, ArithmeticError, ValueError):
+            return found
+        for k, op in enumerate(self.followed):
+            values, dots = together.paths[k]
             done = values[:, 0] > 0
-            found[op] = values[done], dots[done], [a[done] for a in calm]
+            tangents = [ran.paths[k][1][done] * d.weight for ran, d in zip(calm, self.smooth, strict=False)]
+            found[op] = values[done], dots[done], tangents
         return found
 
     def depends(self, value: Value) -> set[int]:
@@ -264,6 +306,8 @@ class Facts:
         )
 
 
+SMALL_PART = 1e-2
+"""A derivative of this part of the one along all arguments at once is looked at by itself."""
 SMOOTH = 3
 """Smooth directions along which a loop is followed."""
 

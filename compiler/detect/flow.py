@@ -59,6 +59,10 @@ class Flow:
         """All values that `start` reaches as data (not through conditions)."""
         return reach(start, self.edges)
 
+    def decisions(self, value: Value) -> set[Value]:
+        """The truth values and whole numbers that `value` reaches without becoming a floating number on the way."""
+        return reach([value], {v: [t for t in targets if not t.type.dtype.is_float] for v, targets in self.edges.items()})
+
     def nearest(self, value: Value) -> list[Value]:
         """All values that `value` reaches as data, the nearest first."""
         return list(_in_order(value, self.edges))

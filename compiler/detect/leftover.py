@@ -87,14 +87,12 @@ def kinks_left(facts: Facts) -> Iterator[Finding]:
 def unexplained(facts: Facts) -> Iterator[Finding]:
     """approximation: AD against steady slopes, with no known cause."""
     last = list(facts.traced.function.walk())[-1]
-    for b in facts.blinds:
-        if b.agree < 0.03 and b.off > 0.25:
-            steep = [(s.steep, -k, o) for k, (o, s) in enumerate(facts.run.seen.items()) if o.result in facts.flow.active]
-            typical = b.direction.scale
-            op = facts.traced.function.results[0].owner or last
-            if steep and max(steep)[0] > 100 * typical:
-                op = max(steep)[2]
-            unit = b.direction.scale
-            text = f"AD gives {shown(b.ad, unit)} for `{b.direction.name}`, the slopes over wide steps are {', '.join(shown(s, unit) for s in b.slopes)}"  # fmt: skip
-            yield facts.finding("approximation", op, text)
-            return
+    for b in facts.overall(lambda b: b.agree < 0.03 and b.off > 0.25):
+        steep = [(s.steep, -k, o) for k, (o, s) in enumerate(facts.run.seen.items()) if o.result in facts.flow.active]
+        unit = b.direction.scale
+        op = facts.traced.function.results[0].owner or last
+        if steep and max(steep)[0] > 100 * unit:
+            op = max(steep)[2]
+        text = f"AD gives {shown(b.ad, unit)} for `{b.direction.name}`, the slopes over wide steps are {', '.join(shown(s, unit) for s in b.slopes)}"
+        yield facts.finding("approximation", op, text)
+        return

@@ -179,8 +179,7 @@ def is_search(facts: Facts, loop: Op) -> bool:
     for region in loop.regions:
         for op in region.walk():
             if op.name in COMPARISONS and op.operands[0].type.dtype.is_float and any(v in inside for v in op.operands):
-                reached = facts.flow.forward([op.result])
-                decides = flags & reached or _sets_flag(region, op)
+                decides = flags & facts.flow.decisions(op.result) or _sets_flag(region, op)
                 if decides and not clock_of(loop, op):
                     return True
     return False
@@ -240,7 +239,8 @@ def adaptive(facts: Facts) -> Iterator[Finding]:
                 still = held.derivative(d)
             except (WengertError, ArithmeticError):
                 break
-            blind = next((b for b in facts.blinds if b.direction is d and b.agree < 0.3), None)
+            blind = facts.blind_of(d)
+            blind = blind if blind is not None and blind.agree < 0.3 else None
             if blind is not None and blind.agree < 0.15 and size(ad - blind.slopes[0]) < 0.01 * size(ad):
                 continue  # wide steps say the same as AD
             if blind is not None and blind.agree < 0.15 and all(size(ad - s) < size(still - s) for s in blind.slopes):

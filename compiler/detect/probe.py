@@ -21,25 +21,28 @@ MIDDLE = (1e-2, 3e-2, 1e-1)
 SMALL = (1e-3, 1e-4, 1e-5, 1e-6)
 SAME = 2e-6
 """Two steps whose slopes agree to this part of them need no third."""
+LIKE_AD = 2e-5
+"""A slope over FIRST that is AD's to this part of it: neither side can then count as another."""
+FIRST = 1e-5
 
 
 class Quick:
     """Compiled for a few short runs: without LLVM's passes."""
 
-    level = 0
+    options = cpu.Options(level=0)
 
     def load(self, function: Function, source: Source | None, python: Sequence[bool], kept: cpu.Kept | None = None) -> Any:
-        return cpu.load(function, source=source, options=cpu.Options(level=self.level), python=python, kept=kept)
+        return cpu.load(function, source=source, options=self.options, python=python, kept=kept)
 
 
 class QuickJvp(Quick, Jvp):
     """Forward mode for a few short runs."""
 
 
-class ScalarJvp(Quick, Jvp):
-    """Forward mode for a few long runs: no vectors."""
+class LongJvp(Quick, Jvp):
+    """Forward mode for some longer runs: loops over arrays in vectors, and machine code that is made in a fifth of the time."""
 
-    level = 1
+    options = cpu.Options(level=1, vectors=True, plain=True)
 
 
 class QuickVjp(Quick, Vjp):
@@ -48,17 +51,29 @@ class QuickVjp(Quick, Vjp):
 
 @dataclass
 class Direction:
-    """A direction in which one leaf of the arguments moves; name: the leaf's; scale: the size of the leaf."""
+    """A direction in which one leaf of the arguments moves; name: the leaf's; scale: the size of the leaf. others: the
+    directions of all leaves where they move at once; leaf is -1 then."""
 
     leaf: int
     name: str
     scale: float
     vector: Any
+    others: tuple[Direction, ...] = ()
+
+    @property
+    def moves(self) -> dict[int, Any]:
+        """What is added to each leaf."""
+        return {d.leaf: d.together for d in self.others} if self.others else {self.leaf: self.vector}
+
+    @property
+    def weight(self) -> float:
+        """The factor of the direction when all leaves move at once: not the same for each, else a == b would move as one."""
+        return 1 + 0.137 * (self.leaf % 7)
 
     @property
     def together(self) -> Any:
-        """The direction when all leaves move at once: not the same for each, else a == b would move as one."""
-        return np.asarray(self.vector * (1 + 0.137 * (self.leaf % 7)), np.asarray(self.vector).dtype)[()]
+        """The direction when all leaves move at once."""
+        return np.asarray(self.vector * self.weight, np.asarray(self.vector).dtype)[()]
 
 
 def vector_of(results: Sequence[Any]) -> np.ndarray:
@@ -72,10 +87,20 @@ def size(v: np.ndarray) -> float:
     return float(np.max(np.abs(v), initial=0.0))
 
 
+@dataclass(frozen=True)
+class Ran:
+    """Of one run: value and derivative of the results as vectors, and the same of each path as rows."""
+
+    value: np.ndarray
+    dot: np.ndarray
+    paths: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+
+
 class Probe:
     """f along directions. leaves: of the arguments; every floating leaf has a tangent in each run. bounded: the function
-    with an end to its loops, for runs at other arguments. quick: it does not run long. often: it runs at many arguments,
-    which is worth LLVM's vectors."""
+    with an end to its loops, for runs at other arguments; it may return paths of loops after its returned value. quick: it
+    does not run long. paths: how many it returns. writes: the function writes arguments. results: the structure it returns
+    at the point."""
 
     def __init__(
         self,
@@ -85,68 +110,74 @@ class Probe:
         marked: Sequence[bool],
         bounded: Callable[..., Any] | None = None,
         quick: bool = True,
-        often: bool = False,
+        paths: int = 0,
+        writes: bool = False,
     ):
+        self.paths, self.writes = paths, writes
+        self.results: Any = None
         self.tree, self.leaves, self.marked = tree, list(leaves), list(marked)
-        self.jvp = (QuickJvp if quick else Jvp if often else ScalarJvp)(bounded or function)
+        self.jvp = (QuickJvp if quick else LongJvp)(bounded or function)
         self.function = function
-        self.known: dict[int, np.ndarray] = {}
+        self.known: dict[int | None, Ran] = {}
         self.values: dict[tuple[int, float], np.ndarray] = {}
 
     @cached_property
     def vjp(self) -> Vjp:
         return QuickVjp(self.function)  # it runs once
 
-    def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
-        given = []
-        for k, (leaf, on) in enumerate(zip(leaves, self.marked, strict=True)):
-            given.append((tangents[k] if k in tangents else np.zeros_like(leaf)) if on else None)
+    def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> Ran:
+        given = [tangents.get(k, np.zeros_like(leaf)) if on else None for k, (leaf, on) in enumerate(zip(leaves, self.marked, strict=True))]
+        (out, paths), (dot, path_dots) = (self._parted(part) for part in self._called(leaves, given))
+        if leaves is self.leaves:
+            self.results = out
+        return Ran(vector_of(_flat(out)), vector_of(_flat(dot)), tuple(zip(paths, path_dots, strict=True)))
+
+    def _called(self, leaves: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        """Forward mode, called with the structure of the arguments."""
         kept = [_copy(leaf) for leaf in leaves]
         # a leaf and None have different trees: build the tangents by hand along the tree of the arguments
-        args = self.tree.unflatten(kept)
-        dots = self.tree.unflatten([_python(g, leaf) for g, leaf in zip(given, leaves, strict=True)])
-        out, dot = self.jvp(args, dots)
-        return vector_of(_flat(out)), vector_of(_flat(dot))
+        return self.jvp(self.tree.unflatten(kept), self.tree.unflatten([_python(t, leaf) for t, leaf in zip(tangents, leaves, strict=True)]))
 
-    def at(self, direction: Direction | None = None, step: float = 0.0) -> np.ndarray:
+    def _parted(self, results: Any) -> tuple[Any, tuple[Any, ...]]:
+        """What the function returns and writes, and the paths."""
+        if not self.paths:
+            return results, ()
+        head, *written = results if self.writes else (results,)
+        return (head[0], *written), head[1:]
+
+    def along(self, direction: Direction | None) -> Ran:
+        """The run at the arguments."""
+        key = direction.leaf if direction is not None else None
+        if key not in self.known:
+            with np.errstate(all="ignore"):
+                self.known[key] = self._run(self.leaves, direction.moves if direction is not None else {})
+        return self.known[key]
+
+    @property
+    def value(self) -> np.ndarray:
+        return self.along(None).value
+
+    def at(self, direction: Direction, step: float) -> np.ndarray:
         """The results with the leaf moved by `step` times the direction; NaN where the function raises."""
-        key = (direction.leaf if direction is not None else -1, step)
+        key = (direction.leaf, step)
         if key not in self.values:
-            leaves = list(self.leaves)
-            if direction is not None:
-                k = direction.leaf
-                leaves[k] = _python(leaves[k] + step * direction.vector, self.leaves[k])
-            try:
-                with np.errstate(all="ignore"):
-                    self.values[key] = self._run(leaves, {})[0]
-            except (WengertError, ArithmeticError):
-                self.values[key] = np.full_like(self.value, np.nan)
+            self.values[key] = self._moved(direction, step, {}).value
         return self.values[key]
 
-    @cached_property
-    def value(self) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return self._run(self.leaves, {})[0]
+    def _moved(self, direction: Direction, step: float, tangents: dict[int, Any]) -> Ran:
+        leaves = list(self.leaves)
+        for k, vector in direction.moves.items():
+            leaves[k] = _python(leaves[k] + step * vector, leaves[k])
+        try:
+            with np.errstate(all="ignore"):
+                return self._run(leaves, tangents)
+        except (WengertError, ArithmeticError):
+            nothing = np.full_like(self.value, np.nan)
+            return Ran(nothing, nothing)
 
     def derivative(self, direction: Direction, step: float = 0.0) -> np.ndarray:
         """What AD gives along the direction, at the point moved by `step` of it."""
-        leaves, k = list(self.leaves), direction.leaf
-        if not step:
-            if k not in self.known:
-                with np.errstate(all="ignore"):
-                    self.known[k] = self._run(leaves, {k: direction.vector})[1]
-            return self.known[k]
-        leaves[k] = _python(leaves[k] + step * direction.vector, self.leaves[k])
-        try:
-            with np.errstate(all="ignore"):
-                return self._run(leaves, {k: direction.vector})[1]
-        except (WengertError, ArithmeticError):
-            return np.full_like(self.value, np.nan)
-
-    def along_all(self, directions: Sequence[Direction]) -> tuple[np.ndarray, np.ndarray]:
-        """Value and derivative with every leaf moving along its direction at once."""
-        with np.errstate(all="ignore"):
-            return self._run(self.leaves, {d.leaf: d.together for d in directions})
+        return self._moved(direction, step, direction.moves).dot if step else self.along(direction).dot
 
     def slope(self, direction: Direction, step: float) -> np.ndarray:
         """The central difference quotient."""
@@ -158,14 +189,16 @@ class Probe:
 
     def one_sided(self, direction: Direction, sign: int) -> tuple[np.ndarray, float]:
         """The slope from one side by extrapolated differences, and how far the two steps that agree best differ;
-        f' is (f(h)-f(0))/h."""
-        slopes = []
+        f' is (f(h)-f(0))/h. One step is enough where it gives what AD gives."""
+        ad, first = self.derivative(direction), self._from(direction, sign, FIRST)
+        if first is not None and size(first - ad) <= LIKE_AD * size(first):
+            return first, size(first - ad)
+        slopes: list[np.ndarray] = []
         for h in SMALL:
-            near, far = self.at(direction, sign * h), self.at(direction, sign * 2 * h)
-            if near.shape != self.value.shape or far.shape != self.value.shape:
+            slope = self._from(direction, sign, h)
+            if slope is None:
                 return np.full_like(self.value, np.nan), np.inf
-            with np.errstate(all="ignore"):
-                slopes.append(sign * (4 * (near - self.value) - (far - self.value)) / (2 * h))
+            slopes.append(slope)
             if len(slopes) > 1 and size(slopes[-1] - slopes[-2]) < SAME * size(slopes[-1]):
                 return slopes[-1], size(slopes[-1] - slopes[-2])
         spread = [size(a - b) for a, b in zip(slopes, slopes[1:], strict=False)]
@@ -174,13 +207,19 @@ class Probe:
         best = int(np.argmin(spread))
         return slopes[best + 1], spread[best]
 
+    def _from(self, direction: Direction, sign: int, h: float) -> np.ndarray | None:
+        """The slope from the values one and two steps to a side; None where the results have other shapes there."""
+        near, far = self.at(direction, sign * h), self.at(direction, sign * 2 * h)
+        if near.shape != self.value.shape or far.shape != self.value.shape:
+            return None
+        with np.errstate(all="ignore"):
+            return sign * (4 * (near - self.value) - (far - self.value)) / (2 * h)
+
     @cached_property
     def pulled(self) -> tuple[Any, dict[int, Any]] | None:
         """Fixed weights for the one result there is, and what reverse mode gives for them, by leaf; None where that cannot be had."""
         try:
-            args = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
-            dots = [_python(np.zeros_like(x), x) if on else None for x, on in zip(self.leaves, self.marked, strict=True)]
-            out = _flat(self.jvp(args, self.tree.unflatten(dots))[0])
+            out = _flat(self.results)
             if len(out) != 1:
                 return None
             weight = np.asarray(np.random.default_rng(1).uniform(0.5, 1.5, np.shape(out[0])), np.asarray(out[0]).dtype)[()]
@@ -205,9 +244,7 @@ class Probe:
         weight, back = self.pulled
         dots = {k: np.asarray(rng.standard_normal(np.shape(leaf)), np.asarray(leaf).dtype) for k, leaf in enumerate(self.leaves) if self.marked[k]}
         try:
-            kept = self.tree.unflatten([_copy(leaf) for leaf in self.leaves])
-            given = [_python(dots[k], leaf) if k in dots else None for k, leaf in enumerate(self.leaves)]
-            tangents = _flat(self.jvp(kept, self.tree.unflatten(given))[1])
+            tangents = _flat(self._parted(self._called(self.leaves, [dots.get(k) for k in range(len(self.leaves))])[1])[0])
         except (WengertError, ValueError, TypeError):
             return None
         if len(tangents) != 1:
@@ -222,7 +259,7 @@ class ReverseProbe(Probe):
     """For a function with rules for reverse mode only: the results are added up with fixed weights, and what reverse mode
     gives for the sum is its derivative along a direction."""
 
-    def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> Ran:
         out, back = self.vjp(self.tree.unflatten([_copy(leaf) for leaf in leaves]), self._weights)
         results, weights = _floats(out), _floats(self._weights)
         value = sum(float(np.sum(np.real(w * r))) for w, r in zip(weights, results, strict=True))
@@ -232,7 +269,7 @@ class ReverseProbe(Probe):
             cotangent = next(pulled) if np.asarray(leaf).dtype.kind in "fc" else None
             if k in tangents:
                 slope += float(np.sum(np.real(cotangent * tangents[k])))
-        return np.array([value]), np.array([slope])
+        return Ran(np.array([value]), np.array([slope]))
 
     @cached_property
     def _weights(self) -> Any:
@@ -250,9 +287,11 @@ def probe_of(
     marked: Sequence[bool],
     bounded: Callable[..., Any] | None = None,
     quick: bool = True,
+    paths: int = 0,
+    writes: bool = False,
 ) -> Probe:
     """By forward mode, or by reverse mode where that is all there is."""
-    made = Probe(function, tree, leaves, marked, bounded, quick, often=True)
+    made = Probe(function, tree, leaves, marked, bounded, quick, paths, writes)
     try:
         _ = made.value
     except DifferentiationError:

@@ -183,12 +183,13 @@ def _matters(facts: Facts, op: Op, place: int) -> bool:
         return True
     other = facts.changed(flipped(place))
     try:
-        (before, a), (after, b) = (probe.along_all(facts.directions) for probe in (facts.probe, other))
+        here, there = (probe.along(facts.everything) for probe in (facts.probe, other))
     except (WengertError, ArithmeticError):
         return True
-    if a.shape != b.shape or not np.all(np.isfinite(b)) or not np.all(np.isfinite(after)):
+    if here.dot.shape != there.dot.shape or not np.all(np.isfinite(there.dot)) or not np.all(np.isfinite(there.value)):
         return True
-    return size(a - b) > 1e-9 * max(size(a), size(b)) or size(before - after) > 1e-9 * size(before)
+    moved, tops = size(here.dot - there.dot), (size(here.dot), size(there.dot))
+    return moved > 1e-9 * max(tops) or size(here.value - there.value) > 1e-9 * size(here.value)
 
 
 def _decides(facts: Facts, one: Local, place: int) -> bool:
@@ -343,8 +344,9 @@ def place_for(facts: Facts, op: Op, kind: str) -> Op:
 
 
 def blinded(facts: Facts, leaves: set[int], family: str) -> Blind | None:
-    for b in facts.blinds:
-        if b.direction.leaf not in leaves:
+    for d in facts.directions:
+        b = facts.blind_of(d) if d.leaf in leaves else None
+        if b is None:
             continue
         if b.steady or (family != "stop" and (b.loose or b.dead)):
             return b

@@ -245,62 +245,75 @@ ROOM = 2048
 """Trips of which a path is kept: later ones overwrite the last, or every n-th is kept where the number is known."""
 
 
-def path_of(place: int) -> Callable[[Function], Function]:
-    """Returns, in place of the results, what the loop at this place (not within another) carries from trip to trip:
+def recorded(places: Sequence[int], returned: int) -> Callable[[Function], Function]:
+    """Returns, after the returned results, what each loop at these places (not within another) carries from trip to trip:
     an array of ROOM rows, each the number of trips done so far and then the carried floats (of arrays a few elements)."""
 
     def change(function: Function) -> Function:
-        chosen = _at(function, place)
+        ops = list(function.walk())
+        chosen = [ops[k] for k in places]
         body = Block([Value(p.type, p.hint) for p in function.params])
         mapping: dict[Value, Value] = dict(zip(function.params, body.params, strict=True))
-        builder = Builder(body, chosen.span)
+        builder, paths = Builder(body), []
         for op in function.body.ops:
-            if op is chosen:
-                break
-            copy_ops(builder, [op], mapping)
-        operands = [mapping.get(v, v) for v in chosen.operands]
-        counted = chosen.name == "for"
-        old = chosen.regions[-1]
-        inits = operands[3:] if counted else operands
-        columns = samples([v.type for v in chosen.results])
-        room = builder.broadcast(builder.constant(0.0, DTYPES["f64"]), [builder.integer(ROOM), builder.integer(len(columns) + 1)])
-        stride = builder.integer(1)
-        if counted:
-            trips = builder.emit("floor_divide", builder.emit("subtract", operands[1], operands[0]), operands[2])
-            stride = builder.emit("add", builder.emit("floor_divide", trips, builder.integer(ROOM)), stride)
-        again = Block([Value(p.type, p.hint) for p in old.params] + [Value(Type(I64), "trip"), Value(room.type, "path")])
-        mapping.update(zip(old.params, again.params[:-2], strict=True))
-        inner = Builder(again, chosen.span)
-        copy_ops(inner, old.ops, mapping)
-        ends = [mapping.get(v, v) for v in old.results]
-        trip, path = again.params[-2:]
-        row = inner.emit("minimum", inner.emit("floor_divide", trip, stride), inner.integer(ROOM - 1))
-        after = inner.emit("add", trip, inner.integer(1))
-        path = inner.emit("update", path, inner.cast(after, DTYPES["f64"]), row, inner.integer(0))
-        for k, (position, entry) in enumerate(columns):
-            value = ends[position]
-            if entry is not None:
-                index = []
-                for axis in range(value.type.rank):
-                    extent = inner.extent(value, axis)
-                    scaled = inner.emit("floor_divide", inner.emit("multiply", extent, inner.integer(entry)), inner.integer(8))
-                    index.append(scaled)
-                value = inner.emit("load", value, *index)
-            path = inner.emit("update", path, inner.cast(value, DTYPES["f64"]), row, inner.integer(k + 1))
-        again.results = [*ends, after, path]
-        zero = builder.integer(0)
-        if counted:
-            made = builder.for_(operands[0], operands[1], operands[2], [*inits, zero, room], again)
-        else:
-            test = Block([Value(p.type, p.hint) for p in chosen.regions[0].params] + [Value(Type(I64)), Value(room.type)])
-            mapping.update(zip(chosen.regions[0].params, test.params[:-2], strict=True))
-            copy_ops(Builder(test, chosen.span), chosen.regions[0].ops, mapping)
-            test.results = [mapping.get(v, v) for v in chosen.regions[0].results]
-            made = builder.while_([*inits, zero, room], test, again)
-        body.results = [made.results[-1]]
-        return Function(function.name, body)
+            if op in chosen:
+                with builder.at(op.span, op.role):
+                    paths.append(_record(builder, op, mapping))
+            else:
+                copy_ops(builder, [op], mapping)
+        results = [mapping.get(v, v) for v in function.results]
+        body.results = [*results[:returned], *paths, *results[returned:]]
+        written = (*function.written[:returned], *[None] * len(paths), *function.written[returned:])
+        return Function(function.name, body, written)
 
     return change
+
+
+def _record(builder: Builder, loop: Op, mapping: dict[Value, Value]) -> Value:
+    """Copies the loop with its path carried, too, and returns that."""
+    operands = [mapping.get(v, v) for v in loop.operands]
+    counted, old = loop.name == "for", loop.regions[-1]
+    columns = samples([v.type for v in loop.results])
+    one = builder.integer(1)
+    room = builder.broadcast(builder.constant(0.0, DTYPES["f64"]), [builder.integer(ROOM), builder.integer(len(columns) + 1)])
+    stride = one
+    if counted:
+        trips = builder.emit("floor_divide", builder.emit("subtract", operands[1], operands[0]), operands[2])
+        stride = builder.emit("add", builder.emit("floor_divide", trips, builder.integer(ROOM)), one)
+    own = [Value(Type(I64), "trip"), Value(Type(I64), "row"), Value(Type(I64), "left"), Value(room.type, "path")]
+    starts = [builder.integer(0), builder.integer(0), stride, room]
+    again = Block([Value(p.type, p.hint) for p in old.params] + own)
+    mapping.update(zip(old.params, again.params, strict=False))
+    inner = Builder(again, loop.span)
+    copy_ops(inner, old.ops, mapping)
+    ends = [mapping.get(v, v) for v in old.results]
+    trip, row, left, path = own
+    after = inner.emit("add", trip, inner.integer(1))
+    path = inner.emit("update", path, inner.cast(after, DTYPES["f64"]), row, inner.integer(0))
+    for k, (position, eighths) in enumerate(columns):
+        value = ends[position]
+        if eighths is not None:
+            value = inner.emit("load", value, *[_part(inner, inner.extent(value, axis), eighths) for axis in range(value.type.rank)])
+        path = inner.emit("update", path, inner.cast(value, DTYPES["f64"]), row, inner.integer(k + 1))
+    left = inner.emit("subtract", left, inner.integer(1))
+    full = inner.emit("equal", left, inner.integer(0))
+    row = inner.emit("minimum", inner.emit("add", row, inner.cast(full, I64)), inner.integer(ROOM - 1))
+    left = inner.emit("where", full, stride, left)
+    again.results = [*ends, after, row, left, path]
+    if counted:
+        made = builder.for_(operands[0], operands[1], operands[2], [*operands[3:], *starts], again)
+    else:
+        test = Block([Value(p.type, p.hint) for p in loop.regions[0].params] + [Value(v.type) for v in own])
+        mapping.update(zip(loop.regions[0].params, test.params, strict=False))
+        copy_ops(Builder(test, loop.span), loop.regions[0].ops, mapping)
+        test.results = [mapping.get(v, v) for v in loop.regions[0].results]
+        made = builder.while_([*operands, *starts], test, again)
+    mapping.update(zip(loop.results, made.results, strict=False))
+    return made.results[-1]
+
+
+def _part(builder: Builder, extent: Value, eighths: int) -> Value:
+    return builder.emit("floor_divide", builder.emit("multiply", extent, builder.integer(eighths)), builder.integer(8))
 
 
 def samples(types: Sequence[Type]) -> list[tuple[int, int | None]]:

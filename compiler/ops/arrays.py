@@ -103,12 +103,20 @@ def _infer_slice(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Type
     return (Type(array.type.dtype, tuple(n for k, n in enumerate(sizes) if k not in drop)),)
 
 
-def _numpy_region(starts: Sequence[Any], sizes: Sequence[Any], steps: Sequence[int]) -> Any:
-    return np.ix_(*(int(s) + step * np.arange(int(n)) for s, n, step in zip(starts, sizes, steps, strict=True)))
+def _numpy_region(shape: Sequence[int], starts: Sequence[Any], sizes: Sequence[Any], steps: Sequence[int]) -> Any:
+    """The index of a region, which lies within the array."""
+    index = []
+    for extent, s, n, step in zip(shape, map(int, starts), map(int, sizes), steps, strict=True):
+        last = s + step * (n - 1)
+        if n > 0 and not (0 <= s < extent and 0 <= last < extent):
+            raise IndexError(f"elements {s} to {last} of an axis of {extent}")
+        stop = last + (1 if step > 0 else -1)
+        index.append(slice(0, 0) if n <= 0 else slice(s, stop if stop >= 0 else None, step))
+    return tuple(index)
 
 
 def _evaluate_slice(a: Any, *rest: Any, steps: tuple[int, ...], drop: tuple[int, ...]) -> Any:
-    part = a[_numpy_region(rest[: a.ndim], rest[a.ndim :], steps)]
+    part = a[_numpy_region(a.shape, rest[: a.ndim], rest[a.ndim :], steps)]
     return part.reshape([n for k, n in enumerate(part.shape) if k not in drop])
 
 

@@ -100,7 +100,7 @@ def _infer_region(operands: Sequence[Value], attrs: dict[str, Any]) -> tuple[Typ
 def _region_of(a: Any, v: Any, starts: Sequence[Any], steps: Sequence[int], drop: Sequence[int]) -> tuple[Any, Any]:
     extents = iter(v.shape)
     sizes = [1 if k in drop else next(extents) for k in range(a.ndim)]
-    return _numpy_region(starts, sizes, steps), np.reshape(v, sizes)
+    return _numpy_region(a.shape, starts, sizes, steps), np.reshape(v, sizes)
 
 
 def _evaluate_update_slice(a: Any, v: Any, *starts: Any, steps: tuple[int, ...], drop: tuple[int, ...]) -> Any:

@@ -38,11 +38,14 @@ from wengert.compiler.runtime.support import support
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """level: LLVM's optimisation level; 0 compiles ten times as fast, for a few runs.
+    """level: LLVM's optimisation level; 0 compiles ten times as fast, for a few runs. vectors: loops over arrays run in
+    vectors, also below level 2. plain: machine code as of level 0.
     count: count copies and allocations while running (`Executable.counters`)."""
 
     level: int = 2
     count: bool = False
+    vectors: bool = False
+    plain: bool = False
 
 
 class Kept(Protocol):
@@ -164,9 +167,9 @@ class Executable:
         start = self._lap("emit", start)
         parsed = target.parse(text)
         start = self._lap("parse", start)
-        target.optimise(parsed, self.options.level)
+        target.optimise(parsed, self.options.level, self.options.vectors)
         start = self._lap("optimise", start)
-        code = target.object_code(parsed, self.options.level)
+        code = target.object_code(parsed, 0 if self.options.plain else self.options.level)
         self._lap("machine code", start)
         if layouts == self._contiguous:
             self._optimised = parsed

@@ -61,6 +61,58 @@ def relaxed(b: Float64[np.ndarray, "n"]) -> float:
     return np.sum(x)
 
 
+def between(t: Float64[np.ndarray, "n"], x: float) -> float:
+    k = int(np.floor(x))
+    w = x - k
+    return t[k] * (1.0 - w) + t[k + 1] * w
+
+
+def nearest(t: Float64[np.ndarray, "n"], x: float) -> float:
+    return t[int(x)]
+
+
+def tight(p: float) -> float:
+    x, change = 0.5, 1.0
+    while change > 1e-13:
+        new = p * np.cos(x)
+        change = abs(new - x)
+        x = new
+    return x
+
+
+def largest(x: Float64[np.ndarray, "n"]) -> float:
+    return 2.0 * x[np.argmax(x)]
+
+
+def place_of_largest(x: Float64[np.ndarray, "n"], grid: Float64[np.ndarray, "n"]) -> float:
+    return grid[np.argmax(x)]
+
+
+def unit(v: Float64[np.ndarray, "n"]) -> float:
+    return (v / np.linalg.norm(v))[0]
+
+
+def length(v: Float64[np.ndarray, "n"]) -> float:
+    return np.sqrt(np.sum(v * v))
+
+
+def stiffness(a: Float64[np.ndarray, "n n"]) -> float:
+    return np.sum(np.linalg.eigvalsh(a) ** 2)
+
+
+def to_the_end(duration: float) -> float:
+    t, v = 0.0, 1.0
+    while t < duration:
+        dt = min(0.1, duration - t)
+        v = v - dt * v
+        t = t + dt
+    return v
+
+
+def bounded(x: float) -> float:
+    return max(10.0 / x - 3.0, 0.0) + np.sinc(x)
+
+
 def smooth(x: Float64[np.ndarray, "n"]) -> float:
     return np.sum(np.sin(x) * x)
 
@@ -83,6 +135,16 @@ def silenced(dose: float) -> float:
         (guarded, []),
         (wrapped, []),
         (middle, []),
+        (between, []),
+        (nearest, [("table_lookup", 1)]),
+        (tight, []),
+        (largest, []),
+        (place_of_largest, [("order_index", 1)]),
+        (unit, []),
+        (length, [("domain_edge", 1)]),
+        (stiffness, []),
+        (to_the_end, []),
+        (bounded, []),
         (smooth, []),
         (silenced, []),
     ],
