@@ -29,6 +29,11 @@ def carried_params(loop: Op) -> list[Value]:
     return params[1:] if loop.name == "for" else params
 
 
+def carried_at(loop: Op, place: int) -> list[Value]:
+    """What a loop carries at `place`, in each of its regions: the condition of a `while` has parameters of its own."""
+    return [region.params[place - len(loop.results)] for region in loop.regions]
+
+
 def carried_inits(loop: Op) -> tuple[Value, ...]:
     """What a loop's carried values start with."""
     return loop.operands[AHEAD[loop.name] :]

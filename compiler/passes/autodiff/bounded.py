@@ -14,7 +14,7 @@ from typing import Any
 from wengert.compiler.diag.errors import DifferentiationError
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value
-from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_at, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.passes.autodiff.store import Store, only_writes
 from wengert.compiler.passes.autodiff.tape import Outside, Saved
@@ -72,14 +72,14 @@ def _only_written(store: Store, loop: Op, place: int) -> bool:
     trajectory, or a list that grows. A trip can be run again without it; what is made of it is dead code there. (The condition
     of the loop itself may read it: trips that run again are counted. That of a loop inside may not.)"""
     body = body_of(loop)
-    held = set(_carried_at(loop, place))
+    held = set(carried_at(loop, place))
 
     def visit(block: Block) -> bool:
         for op in block.ops:
             inits = carried_inits(op) if op.name in LOOPS else ()
             for k, init in enumerate(inits):
                 if init in held:
-                    held.update(_carried_at(op, k))
+                    held.update(carried_at(op, k))
             if any(v in held for v in op.operands[: len(op.operands) - len(inits)]) if op.regions else False:
                 return False
             for region in op.regions:
@@ -98,12 +98,6 @@ def _only_written(store: Store, loop: Op, place: int) -> bool:
     if held & set(_read_by_adjoint(store)) or not visit(body) or any(v in held for k, v in enumerate(body.results) if k != place):
         return False
     return not held & set(_read_by_adjoint(store))
-
-
-def _carried_at(loop: Op, place: int) -> Iterator[Value]:
-    """What a loop carries at `place`, in each of its regions: the condition of a `while` names it, too."""
-    for region in loop.regions:
-        yield region.params[place - len(loop.results)]
 
 
 def _read_by_adjoint(store: Store) -> Iterator[Value]:

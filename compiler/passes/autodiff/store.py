@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from wengert.compiler.ir.builder import Builder
 from wengert.compiler.ir.core import Block, Op, Value, constant_of
-from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
+from wengert.compiler.ir.loops import LOOPS, body_of, carried_at, carried_inits, carried_params
 from wengert.compiler.ir.opdef import REGISTRY
 from wengert.compiler.ir.types import I64, Type
 from wengert.compiler.passes.autodiff.checkpoints import describe
@@ -381,8 +381,9 @@ def only_writes(loop: Op) -> bool:
     def visit(block: Block) -> bool:
         for op in block.ops:
             if op.name in LOOPS:
-                pairs = list(zip(carried_params(op), carried_inits(op), op.results, strict=True))
-                carried.update(v for p, init, r in pairs if init in carried for v in (p, r))
+                for k, init in enumerate(carried_inits(op)):
+                    if init in carried:
+                        carried.update((*carried_at(op, k), op.results[k]))
             if not all(visit(region) for region in op.regions):
                 return False
             if op.name == "if":
