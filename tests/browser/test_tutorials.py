@@ -28,7 +28,7 @@ def run_tutorial(lab, page: Page, name: str, *needed: str, width: int = 1400) ->
 
 
 def test_tutorial_0(lab, page: Page) -> None:
-    run_tutorial(lab, page, "00_lotka_volterra.ipynb", "data", "recorded", width=1500)
+    run_tutorial(lab, page, "00_lotka_volterra.ipynb", "data", "recorded", "lesson", width=1500)
 
     panel = page.locator(".wgt").first
     panel.scroll_into_view_if_needed()
