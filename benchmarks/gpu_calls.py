@@ -231,7 +231,7 @@ def ends(device: str) -> None:
     x, size = arrays[0], arrays[0].nbytes
     held = residency.allocate(size)
     out, chosen, lanes = np.ones(n), (staging.PAST_CACHES, staging.LARGEST), getattr(gpu, "_lanes", [])
-    for past, largest, count in ((False, 4, 12), (True, 4, 12), (True, 8, 12), (True, 8, 16), (True, 2, 16), (True, 4, 16)):
+    for past, largest, count in ((False, 1, 16), (False, 2, 16), (False, 4, 16), (True, 1, 16), (True, 2, 16), (True, 4, 16)):
         staging.PAST_CACHES, staging.LARGEST = staging.PastCaches(past, past), largest * CHUNK
         label = f", {largest} MiB by {count} threads{', past the caches' if past else ''}"
         if lanes:

@@ -31,6 +31,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the peers sha
 
 import gpu_problems as p  # noqa: E402
 import numpy as np  # noqa: E402
+from gpu_causes import explained  # noqa: E402
 from gpu_problems import Problem, fused, hand, jitted, length, like, torched  # noqa: E402
 
 import wengert as wg  # noqa: E402
@@ -517,6 +518,7 @@ def markdown(table: Table, versions: dict[str, str]) -> str:
             cells.append("" if m is None else "failed" if m["failed"] else f"{m['ms']:.4g}")
         judged = "; ".join(f"{text}{'' if met else ' **missed**'}" for text, met in verdicts(row))
         lines.append(f"| {row['name']} | {' | '.join(cells)} | {judged} |")
+    lines += explained([row["name"] for row in table.rows if not all(met for _, met in verdicts(row))])
     return "\n".join(lines) + "\n"
 
 

@@ -248,9 +248,9 @@ class CudaAccelerator:
 
     def _get_ready(self) -> None:
         """LLVM's part and the driver's assembler, which it loads at its first use and not for what it has assembled before."""
+        nvptx.get_ready()
         with suppress(DriverError), self.current():
             self._driver.machine_code(_SOME_PTX.format(time.time_ns()).encode())
-        nvptx.get_ready()
 
     def _make_room_for_threads(self) -> None:
         """Kernels whose threads allocate arrays take them from a heap of fixed size, 8 MB unless it is enlarged now."""
