@@ -103,7 +103,7 @@ def _again(loop: Any) -> str:
 
 
 def findings_model(compiled: Compiled, report: Report) -> models.FindingsModel:
-    found = _shown(report.findings)
+    found = _shown(compiled, report.findings)
     checks = tuple((name, str(result)) for name, result in report.checks.items())
     source = _source(compiled)
     return models.FindingsModel(
@@ -111,11 +111,16 @@ def findings_model(compiled: Compiled, report: Report) -> models.FindingsModel:
     )
 
 
-def _shown(findings: Sequence[Finding]) -> tuple[models.Finding, ...]:
-    return tuple(
-        models.Finding(f.kind, _severity(f.severity), f.title or f.kind, f.message, f.line, f.column, f.remedy, f.docs)
-        for f in findings
-    )
+def _shown(compiled: Compiled, findings: Sequence[Finding]) -> tuple[models.Finding, ...]:
+    """The findings as the view has them. One in a function of another cell says its place: the text beside it is not its own."""
+    own = compiled.last.traced.source.name if compiled.last is not None else None
+    return tuple(_placed(f, own is not None and f.source not in ("", own)) for f in findings)
+
+
+def _placed(f: Finding, elsewhere: bool) -> models.Finding:
+    line, column = (0, 0) if elsewhere else (f.line, f.column)
+    message = f"{f.source}, line {f.line}, `{f.code.strip()}`: {f.message}" if elsewhere else f.message
+    return models.Finding(f.kind, _severity(f.severity), f.title or f.kind, message, line, column, f.remedy, f.docs)
 
 
 def unchecked_model(compiled: Compiled) -> models.FindingsModel:
@@ -125,7 +130,7 @@ def unchecked_model(compiled: Compiled) -> models.FindingsModel:
     found = notes(compiled)
     if found:
         said += " Until then, these are the places to look at."
-    return models.FindingsModel(name, _source(compiled), 1, _shown(found), pending=said)
+    return models.FindingsModel(name, _source(compiled), 1, _shown(compiled, found), pending=said)
 
 
 def _source(compiled: Compiled) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+import wengert as wg
+
 MIME = "application/vnd.wengert.check+json"
 
 
@@ -45,7 +47,9 @@ class Check:
             self.messages.append(f"{what} is not finite ({np.count_nonzero(~np.isfinite(got))} of {got.size}).")
         elif not np.allclose(got, wanted, rtol=rtol, atol=atol):
             worst = np.argmax(np.abs(got - wanted))
-            self.messages.append(f"{what} is {got.flat[worst]:.6g}; it is off by {np.abs(got - wanted).flat[worst]:.2g}.")
+            at = f" at {[int(k) for k in np.unravel_index(worst, got.shape)]}" if got.size > 1 else ""
+            off = np.abs(got - wanted).flat[worst]
+            self.messages.append(f"{what}{at} is {got.flat[worst]:.6g}; it is off by {off:.2g}.")
 
     def true(self, condition: Any, otherwise: str) -> None:
         """Expect `condition`; `otherwise` says what is off."""
@@ -66,7 +70,8 @@ class Check:
         if error is not None and not isinstance(error, Exception):
             return False
         if error is not None:
-            self.messages.append(f"It stops with {type(error).__name__}: {error}")
+            own = isinstance(error, wg.errors.WengertError)  # whose text names the error and has lines of its own
+            self.messages.append(f"It stops:\n{error}" if own else f"It stops with {type(error).__name__}: {error}")
         elif self.expectations == 0:
             self.messages.append("Nothing was checked.")
         self.report(Outcome(self.name, not self.messages, tuple(self.messages)))

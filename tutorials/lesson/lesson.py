@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -94,9 +95,12 @@ class Lesson:
         tone, lead = ("right", "Right.") if outcome.passed else ("off", "Not yet.")
         more = len(outcome.messages) - SHOWN
         said = [*outcome.messages[:SHOWN], *([f"And {more} more."] if more > 0 else [])]
-        text = ": ".join(filter(None, [outcome.name.replace("_", " "), " ".join(said)]))
+        name = outcome.name.replace("_", " ")
+        text = ": ".join(filter(None, [name, " ".join(said)]))
+        items = "".join(f"<li>{_marked(one[:1].upper() + one[1:])}</li>" for one in said)
+        markup = f"<b>{lead}</b> {escape(name)}" + (f"<ul style='margin:2px 0'>{items}</ul>" if said else "")
         record = {"name": outcome.name, "passed": outcome.passed, "messages": list(outcome.messages)}
-        _box(tone, f"<b>{lead}</b> {escape(text)}", f"{lead} {text}", {MIME: record})
+        _box(tone, markup, f"{lead} {text}", {MIME: record})
 
     def _keep(self) -> None:
         entry = self.progress.of(self.number)
@@ -106,7 +110,14 @@ class Lesson:
 
 
 def _say(tone: str, words: str) -> None:
-    _box(tone, escape(words), words)
+    _box(tone, _marked(words), words)
+
+
+def _marked(words: str) -> str:
+    """`words` as HTML: what stands in backticks is code, and an error of several lines keeps them."""
+    first, newline, rest = words.partition("\n")
+    markup = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(first))
+    return markup + (f"<pre style='margin:2px 0;white-space:pre-wrap'>{escape(rest)}</pre>" if newline else "")
 
 
 def _box(tone: str, markup: str, text: str, more: dict[str, Any] | None = None) -> None:
