@@ -167,7 +167,7 @@ def where(compiled: Compiled) -> str:
     if offload is None or offload.asked == "cpu":
         return f"{name} runs on the CPU"
     if offload.notice:
-        return f"{name} runs on the CPU instead of {offload.asked}, which cannot be used"
+        return f"{name} runs on the CPU instead of {offload.asked}: {offload.why}"
     return f"{name} runs on {offload.device}: its arrays and kernels are known after its first call"
 
 

@@ -47,6 +47,9 @@ SECONDS = 0.3
 class NotYet(Exception):
     """Nothing to show before the first call."""
 
+    is_a_sentence = True
+    """It is shown without its kind."""
+
 
 def tabs(chain: Chain) -> dict[str, Callable[[], Any]]:
     """The tabs for what was made of one function, by title; each is called when it is opened."""

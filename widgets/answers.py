@@ -48,8 +48,10 @@ class AskingView(View):
 
 
 def in_words(error: BaseException) -> str:
-    """An error in words: its kind, and its message where it has one."""
+    """An error in words: its kind, unless its message stands alone, and its message where it has one."""
     message = str(error).strip()
+    if message and getattr(error, "is_a_sentence", False):
+        return message
     return message if message.startswith(type(error).__name__) else f"{type(error).__name__}: {message}".rstrip(": ")
 
 

@@ -253,7 +253,7 @@ class Arguments:
             LEDGER.record(name, home.nbytes, TO_HOST, milliseconds, "written by the function", self._gpu.id)
             self._residency.keep(leaf, result._memory)
         elif isinstance(leaf, DeviceArray):
-            leaf.replaced(result._memory)
+            leaf.replaced(result._memory, result._call)
         else:
             self._write_back_foreign(bound, k, result)
 

@@ -40,7 +40,7 @@ class DeviceArray(NDArrayOperatorsMixin):
     CuPy, PyTorch and JAX take it without a copy, by `__cuda_array_interface__` or DLPack.
     """
 
-    __slots__ = ("__weakref__", "_accelerator", "_home", "_memory", "dtype", "name", "shape")
+    __slots__ = ("__weakref__", "_accelerator", "_call", "_home", "_memory", "dtype", "name", "shape")
 
     __array_priority__ = 100
 
@@ -50,6 +50,7 @@ class DeviceArray(NDArrayOperatorsMixin):
         self.shape, self.dtype, self.name = tuple(shape), np.dtype(dtype), name
         self._memory, self._accelerator = memory, accelerator
         self._home: np.ndarray | None = None
+        self._call = 0  # that made it, for the ledger
 
     # -- what is known without moving anything
 
@@ -89,14 +90,14 @@ class DeviceArray(NDArrayOperatorsMixin):
         if self._home is None:
             home = pages.empty(self.shape, self.dtype)
             milliseconds = self._accelerator.download(self.pointer, home) if home.nbytes else 0.0
-            LEDGER.record(self.name, home.nbytes, TO_HOST, milliseconds, why, self.device)
+            LEDGER.record(self.name, home.nbytes, TO_HOST, milliseconds, why, self.device, self._call)
             home.flags.writeable = False
             self._home = home
         return self._home
 
-    def replaced(self, memory: Memory) -> None:
+    def replaced(self, memory: Memory, call: int = 0) -> None:
         """An offloaded function wrote it: its elements are now in `memory`, what was fetched before no longer holds."""
-        self._memory, self._home = memory, None
+        self._memory, self._home, self._call = memory, None, call
 
     def get(self) -> np.ndarray:
         """A NumPy array of one's own with its elements."""
@@ -177,12 +178,12 @@ class DeviceArray(NDArrayOperatorsMixin):
 
 
 def made_on_device(
-    memory: Memory, shape: tuple[int, ...], dtype: np.dtype, accelerator: Accelerator, name: str
+    memory: Memory, shape: tuple[int, ...], dtype: np.dtype, accelerator: Accelerator, name: str, call: int
 ) -> DeviceArray:
     """`DeviceArray(...)` without its conversions, which are a tenth of a small call."""
     array = _new(DeviceArray)
     array.shape, array.dtype, array.name = shape, dtype, name
-    array._memory, array._accelerator, array._home = memory, accelerator, None
+    array._memory, array._accelerator, array._home, array._call = memory, accelerator, None, call
     return array
 
 
@@ -207,7 +208,7 @@ class DeviceNumber(DeviceArray):
         if self._home is None:
             home = np.empty((), self.dtype)
             milliseconds = self._accelerator.read(self.pointer, home.ctypes.data, home.nbytes)
-            LEDGER.record(self.name, home.nbytes, TO_HOST, milliseconds, why, self.device)
+            LEDGER.record(self.name, home.nbytes, TO_HOST, milliseconds, why, self.device, self._call)
             home.flags.writeable = False
             self._home = home
         return self._home
@@ -288,11 +289,13 @@ _operators()
 numbers.Number.register(DeviceNumber)
 
 
-def number_on_device(memory: Memory, dtype: np.dtype, accelerator: Accelerator, name: str, weak: bool) -> DeviceNumber:
+def number_on_device(
+    memory: Memory, dtype: np.dtype, accelerator: Accelerator, name: str, weak: bool, call: int
+) -> DeviceNumber:
     """As `made_on_device`."""
     number = _new(DeviceNumber)
     number.shape, number.dtype, number.name, number.weak = (), dtype, name, weak
-    number._memory, number._accelerator, number._home = memory, accelerator, None
+    number._memory, number._accelerator, number._home, number._call = memory, accelerator, None, call
     return number
 
 

@@ -5,6 +5,7 @@ One ledger serves the session; `transfers()` shows it. It keeps the last `CAPACI
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -26,6 +27,7 @@ class Transfer:
     array: its name in the user's function. bytes: its size. direction: "to device" or "to host".
     milliseconds: how long the copy took, staging included. why: the reason, a few words.
     order: 0, 1, ... over the session. device: e.g. "cuda:0". time: seconds since the epoch at its end.
+    call: the number of the call that it was for, also where its result was read later; 0 where there is none.
     """
 
     array: str
@@ -36,6 +38,7 @@ class Transfer:
     order: int
     device: str
     time: float
+    call: int = 0
 
     @property
     def gigabytes_per_second(self) -> float:
@@ -89,11 +92,22 @@ class Ledger:
         self._entries: deque[Transfer] = deque(maxlen=capacity)
         self._count = 0
         self._cleared_at = 0
+        self._calls = itertools.count(1)
+        self._now: dict[int, int] = {}
 
-    def record(self, array: str, bytes: int, direction: str, milliseconds: float, why: str, device: str) -> Transfer:
-        """Note one transfer and return it."""
+    def begin(self) -> int:
+        """The number of the call that begins now in this thread: what it records is its own."""
+        number = self._now[threading.get_ident()] = next(self._calls)
+        return number
+
+    def record(
+        self, array: str, bytes: int, direction: str, milliseconds: float, why: str, device: str, call: int | None = None
+    ) -> Transfer:
+        """Note one transfer and return it. call: None for that of this thread."""
+        if call is None:
+            call = self._now.get(threading.get_ident(), 0)
         with self._lock:
-            entry = Transfer(array, bytes, direction, milliseconds, why, self._count, device, time.time())
+            entry = Transfer(array, bytes, direction, milliseconds, why, self._count, device, time.time(), call)
             self._count += 1
             self._entries.append(entry)
         return entry
@@ -107,6 +121,11 @@ class Ledger:
         """The transfers recorded from `mark` on."""
         with self._lock:
             return Transfers(t for t in self._entries if t.order >= mark)
+
+    def of_call(self, call: int) -> Transfers:
+        """The transfers that were for one call."""
+        with self._lock:
+            return Transfers(t for t in self._entries if t.call == call)
 
     def transfers(self) -> Transfers:
         with self._lock:

@@ -259,7 +259,11 @@ class DeviceExecutable:
                 function.results, program.layout.results, function.written, flags, program.on_device, strict=True
             )
         ]
-        self._mark = 0
+        self._number = -1  # of the last call, in the ledger
+        given = {p.hint for p in function.params}
+        for r in self._results:
+            if r.argument is None and r.name in given:
+                r.name = f"{r.name} (result)"
         self._made: list[tuple[str, tuple[int, ...], np.dtype]] = []
         self._milliseconds: dict[str, float] | None = None
         self.launches: list[Launch] = []
@@ -308,7 +312,7 @@ class DeviceExecutable:
         notes = tuple(text + (f" (line {span.line})" if span else "") for text, span in self.notes)
         made = [ArrayAt(name, prod(s) * d.itemsize, s, d, self.device) for name, s, d in self._made]
         arrays = tuple(self._arguments.places(made))
-        return Placement(self.device, arrays, kernels, LEDGER.since(self._mark), notes)
+        return Placement(self.device, arrays, kernels, LEDGER.of_call(self._number), notes)
 
     def synchronize(self) -> None:
         """Wait until everything this device was asked for is done."""
@@ -390,7 +394,7 @@ class DeviceExecutable:
     def _tried(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...] | None:
         words, handles = self._table.words, self._handles
         with self._lock:
-            self._mark, self._milliseconds, self._last = LEDGER.mark, None, self
+            self._number, self._milliseconds, self._last = LEDGER.begin(), None, self
             words[Table.LAUNCH], words[Table.STREAM] = launch, self._gpu.stream_here
             self._counters[:] = self._zeros
             try:
@@ -446,9 +450,9 @@ class DeviceExecutable:
                 memory = copy
             taken.add(handle)
             if r.number is not None:
-                values.append(number_on_device(memory, r.dtype, self._gpu, r.name, r.number))
+                values.append(number_on_device(memory, r.dtype, self._gpu, r.name, r.number, self._number))
                 continue
-            array = made_on_device(memory, shape, r.dtype, self._gpu, r.name)
+            array = made_on_device(memory, shape, r.dtype, self._gpu, r.name, self._number)
             made.append((r.name, shape, r.dtype))
             if r.argument is None:
                 values.append(array)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import OptionError
-from wengert.compiler.ir.tree import flatten
+from wengert.compiler.ir.tree import Tree, flatten
 from wengert.compiler.transforms.compiled import Compiled, Jit
 from wengert.compiler.transforms.offloaded import Offload, placed
+from wengert.compiler.transforms.structure import parameter_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,20 @@ def _run(f: Compiled, args: tuple[Any, ...]) -> list[tuple[str, Any]]:
     results, _ = flatten(f(*tree.unflatten(copies)))
     named = [("result" if len(results) == 1 else f"result {k}", np.asarray(r)) for k, r in enumerate(results)]
     return named + [
-        (f"array {k}", copy)
-        for k, (leaf, copy) in enumerate(zip(leaves, copies, strict=True))
+        (f"{path} afterwards", copy)
+        for path, leaf, copy in zip(_names(f, tree), leaves, copies, strict=False)
         if isinstance(leaf, np.ndarray)
+    ]
+
+
+def _names(f: Compiled, tree: Tree) -> list[str]:
+    """What each leaf of the arguments is called."""
+    known = [] if f.argument_tuples else parameter_names(f)
+    roots = [*known, *(f"argument {k}" for k in range(len(known), len(tree.children)))]
+    return [
+        path
+        for root, child in zip(roots, tree.children, strict=False)
+        for path in ([root] * child.count if child.kind == "numbers" else child.paths(root))
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +20,12 @@ from wengert.compiler.transforms.compiled import Compiled, Program
 from wengert.compiler.transforms.entries import Way
 from wengert.compiler.transforms.settle import Sorts
 from wengert.compiler.transforms.structure import positional
+
+FALLBACK = """fallback="cpu" (in a cell: --fallback cpu) runs it on all cores of the CPU"""
+
+
+class FallbackWarning(UserWarning):
+    """A function runs on the CPU because its device cannot run it, which was seen when it was compiled."""
 
 
 class Offload(Compiled):
@@ -37,14 +45,16 @@ class Offload(Compiled):
     ):
         if fallback not in (None, "cpu"):
             raise OptionError(f"fallback={fallback!r}: it is None or 'cpu'")
-        self.asked, self.notice, self.fallback, self.deterministic = device, "", fallback, deterministic
+        self.asked, self.fallback, self.deterministic = device, fallback, deterministic
+        self.notice, self.why = "", ""
+        """What the user is to know where it does not run on the device that was asked for; `why` is the reason alone."""
         try:
             self.device = devices.resolve(device).id
         except DeviceError as error:
             if fallback is None:
-                raise
-            self.device = fallback
-            self.notice = f"{error.message.rstrip('.')}; running on the CPU instead{_on_threads()}"
+                raise DeviceError(error.message, error.span, help=f"{FALLBACK}; {error.help}") from None
+            self.device, self.why = fallback, error.message.rstrip(".")
+            self.notice = f"{self.why}; running on the CPU instead{_on_threads()}"
         self.watch: Callable[[Offload, tuple[Any, ...]], None] | None = None
         """Called with the arguments before the first call of each kind: `%%offload --compare` compares there."""
         self.__wengert_device__ = self.device  # compiled code around it would run its body elsewhere: it is refused there
@@ -52,7 +62,7 @@ class Offload(Compiled):
         label = device.replace(":", "")  # the device that was asked for: a notebook's names are the same everywhere
         super().__init__(function, name or f"{getattr(function, '__name__', 'f')}_{label}")
 
-    FORGOTTEN = Compiled.FORGOTTEN | {"watch", "_watched"}
+    FORGOTTEN = Compiled.FORGOTTEN | {"watch", "_watched", "notice", "why"}
 
     def signature(self, args: tuple[Any, ...]) -> Signature:
         inner = self.__wrapped__
@@ -71,7 +81,9 @@ class Offload(Compiled):
                 self.device = asked
                 raise
             self.__wengert_device__ = self.device
-            self.notice = f"{error.message.rstrip('.')}; running on the CPU instead of {asked}{_on_threads()}"
+            self.why = error.message.rstrip(".")
+            self.notice = f"{self.why}; running on the CPU instead of {asked}{_on_threads()}"
+            warnings.warn(f"{self.__name__}: {self.notice}", FallbackWarning, _level_of_the_caller())
             return made
 
     def _made(self, signature: Signature) -> Program:
@@ -113,6 +125,14 @@ def placed(function: Any) -> Offload | None:
     while isinstance(function, Compiled) and not isinstance(function, Offload):
         function = function.__wrapped__
     return function if isinstance(function, Offload) else None
+
+
+def _level_of_the_caller() -> int:
+    """How many frames up the first one is that is not of this package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "wengert":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _on_threads() -> str:

@@ -447,6 +447,16 @@ def test_results_outlive_the_call_and_the_function(device):
         np.testing.assert_allclose(np.asarray(r), fused(x, y, float(k)), rtol=1e-10)
 
 
+def test_a_placement_shows_what_moved_for_its_own_call(device):
+    f, g = wg.offload(fused, device), wg.offload(reused, device)
+    u, v = np.arange(5.0), np.arange(6.0)
+    y, z = f(u, u.copy(), 2.0), g(v, v.copy())
+    assert np.asarray(y).size + np.asarray(z).size == 10
+    for each, nbytes in ((f, 80), (g, 96)):
+        moved = each.last.executable.placement().transfers
+        assert (moved.bytes("to device"), moved.bytes("to host")) == (nbytes, 40)
+
+
 def test_placement_says_where_everything_is(device):
     f = wg.offload(loss, device)
     f(x.copy(), y.copy())

@@ -99,7 +99,7 @@ def test_where_a_function_runs_is_said_before_its_first_call(monkeypatch: pytest
     gradient = wg.grad(cube_sum)
     assert present.where(gradient) == "grad_cube_sum runs on the CPU"
     missing = wg.batch(wg.offload(gradient, "cuda:7", fallback="cpu"))
-    said = "batch_grad_cube_sum_cuda7 runs on the CPU instead of cuda:7, which cannot be used"
+    said = "batch_grad_cube_sum_cuda7 runs on the CPU instead of cuda:7: there is no device 'cuda:7' here"
     assert said in present.placement_model(missing).summary
     monkeypatch.setenv("WENGERT_SIMULATE_GPU", "1")
     assert "runs on cuda:0: its arrays" in present.where(wg.offload(gradient, "cuda:0"))

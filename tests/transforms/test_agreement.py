@@ -36,7 +36,7 @@ def test_both_devices_agree_and_arguments_stay():
     x, y = np.linspace(0, 1, 100), np.zeros(3)
     found = wg.compare(f, x, y, device="cuda-sim")
     assert found.device == "cuda-sim" and y[0] == 0.0
-    assert [d.output for d in found.outputs] == ["result 0", "result 1", "array 0", "array 1"]
+    assert [d.output for d in found.outputs] == ["result 0", "result 1", "x afterwards", "y afterwards"]
     assert found.ulps is not None and found.ulps <= 64 and found.outputs[1].ulps == found.outputs[3].ulps == 0
     assert "ULP" in repr(found)
 

@@ -325,7 +325,9 @@ def test_what_a_device_cannot_run_falls_back():
     for where in ("cuda-sim", ["cuda-sim", "cpu"]):
         there = wg.offload(batch, where, fallback="cpu")
         assert there.notice == ""
-        np.testing.assert_array_equal(there(matrices, 2), batch(matrices, 2))
+        with pytest.warns(UserWarning, match="eigvalsh.*on the CPU instead of cuda-sim") as warned:
+            np.testing.assert_array_equal(there(matrices, 2), batch(matrices, 2))
+        assert len(warned) == 1 and (where != "cuda-sim" or warned[0].filename == __file__)
         assert "eigvalsh" in there.notice and "on the CPU instead of cuda-sim" in there.notice
     never = wg.offload(lambda x: divmod, "cuda-sim", fallback="cpu")
     with pytest.raises(wg.errors.CompileError):
