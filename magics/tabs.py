@@ -79,7 +79,7 @@ def shown(chain: Chain) -> Compiled:
 def lowered(compiled: Compiled) -> Lowered:
     """The function's last program. Raises NotYet before the first one."""
     if compiled.last is None:
-        raise NotYet(f"{compiled.__name__} is compiled at its first call: call it once, then look again")
+        raise NotYet(f"{compiled.__name__} is compiled at its first call: call it once")
     return Lowered(compiled, compiled.last)
 
 
@@ -87,7 +87,7 @@ def arguments(chain: Chain, compiled: Compiled, purpose: str) -> tuple[Any, ...]
     """The arguments of the last call. Raises NotYet where there was none, or its arrays are gone."""
     found = last_arguments(chain, compiled)
     if found is None:
-        raise NotYet(f"{purpose} at the arguments of the last call: call {compiled.__name__} once, then look again")
+        raise NotYet(f"{purpose} at the arguments of the last call: call {compiled.__name__} once")
     return found
 
 

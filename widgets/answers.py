@@ -50,9 +50,14 @@ class AskingView(View):
 def in_words(error: BaseException) -> str:
     """An error in words: its kind, unless its message stands alone, and its message where it has one."""
     message = str(error).strip()
-    if message and getattr(error, "is_a_sentence", False):
+    if message and is_a_sentence(error):
         return message
     return message if message.startswith(type(error).__name__) else f"{type(error).__name__}: {message}".rstrip(": ")
+
+
+def is_a_sentence(error: BaseException) -> bool:
+    """Whether nothing went wrong: its message says what is to be done first."""
+    return bool(getattr(error, "is_a_sentence", False))
 
 
 class StagesView(View):

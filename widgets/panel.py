@@ -8,7 +8,7 @@ from typing import Any, Literal
 import anywidget
 import traitlets
 
-from .answers import in_words
+from .answers import in_words, is_a_sentence
 from .base import View, close, mimebundle
 from .engine import bundle, engine_key, ensure_library
 from .models import Model
@@ -22,10 +22,10 @@ class Panel(anywidget.AnyWidget):
     """A status line and tabs.
 
     `tabs` maps each tab's title to a function of no arguments that returns a model, or a view of one; it is
-    called once, when the tab is first opened, and an error that it raises is shown in the tab. The panel
-    starts with the first tab open. Where there are several functions to choose from, `functions` maps the name of each to
-    its tabs, and `tabs` are those of `function`, the last. Assign `status` and `tone` to change the status line. `close()`
-    closes the views of all tabs, too.
+    called once, when the tab is first opened, and an error that it raises is shown in the tab; where that is but a sentence
+    (`is_a_sentence`), the tab waits, and is built when the status changes. The panel starts with the first tab open. Where
+    there are several functions to choose from, `functions` maps the name of each to its tabs, and `tabs` are those of
+    `function`, the last. Assign `status` and `tone` to change the status line. `close()` closes the views of all tabs, too.
     """
 
     _kind = traitlets.Unicode("panel").tag(sync=True)
@@ -46,6 +46,7 @@ class Panel(anywidget.AnyWidget):
         self._choices.setdefault(self._key, dict(tabs))
         self._views: dict[tuple[str, str], View] = {}
         self._errors: dict[tuple[str, str], str] = {}
+        self._waiting: set[tuple[str, str]] = set()
         state = {"functions": list(functions or {}), "function": self._key, "tabs": self._tab_states()}
         super().__init__(_engine=engine_key(), status=status, tone=tone, **state)
         self.active = next(iter(self._builders), "")
@@ -76,6 +77,14 @@ class Panel(anywidget.AnyWidget):
         if change["new"] > 0 and self._errors.pop((self._key, self.active), None) is not None:
             self._build(self.active)
 
+    @traitlets.observe("status")
+    def _look_again(self, change: traitlets.Bunch) -> None:
+        waiting, self._waiting = self._waiting, set()
+        for place in waiting:
+            self._errors.pop(place, None)
+        if (self._key, self.active) in waiting:
+            self._build(self.active)
+
     def _build(self, title: str) -> None:
         place = self._key, title
         if place in self._views or place in self._errors:
@@ -85,17 +94,21 @@ class Panel(anywidget.AnyWidget):
             self._views[place] = built if isinstance(built, View) else view(built)
         except Exception as error:  # the tab is where the user looks; a comm handler's traceback is seen by nobody
             self._errors[place] = in_words(error)
+            if is_a_sentence(error):
+                self._waiting.add(place)
         self.tabs = self._tab_states()
 
     def _tab_states(self) -> list[dict[str, str]]:
         """Title, state, and the child widget's id or the error, in the form the browser reads."""
         states = []
         for title in self._builders:
-            child, error = self._views.get((self._key, title)), self._errors.get((self._key, title))
+            place = self._key, title
+            child, error = self._views.get(place), self._errors.get(place)
+            missing = "closed" if error is None else "waiting" if place in self._waiting else "failed"
             states.append(
                 {
                     "title": title,
-                    "state": "ready" if child else "failed" if error is not None else "closed",
+                    "state": "ready" if child else missing,
                     "view": child.model_id if child else "",
                     "kind": child.kind if child else "",
                     "error": error or "",

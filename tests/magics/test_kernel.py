@@ -60,7 +60,7 @@ def test_tabs_are_built_when_opened(kernel):
     error, before, after, explore = json.loads(kernel.run(code).printed)
     assert "call it once" in error
     titles = ["Graph", "Stages", "Placement", "Transfers", "Timings", "Memory", "Explore", "Findings"]
-    assert before == dict.fromkeys(titles, "closed") | {"Graph": "failed"}
+    assert before == dict.fromkeys(titles, "closed") | {"Graph": "waiting"}
     assert after == dict.fromkeys(titles, "ready") | {"Explore": "failed"}
     assert "no argument that is one float" in explore
 

@@ -65,7 +65,7 @@ def test_settings(cell):
         ("%wengert ir np", "%wengert ir: np is not a compiled function; there are: f, grad_f"),
         ("%wengert ir f nostage", "%wengert ir: no stage 'nostage'; there are typed, optimised"),
         ("%wengert ir f 17", "%wengert ir: there are the stages 0 to 1"),
-        ("%wengert graph later", "%wengert graph: later is compiled at its first call: call it once, then look again"),
+        ("%wengert graph later", "%wengert graph: later is compiled at its first call: call it once"),
         ("%wengert graph f red", "%wengert graph f [colour]: the colours are half, activity, sweep, device"),
         ("%wengert bench f", "%wengert bench f(x): write a call of the function"),
         ("%wengert check f(x=1.0)", "%wengert check f(x): pass every argument by position"),

@@ -94,6 +94,25 @@ def test_a_tab_that_fails_says_so_and_can_be_tried_again():
     assert panel.tabs[0]["state"] == "ready"
 
 
+def test_a_tab_that_waits_is_built_when_the_status_changes():
+    class Waits(Exception):
+        is_a_sentence = True
+
+    answers = iter([Waits("call f once"), Waits("call f once")])
+
+    def build():
+        for answer in answers:
+            raise answer
+        return samples.placement()
+
+    panel = Panel("f will be compiled", {"Placement": build})
+    assert (panel.tabs[0]["state"], panel.tabs[0]["error"]) == ("waiting", "call f once")
+    panel.status = "f is called with something else"
+    assert panel.tabs[0]["state"] == "waiting"
+    panel.status = "f compiled"
+    assert panel.tabs[0]["state"] == "ready"
+
+
 def test_other_objects_have_no_view():
     with pytest.raises(TypeError, match="no view for dict"):
         view({})

@@ -6,7 +6,7 @@ import type { Cleanup, RenderContext, WidgetModel } from "./types";
 
 interface Tab {
   title: string;
-  state: "closed" | "ready" | "failed";
+  state: "closed" | "ready" | "waiting" | "failed";
   /** id of the child widget's model, its kind, or the error in words */
   view: string;
   kind: string;
@@ -93,6 +93,7 @@ export function renderPanel({ model, el }: RenderContext, render: Render): Clean
     const page = pages[chosen]!;
     if (tab.state === "closed") showWorking(page, chosen);
     else if (tab.state === "failed") showError(page, tab.error);
+    else if (tab.state === "waiting") page.replaceChildren(html("p", { class: "wgt-working wgt-muted", role: "status" }, tab.error));
     else void showView(page, chosen, tab);
   }
 
