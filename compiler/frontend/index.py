@@ -266,12 +266,11 @@ class Indices:
             return form.constant >= 0
         if depth == 0:
             return False
-        for item, c in form.terms:
-            if isinstance(item, Value):
-                if item not in self.bounds:
-                    continue
-                low, high = self.bounds[item]
-                return self.proves(form - atom(item) * c + (low if c > 0 else high) * c, depth - 1)
+        bounded = [term for term in form.terms if isinstance(term[0], Value) and term[0] in self.bounds]
+        if bounded:  # the innermost index first: its bounds are made of those around it
+            item, c = max(bounded, key=lambda term: self.builder.home.get(term[0], 0))
+            low, high = self.bounds[item]
+            return self.proves(form - atom(item) * c + (low if c > 0 else high) * c, depth - 1)
         for item, c in form.terms:
             rest = form - atom(item) * c
             if isinstance(item, Value):

@@ -64,7 +64,7 @@ class LoopTracer:
         self.live = loop.head | loop.after | tracer.frame.live.shared
         self.live |= {n for n in names if n.startswith("$")}
         self.names = [n for n in sorted(names) if n in self.live]
-        self.private = [n for n in names if n not in self.live]
+        self.private = [n for n in sorted(names) if n not in self.live]
         self.guess = Guess()
         self.before = tracer.state
         self.start = tracer.state
