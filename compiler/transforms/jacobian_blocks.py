@@ -31,7 +31,9 @@ ONE_SWEEP = 16
 FEW = 4
 """The most elements of a result whose reverse sweeps are written out one after another, sharing what they compute."""
 CHUNK = 4
-"""Tangents in one trip of the loop over directions of a function with loops or branches."""
+"""Tangents in one trip of the loop over directions of a function with loops or branches, at most."""
+LARGE = 400
+"""Ops above which they are fewer: the time to compile grows with all of them, and two share nearly as much as four."""
 
 
 def forward_blocks(
@@ -39,7 +41,7 @@ def forward_blocks(
 ) -> Blocks:
     blocks: Blocks = {}
     together: list[tuple[int, tuple[int, ...]]] = []
-    chunk = CHUNK if any(op.regions for op in function.walk()) else 1
+    chunk = _chunk(function)
     for c in columns:
         shape = params[c].type.shape
         known = [n for n in shape if n is not None]
@@ -52,6 +54,11 @@ def forward_blocks(
     if together:
         blocks.update(_in_one_sweep(builder, function, params, rows, together))
     return blocks
+
+
+def _chunk(function: Function) -> int:
+    ops = list(function.walk())
+    return max(1, CHUNK // (1 + len(ops) // LARGE)) if any(op.regions for op in ops) else 1
 
 
 def _in_one_sweep(
