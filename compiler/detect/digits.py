@@ -18,7 +18,7 @@ def lost_digits(facts: Facts) -> Iterator[Finding]:
     run = facts.run
     sums = [(k, op, s) for k, (op, s) in enumerate(run.seen.items()) if op.name in ("add", "subtract") and op.result in facts.flow.active]
     near = [(s.ratio, k, op) for k, op, s in sums if s.ratio < 1e-5] or [(s.ratio, k, op) for k, op, s in sums if s.drowned and not facts.flow.loops(op)]
-    if not near or not run.complete or not facts.wide.complete:
+    if not near or not run.complete or facts.large or not facts.wide.complete:
         return
     count = len(facts.traced.function.results)
     trips = [(op, t.count) for op, t in run.trips.items()]

@@ -99,13 +99,13 @@ class Facts:
         """The function itself; with the paths of its loops, which costs less than to compile it a second time."""
         tree, written = self.traced.signature.tree, any(w is not None for w in self.traced.function.written)
         if self.ruled is not None:
-            return probe_of(self.ruled, tree, self.leaves, self.marked, None, self.run.complete)
+            return probe_of(self.ruled, tree, self.leaves, self.marked, None, self.quick)
         out = tuple_of([self.traced.out, *[LEAF] * len(self.followed)])
         record = recorded(list(self.followed.values()), self.traced.out.count) if self.followed else same
         changes = self._ended(record)
         forward = Variant(self.function, changes, self.traced, out if self.followed else None) if self.followed or self._may_not_end else None
         plain = Variant(self.function, same, self.traced)
-        return probe_of(plain, tree, self.leaves, self.marked, forward, self.run.complete, len(self.followed), written)
+        return probe_of(plain, tree, self.leaves, self.marked, forward, self.quick, len(self.followed), written)
 
     @cached_property
     def _may_not_end(self) -> bool:
@@ -123,7 +123,7 @@ class Facts:
     def changed(self, change: Callable[[Function], Function]) -> Probe:
         """The function changed, at the same arguments."""
         variant = Variant(self.function, self._ended(change), self.traced)
-        return Probe(variant, self.traced.signature.tree, self.leaves, self.marked, quick=self.run.complete)
+        return Probe(variant, self.traced.signature.tree, self.leaves, self.marked, quick=self.quick)
 
     @cached_property
     def run(self) -> Observation:
@@ -164,15 +164,26 @@ class Facts:
         return one if len(self.directions) == 1 else Direction(-1, "all arguments at once", 1.0, None, tuple(self.directions))
 
     @cached_property
+    def quick(self) -> bool:
+        """It does not run for long."""
+        return self.run.complete and not self.large
+
+    @cached_property
+    def large(self) -> bool:
+        """Its arrays have many elements."""
+        return self.run.elements > LARGE
+
+    @cached_property
     def long(self) -> bool:
         """It runs for long: differences are taken along all arguments at once, and along one only where those do not say enough."""
-        return not self.run.complete and len(self.directions) > 1
+        return not self.quick and len(self.directions) > 1
 
     @cached_property
     def locals(self) -> list[Local]:
         if self.long:
             whole = self._local(self.everything)
-            if max(size(whole.ad - whole.left), size(whole.ad - whole.right)) <= LIKE_AD * size(whole.ad):
+            close = max(size(whole.ad - whole.left), size(whole.ad - whole.right)) <= LIKE_AD * size(whole.ad)
+            if close or (self.large and not (whole.kinked or whole.wrong or any(s.edges for s in self.run.seen.values()))):
                 small = [d for d in self.directions if size(self.probe.derivative(d)) < SMALL_PART * size(whole.ad)]
                 return [whole, *map(self._local, small)]
         return [self._local(d) for d in self.directions]
@@ -306,6 +317,7 @@ class Facts:
         )
 
 
+LARGE = 4_000_000
 SMALL_PART = 1e-2
 """A derivative of this part of the one along all arguments at once is looked at by itself."""
 SMOOTH = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wengert.compiler.ir.core import Function, Op, Value
@@ -67,14 +67,14 @@ class Flow:
         """All values that `value` reaches as data, the nearest first."""
         return list(_in_order(value, self.edges))
 
-    def parameters(self, value: Value) -> set[Value]:
-        """What reaches `value` as data, backward: every value on the way."""
+    def parameters(self, value: Value, start: Collection[Value] = ()) -> set[Value]:
+        """What reaches `value` as data, backward: every value on the way. start: values that are not asked where they come from."""
         if not hasattr(self, "_back"):
             self._back: dict[Value, list[Value]] = {}
             for source, targets in self.edges.items():
                 for target in targets:
                     self._back.setdefault(target, []).append(source)
-        return reach([value], self._back)
+        return reach([value], {v: [] if v in start else sources for v, sources in self._back.items()} if start else self._back)
 
     def loops(self, op: Op) -> list[Op]:
         return self.structure.loops(self.structure.standing[op])

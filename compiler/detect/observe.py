@@ -74,7 +74,8 @@ class OutOfWork(Exception):
 
 
 class Observation:
-    """seen: by op; trips: by loop; complete: whether the run came to its end; results: values then tangents."""
+    """seen: by op; trips: by loop; complete: whether the run came to its end; elements: of all arrays that were
+    made; results: values then tangents."""
 
     def __init__(self, function: Function, marked: Sequence[bool], budget: int, varied: Set[Value], wide: bool = False):
         self.function, self.budget, self.varied, self.wide = function, budget, varied, wide
@@ -93,7 +94,7 @@ class Observation:
         self.decisions: dict[Block, list[Op]] = {}
 
     def run(self, arguments: Sequence[Any]) -> Observation:
-        self.work = 0
+        self.work = self.elements = 0
         for p, a in zip(self.jvp.params, arguments, strict=True):
             self.env[p] = self._typed(a, p)
         try:
@@ -131,6 +132,7 @@ class Observation:
                 env[v] = r = self._typed(r, v)
                 if scalar is None:
                     self.work += ARRAY + (r.size >> ELEMENTS)
+                    self.elements += r.size
         if not self.wide:
             self._watch(block)
         return [env[v] for v in block.results]

@@ -320,9 +320,16 @@ def _jumps(facts: Facts, direction: Direction) -> bool:
 
 def family_of(facts: Facts, op: Op, family: str) -> str:
     """Library functions are written in the language: what they are is read from the call on the line."""
-    if family in ("compare", "stop") and facts.calls_of(op) & (ORDERS | TABLES):
-        return "order"
-    return family
+    if family not in ("compare", "stop"):
+        return family
+    calls = facts.calls_of(op)
+    return "order" if calls & TABLES or (calls & ORDERS and _of_search(facts, op)) else family
+
+
+def _of_search(facts: Facts, op: Op) -> bool:
+    """A loop on the line itself compares, as `argmax` and its like do; or what it found is asked whether it is NaN."""
+    line = op.span.line if op.span is not None else 0
+    return op.operands[0] is op.operands[-1] or any(loop.span is not None and loop.span.line == line for loop in facts.flow.loops(op))
 
 
 def _severed(facts: Facts, leaves: set[int]) -> str | None:
@@ -429,7 +436,7 @@ def _steers(facts: Facts, op: Op, loop: Op) -> bool:
     """A search: the comparison reads what the loop carries, and its branch keeps a carried value or replaces it by one that
     was compared: a new one (bisection), or one that is carried, too, where the kept one was not compared (golden section)."""
     carried = {p for region in loop.regions for p in region.params[(1 if loop.name == "for" else 0) :]}
-    back = set().union(*(facts.flow.parameters(v) for v in op.operands))
+    back = set().union(*(facts.flow.parameters(v, carried) for v in op.operands))  # within the lap
     if not any(p.type.dtype.is_float for p in carried & back):
         return False
     decided = facts.flow.forward([op.result])
