@@ -77,7 +77,10 @@ class _Front:
         self._least = Least(self._structure)
         self._params = set(function.params)
         self._copies: dict[Value, Known] = {}
-        self._assumed: set[tuple[str, Value, Value]] = set()
+        self._made: dict[tuple[object, ...], Value] = {}
+        self._numbers: dict[int, Value] = {}
+        self._dims: dict[tuple[Value, int], Value] = {}
+        self._checked: set[Value] = set()
         self._depth = 0
 
     def assume(self, op: Op) -> None:
@@ -102,12 +105,24 @@ class _Front:
             raise _NotKnown
 
     def _hold(self, name: str, a: Value, b: Value) -> None:
-        if (name, a, b) not in self._assumed:
-            self._assumed.add((name, a, b))
-            self._check(self._builder.emit(name, a, b))
+        self._check(self._emit(name, a, b))
 
     def _check(self, condition: Value) -> None:
-        self._builder.op("check", (condition,), fault=ASSUMED, message="known at the start")
+        if condition not in self._checked:
+            self._checked.add(condition)
+            self._builder.op("check", (condition,), fault=ASSUMED, message="known at the start")
+
+    def _emit(self, name: str, *operands: Value) -> Value:
+        """Once for the same operands."""
+        key = name, *operands
+        if key not in self._made:
+            self._made[key] = self._builder.emit(name, *operands)
+        return self._made[key]
+
+    def _integer(self, number: int) -> Value:
+        if number not in self._numbers:
+            self._numbers[number] = self._builder.integer(number)
+        return self._numbers[number]
 
     # -- numbers at the function's start
 
@@ -119,10 +134,10 @@ class _Front:
 
     def _copied(self, value: Value) -> Known:
         op, number = value.owner, constant_of(value)
-        if number is not None:
-            return self._builder.constant(number, value.type.dtype), abs(int(number)) if value.type.dtype is I64 else 1
         if not value.type.is_scalar or value.type.dtype not in (I64, BOOL):
             raise _NotKnown
+        if number is not None:
+            return (self._integer(number), abs(number)) if value.type.dtype is I64 else (self._builder.boolean(number), 1)
         if op is None:
             if value not in self._params:
                 raise _NotKnown
@@ -130,19 +145,24 @@ class _Front:
         if op.name == "dim":
             if op.operands[0] not in self._params:
                 raise _NotKnown
-            return self._leaf(self._builder.emit("dim", op.operands[0], **op.attrs))
+            return self._leaf(self._dim(op.operands[0], op.attrs["axis"]))
         if op.name == "same_extent":
             return self._here(op.operands[0])
         if op.name in ("add", "subtract", "multiply", "minimum", "maximum", "negative") and value.type.dtype is I64:
             return self._combined(op.name, *(self._here(v) for v in op.operands))
         if op.name in _COMPARISONS and op.operands[0].type.dtype in (I64, BOOL):
-            return self._builder.emit(op.name, *(self._here(v)[0] for v in op.operands)), 1
+            return self._emit(op.name, *(self._here(v)[0] for v in op.operands)), 1
         raise _NotKnown
+
+    def _dim(self, array: Value, axis: int) -> Value:
+        if (array, axis) not in self._dims:
+            self._dims[array, axis] = self._builder.emit("dim", array, axis=axis)
+        return self._dims[array, axis]
 
     def _leaf(self, value: Value) -> Known:
         if value.type.dtype is I64:
             for name, bound in (("less_equal", _LARGEST), ("greater_equal", -_LARGEST)):
-                self._check(self._builder.emit(name, value, self._builder.integer(bound)))
+                self._check(self._emit(name, value, self._integer(bound)))
         return value, _LARGEST
 
     def _combined(self, name: str, *operands: Known) -> Known:
@@ -150,7 +170,7 @@ class _Front:
         size = sizes[0] * sizes[1] if name == "multiply" else max(sizes) if name in ("minimum", "maximum") else sum(sizes)
         if size >= _EXACT:
             raise _NotKnown
-        return self._builder.emit(name, *(v for v, _ in operands)), size
+        return self._emit(name, *(v for v, _ in operands)), size
 
     def _nested(self, find: Callable[[Value], Known], value: Value) -> Known:
         if self._depth >= _DEEPEST:
@@ -212,10 +232,7 @@ class _Front:
         by = constant_of(step)
         if by is None or by == 0:
             raise _NotKnown
-        return self._combined("subtract", self._highest(high), self._here_one()) if by > 0 else self._highest(low)
-
-    def _here_one(self) -> Known:
-        return self._builder.integer(1), 1
+        return self._combined("subtract", self._highest(high), (self._integer(1), 1)) if by > 0 else self._highest(low)
 
 
 _COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "bitwise_and", "bitwise_or", "invert")

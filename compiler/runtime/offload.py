@@ -388,8 +388,16 @@ class DeviceExecutable:
         taken = self._tried(leaves, launch)
         if taken is not None:
             return taken
-        self._last = self._checked()
-        return self._last._here(leaves, launch)
+        checked = self._last = self._checked()
+        words = checked._table.words
+        graphs = words[Table.BEGIN]
+        if launch != self._launch:  # each kernel is to be timed
+            words[Table.BEGIN] = 0
+        try:
+            return checked._here(leaves, launch)
+        finally:
+            if launch != self._launch:
+                words[Table.BEGIN] = graphs
 
     def _tried(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...] | None:
         words, handles = self._table.words, self._handles
