@@ -65,6 +65,8 @@ STEEP = 40
 OFTEN = 300
 ARRAY, ELEMENTS = 3, 9
 """An array counts as so many more ops of the budget of work, and as one more for 2**9 elements."""
+MANY = 10_000
+"""Elements of an array whose number costs more than the call of an operation does."""
 Step = tuple[Op, Any, Any, Sequence[Value], Any, list[tuple[Value, Any]]]
 DECISIONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "absolute", "maximum", "minimum", "where", "add")
 
@@ -74,8 +76,8 @@ class OutOfWork(Exception):
 
 
 class Observation:
-    """seen: by op; trips: by loop; complete: whether the run came to its end; elements: of all arrays that were
-    made; results: values then tangents."""
+    """seen: by op; trips: by loop; complete: whether the run came to its end; elements: of all arrays with MANY that
+    were made; results: values then tangents."""
 
     def __init__(self, function: Function, marked: Sequence[bool], budget: int, varied: Set[Value], wide: bool = False):
         self.function, self.budget, self.varied, self.wide = function, budget, varied, wide
@@ -132,7 +134,7 @@ class Observation:
                 env[v] = r = self._typed(r, v)
                 if scalar is None:
                     self.work += ARRAY + (r.size >> ELEMENTS)
-                    self.elements += r.size
+                    self.elements += r.size if r.size > MANY else 0
         if not self.wide:
             self._watch(block)
         return [env[v] for v in block.results]
