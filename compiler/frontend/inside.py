@@ -85,7 +85,7 @@ def readable(value: Any) -> str:
     if isinstance(owner, np.ufunc):
         return f"np.{owner.__name__}.{name}"
     module = (getattr(value, "__module__", None) or "").partition(".")[0]
-    if module == "numpy" or getattr(np, name, None) is value:
+    if module == "numpy" or vars(np).get(name) is value:
         nested = (getattr(value, "__module__", "") or "").split(".")
         return (
             f"np.{nested[1]}.{name}" if len(nested) > 1 and nested[1] in ("linalg", "fft", "random") else f"np.{name}"

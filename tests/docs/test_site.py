@@ -43,14 +43,14 @@ def test_every_public_name_has_its_place() -> None:
     assert missing == []
 
 
-RUN = ["activity", "complex", "custom_rules", "in_place", "loops", "memory", "modes"]
+RUN = ["getting_started", *(f"concepts/{name}" for name in ("activity", "complex", "custom_rules", "in_place", "loops", "memory", "modes"))]
 
 
 @pytest.mark.parametrize("name", RUN)
 def test_the_code_of_a_page_runs(name: str, tmp_path: Path) -> None:
     """As one program; its assertions are what the page claims."""
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"concepts/{name}.md").read_text("utf-8"), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text("utf-8"), re.DOTALL)
     assert blocks
-    program = tmp_path / f"{name}.py"
+    program = tmp_path / "page.py"
     program.write_text("\n".join(blocks), encoding="utf-8")
     runpy.run_path(str(program))
