@@ -36,7 +36,7 @@ def graph_model(graph: Graph, primal: Graph | None = None, devices: Mapping[int,
         graph.title,
         graph.source,
         1,
-        tuple(_node(n, n.id in stored, devices) for n in graph.nodes),
+        tuple(_node(n, n.id in stored, devices, graph.elsewhere) for n in graph.nodes),
         tuple(_region(r) for r in graph.regions),
         tuple(models.Edge(a, b) for a, b in graph.edges),
         graph.has_adjoint,
@@ -48,11 +48,11 @@ def graph_model(graph: Graph, primal: Graph | None = None, devices: Mapping[int,
 IN_PLACE = "the reverse sweep reads it, and at the level of the function it is still there"
 
 
-def _node(node: GraphNode, stored: bool, devices: Mapping[int, str] | None) -> models.Node:
+def _node(node: GraphNode, stored: bool, devices: Mapping[int, str] | None, elsewhere: Mapping[int, int]) -> models.Node:
     sweep, reason = node.sweep, node.reason
     if stored and sweep in ("", "linear"):
         sweep, reason = "stored", IN_PLACE
-    on = "" if devices is None or node.line is None else devices.get(node.line, "cpu")
+    on = "" if devices is None or node.line is None else devices.get(elsewhere.get(node.line, node.line), "cpu")
     return models.Node(
         node.id,
         node.label,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from wengert.compiler.diag.span import Source
+from wengert.compiler.diag.span import Source, Span
 from wengert.compiler.ir.core import Block, Function, Op, Value
 from wengert.compiler.ir.loops import AHEAD
 from wengert.compiler.ir.opdef import REGISTRY
@@ -18,6 +19,8 @@ from wengert.compiler.transforms.rule_text import rule_text
 HIDDEN = {"constant", "dim", "index", "wrap_index", "same_extent", "check"}
 """Bookkeeping that a reader of derivatives does not look for; edges pass through it."""
 LONGEST_LABEL = 24
+FURTHEST = 40
+"""How many lines above a helper's first op its `def` is looked for."""
 FORMULAS = {"add": "{} + {}", "subtract": "{} − {}", "multiply": "{} · {}", "divide": "{} / {}", "negative": "−{}"}
 """How the arithmetic of adjoints reads; other ops are labelled by their names."""
 LINEAR = {"add", "subtract", "negative"}
@@ -69,7 +72,8 @@ class GraphRegion:
 class Graph:
     """edges: (maker, reader) within one pass through the program; carried: those from one trip of a loop to the next.
 
-    values: the IR value behind each node that has one.
+    source: the function's cell or file, below it the lines of helpers that stand elsewhere; `line` counts in these.
+    values: the IR value behind each node that has one. elsewhere: a helper's line in `source` -> in its own.
     """
 
     title: str
@@ -79,20 +83,34 @@ class Graph:
     edges: tuple[tuple[str, str], ...]
     carried: tuple[tuple[str, str], ...] = ()
     values: Mapping[str, Value] = field(default_factory=dict, repr=False, compare=False)
+    elsewhere: Mapping[int, int] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def has_adjoint(self) -> bool:
         return any(n.half == "adjoint" for n in self.nodes)
 
 
-def _place(op: Op) -> tuple[int, ...]:
-    s = op.span
-    return (s.line, s.column, s.end_line, s.end_column) if s is not None else ()
-
-
-def _last_of_each_span(function: Function) -> dict[tuple[int, ...], Op]:
+def _last_of_each_span(function: Function) -> dict[Span | None, Op]:
     """span -> the last primal op made for it: the one that results in the whole expression."""
-    return {_place(op): op for op in function.walk() if op.role == "primal" and not op.regions}
+    return {op.span: op for op in function.walk() if op.role == "primal" and not op.regions}
+
+
+def _lines_of(function: Function, source: Source) -> tuple[list[str], dict[Source | None, int], dict[int, int]]:
+    """The lines of `source` and below them those of helpers that stand elsewhere (in another cell, another file); by
+    source, what is added to its line numbers to find a line among them; of the added lines, their own numbers."""
+    helpers: dict[Source, list[int]] = {}
+    for op in function.walk():
+        if op.span is not None and op.span.source is not None and op.span.source != source:
+            helpers.setdefault(op.span.source, []).extend((op.span.line, op.span.end_line))
+    lines, added, own = source.text.splitlines(), dict[Source | None, int](), dict[int, int]()
+    for other, numbers in helpers.items():
+        first, last, text = min(numbers), max(numbers), other.text.splitlines()
+        first = next((k for k in range(first, max(0, first - FURTHEST), -1) if text[k - 1].lstrip().startswith("def ")), first)
+        lines += ["", f"# {Path(other.name).name}, from line {first}"]
+        added[other] = len(lines) + 1 - first
+        lines += text[first - 1 : last]
+        own.update((k + added[other], k) for k in range(first, last + 1))
+    return lines, added, own
 
 
 def _adjoint_label(op: Op) -> str:
@@ -170,11 +188,11 @@ def graph_of(
 
     results: what the first results are called ("∂p"), where that is known. plan: of the reverse sweep, where there is one.
     """
-    return _Grapher(function, plan).graph(source, title, results)
+    return _Grapher(function, plan, source).graph(title, results)
 
 
 class _Grapher:
-    def __init__(self, function: Function, plan: Plan | None):
+    def __init__(self, function: Function, plan: Plan | None, source: Source):
         self.function, self.plan = function, plan
         self.stored = {(k.name, k.span): k for k in plan.kept} if plan is not None else {}
         self.again = {(r.op, r.span) for r in plan.recomputed} if plan is not None else set()
@@ -189,10 +207,11 @@ class _Grapher:
         self.edges: dict[tuple[str, str], None] = {}
         self.made_by: dict[Value, frozenset[str]] = {}
         self.primal_at: dict[tuple[str, int, int], str] = {}
+        self.lines, self.added, self.elsewhere = _lines_of(function, source)
         self.count = 0
         self.whole = _last_of_each_span(function)
 
-    def graph(self, source: Source, title: str, results: Sequence[str] = ()) -> Graph:
+    def graph(self, title: str, results: Sequence[str] = ()) -> Graph:
         for p in self.function.params:
             adjoint = p.hint.startswith(("d_", "ct_"))
             flows = p.type.dtype.is_differentiable and (self.plan is None or not results or _asked(p.hint, results))
@@ -210,9 +229,9 @@ class _Grapher:
             self.nodes.append(GraphNode(end, label, half, None, None, None, None, "return", str(v.type), half, flows))
             self.values[end] = v
             self._connect(v, end)
-        lines = tuple(source.text.splitlines())
         carried = tuple(e for e in self.carried.edges() if e not in self.edges)
-        return Graph(title, lines, tuple(self.nodes), tuple(self.regions), tuple(self.edges), carried, self.values)
+        shown = tuple(self.lines), tuple(self.nodes), tuple(self.regions), tuple(self.edges)
+        return Graph(title, *shown, carried, self.values, self.elsewhere)
 
     def _id(self) -> str:
         self.count += 1
@@ -250,10 +269,10 @@ class _Grapher:
 
     def _op(self, op: Op, parent: str | None) -> None:
         name, half = self._id(), "primal" if op.role == "primal" else "adjoint"
-        line, column = (op.span.line, op.span.column) if op.span else (None, None)
+        line, column = self._line(op), op.span.column if op.span else None
         mirror = None
-        if op.span is not None:
-            key = (op.name, op.span.line, op.span.column)
+        if line is not None and column is not None:
+            key = (op.name, line, column)
             if half == "primal":
                 self.primal_at.setdefault(key, name)
                 self.primal_at.setdefault(("", *key[1:]), name)
@@ -271,6 +290,9 @@ class _Grapher:
         for v in op.operands:
             self._connect(v, name)
         self.made_by.update((r, frozenset([name])) for r in op.results)
+
+    def _line(self, op: Op) -> int | None:
+        return op.span.line + self.added.get(op.span.source, 0) if op.span is not None else None
 
     def _sweep(self, op: Op) -> tuple[bool, str, str]:
         """Whether a derivative flows through a primal op, what becomes of its value for the reverse sweep, and why."""
@@ -290,13 +312,13 @@ class _Grapher:
 
     def _written(self, op: Op) -> str:
         """What the user wrote for it where that is short and the op is the whole of it, else the op's name."""
-        text = _source_text(op) if self.whole.get(_place(op)) is op else ""
+        text = _source_text(op) if self.whole.get(op.span) is op else ""
         return text if 0 < len(text) <= LONGEST_LABEL else op.name
 
     def _control(self, op: Op, parent: str | None) -> None:
         """A loop or branch is a region; what goes in connects to its parameters' users, what comes out from its yields."""
         half = "primal" if op.role == "primal" else "adjoint"
-        line = op.span.line if op.span else None
+        line = self._line(op)
         first = AHEAD[op.name]
         kind = "parallel" if op.attrs.get("parallel") else op.name
         for number, region in enumerate(op.regions):

@@ -3,6 +3,8 @@ values of a watched run."""
 
 from __future__ import annotations
 
+import runpy
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,18 @@ def test_a_watched_run_of_arrays_counts_what_is_not_finite_and_stops_in_time() -
     assert (log.bad, log.runs, log.largest) == (1, 1, pytest.approx(np.log(4.0)))
     stopped = watch_values(lowered, [np.array([0.0, 1.0, 4.0]), 10**9], seconds=0.05)
     assert "stopped after 0.05 s" in stopped.ended and stopped.by_node
+
+
+def test_a_helper_of_another_cell_stands_below_with_lines_of_its_own(tmp_path) -> None:
+    (tmp_path / "helper.py").write_text("import numpy as np\n\n\ndef rate(u, k):\n    v = np.exp(u)\n    return v * k\n")
+    made: dict = runpy.run_path(str(tmp_path / "helper.py"))
+    rate = made["rate"]
+
+    def f(x: float) -> float:
+        return rate(x, 2.0) * x
+
+    graph = wg.grad(f).lower(0.5).graph
+    line = next(n.line for n in graph.nodes if n.label == "np.exp(u)")
+    assert graph.source[line - 1] == "    v = np.exp(u)" and graph.elsewhere[line] == 5
+    assert "# helper.py, from line 4" in graph.source and graph.source[line - 2] == "def rate(u, k):"
+    assert all(n.mirror is None or n.line is not None for n in graph.nodes)
