@@ -74,6 +74,15 @@ def test_roots_are_rounded_correctly_and_only_kernels_remain():
     assert ptx.count(".entry") == 1 and ".visible .func" not in ptx
 
 
+@needs_libdevice
+def test_libdevice_that_was_parsed_beforehand_is_used_once():
+    nvptx.get_ready()
+    nvptx.get_ready()
+    assert len(nvptx._parsed) == 1
+    assert nvptx._compile(ROOT_AND_SINE, ["k"], 90) == nvptx.compile_ptx(ROOT_AND_SINE, ["k"], 90)
+    assert not nvptx._parsed
+
+
 def test_ptx_is_kept_on_disk_and_a_damaged_file_is_not_believed(own_cache, monkeypatch):
     ptx = nvptx.compile_ptx(DOUBLE_IT, ["double_it"], 90)
     (file,) = own_cache.iterdir()

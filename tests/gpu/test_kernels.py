@@ -408,3 +408,45 @@ def test_checks_that_are_never_reached_do_no_harm(device):
     for n in (0, 2, 9):
         np.testing.assert_allclose(np.asarray(g(a, b, n)), guarded(a, b, n), rtol=1e-12)
     assert g.last.executable._last is g.last.executable
+
+
+def rows_into(a: Matrix, y: Vector) -> None:
+    for i in wg.prange(a.shape[0]):
+        t = 0.0
+        for k in range(a.shape[1]):
+            t += a[i, k]
+        y[i] = t
+
+
+def rows_and_one(a: Matrix) -> Vector:
+    y = np.empty(a.shape[0])
+    for i in wg.prange(a.shape[0]):
+        t = 1.0
+        for k in range(a.shape[1]):
+            t += a[i, k]
+        y[i] = t
+    return y
+
+
+def all_rows(a: Matrix) -> float:
+    total = 0.0
+    for i in wg.prange(a.shape[0]):
+        t = 0.0
+        for k in range(a.shape[1]):
+            t += a[i, k]
+        total += t
+    return total
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_sums_of_groups_are_stored_where_they_go(device):
+    """By the kernel that adds up, if nothing else is done to them; what the loop does not write stays."""
+    a, y = rng.normal(size=(40, 70)), rng.normal(size=45)
+    f, g, h = (wg.offload(each, device) for each in (rows_into, rows_and_one, all_rows))
+    wanted = np.concatenate([a.sum(1), y[40:]])
+    f(a, y)
+    np.testing.assert_allclose(y, wanted, rtol=1e-12)
+    np.testing.assert_allclose(np.asarray(g(a)), 1.0 + a.sum(1), rtol=1e-12)
+    np.testing.assert_allclose(float(h(a)), a.sum(), rtol=1e-12)
+    kinds = [[k.name.partition("_")[0] for k in each.last.executable.placement().kernels if k.launches] for each in (f, g, h)]
+    assert kinds[:2] == [["sum"], ["sum", "for"]] and kinds[2][0] == "sum" and set(kinds[2][1:]) == {"combine"}
