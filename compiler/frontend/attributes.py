@@ -225,6 +225,8 @@ def of_number(tracer: Tracer, owner: Object, name: str, node: ast.AST) -> Object
         return Static(dtype.numpy.itemsize)
     if not weak and name == "T":
         return owner
+    if not weak and name in ("ravel", "flatten", "reshape", "std", "var"):
+        return Method(SERVICES["call"](tracer, Static(np.atleast_1d), [owner], {}), ARRAY_METHODS[name], name)
     if not weak and name in SCALAR_METHODS:
         return Method(owner, ARRAY_METHODS[name], name)
     raises = None if hasattr(PYTHON[dtype.kind] if weak else dtype.numpy.type, name) else AttributeError

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.diag.errors import WengertError
-from wengert.compiler.frontend import attributes, generators, output, overloads, written_grids
+from wengert.compiler.frontend import attributes, constructors, generators, output, overloads, written_grids
 from wengert.compiler.frontend.arithmetic import require_same
 from wengert.compiler.frontend.bound import body_of_call
 from wengert.compiler.frontend.control import run_block
@@ -279,17 +280,37 @@ def construct(tracer: Tracer, cls: Any, args: Sequence[Object], keywords: Keywor
         return structure(tracer, cls, cls._fields, args, keywords, defaults)
     if not hasattr(cls, "__dataclass_fields__"):
         tracer.refuse("opaque", kind=cls.__name__)
-    if hasattr(cls, "__post_init__") or "__init__" not in vars(cls) or not cls.__dataclass_params__.init:
-        tracer.refuse(
-            "call", name=f"{cls.__name__}(...) with code of its own in the constructor", help="Use a plain dataclass."
-        )
+    init = constructors.own_init(cls)
+    if init is not None:
+        return run_constructor(tracer, cls, init, Tuple(cls, ()), args, keywords)
     defaults = {}
     for f in dataclasses.fields(cls):
         if f.default is not dataclasses.MISSING:
             defaults[f.name] = lambda f=f: tracer.lift(f.default)
         elif f.default_factory is not dataclasses.MISSING:
             defaults[f.name] = lambda f=f: call(tracer, Static(f.default_factory), [], {})
-    return structure(tracer, cls, field_names(cls), args, keywords, defaults)
+    if not hasattr(cls, "__post_init__"):
+        return structure(tracer, cls, field_names(cls), args, keywords, defaults)
+    taken = {f.name for f in dataclasses.fields(cls) if f.init}
+    if set(constructors.parameters_of(cls)) != taken:
+        tracer.refuse("constructor", name=cls.__name__)
+    made = structure(tracer, cls, [n for n in field_names(cls) if n in taken or n in defaults], args, keywords, defaults)
+    return run_constructor(tracer, cls, cls.__post_init__, made, [], {})
+
+
+def run_constructor(
+    tracer: Tracer, cls: type, function: Any, made: Object, args: Sequence[Object], keywords: Keywords
+) -> Object:
+    """An object as `__init__` or `__post_init__` leaves it."""
+    parsed = constructors.written_out(function) if isinstance(function, types.FunctionType) else None
+    if parsed is None:
+        tracer.refuse("constructor", name=cls.__name__)
+    named = inspect.signature(function).parameters
+    found = inline(
+        tracer, parsed, f"{cls.__name__}.{function.__name__}", [made, *args], keywords,
+        lambda name: tracer.lift(named[name].default, name), None, function.__globals__, enclosed(function),
+    )  # fmt: skip
+    return constructors.finished(tracer, found)
 
 
 def structure(
@@ -318,9 +339,19 @@ def inline_python(tracer: Tracer, function: Any, args: Sequence[Object], keyword
     def default(name: str) -> Object:
         return tracer.lift(named[name].default, name)
 
-    return inline(
-        tracer, parsed, function.__name__, args, keywords, default, None, function.__globals__, enclosed(function)
-    )
+    frames, span = len(tracer.frames), tracer.builder.span
+    try:
+        return inline(
+            tracer, parsed, function.__name__, args, keywords, default, None, function.__globals__, enclosed(function)
+        )
+    except WengertError as error:
+        module = function.__module__ or ""
+        if error.certain is not None or module.partition(".")[0] not in sys.stdlib_module_names or module == "__main__":
+            raise
+        del tracer.frames[frames:]  # what it does inside is nothing that the caller could change
+        tracer.builder.span = span
+        name = f"{module}.{function.__name__}"
+        tracer.refuse("call", name=name, help=HELP.get(module, FOREIGN))
 
 
 def inline_written(tracer: Tracer, written: Written, name: str, args: Sequence[Object], keywords: Keywords) -> Object:

@@ -18,6 +18,7 @@ import numpy as np
 from wengert.compiler import ops as rows
 from wengert.compiler.frontend import (
     complexes,
+    constructors,
     creation,
     einsum,
     fourier,
@@ -337,7 +338,7 @@ FUNCTIONS |= {
 }  # fmt: skip
 
 FUNCTIONS |= complexes.COMPLEX | python_functions.PYTHON
-FUNCTIONS |= ufuncs.methods(FUNCTIONS)
+FUNCTIONS |= ufuncs.methods(FUNCTIONS) | {constructors.stored: constructors.with_field}
 FUNCTIONS |= {made: once.one_shot(FUNCTIONS[made]) for made in once.ITERATORS}
 
 RANDOM = "Draw the numbers before the call and pass the array."
@@ -350,6 +351,7 @@ HELP: dict[str, str] = {
     "frexp": "Compute it outside of the compiled function.",
     "open": "Read files before the compiled function.",
     "accumulate": "Write a loop.", "reduceat": "Write a loop.", "reduce": "Write a loop.",
+    "logging": "Leave it out, or write `print(...)`.",
     "as_strided": "Use `np.lib.stride_tricks.sliding_window_view(x, n)`, or parts in a loop: `x[i : i + n]`.",
     "input": "Pass it as an argument.",
 }  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wengert.compiler.frontend.kinds import Mismatch, describe, join_scalars, scalar_type
-from wengert.compiler.frontend.objects import Array, ListOf, Object, Scalar, Tuple, is_list
+from wengert.compiler.frontend.objects import NONE, Array, ListOf, Object, Scalar, Tuple, is_list
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.ir.core import Value
 from wengert.compiler.ir.tree import LEAF, NUMBERS, Tree
@@ -66,7 +66,9 @@ def model_of(tracer: Tracer, item: Object, rows: bool = False) -> Model:
         if item.kind is list and (rows or not parts):
             return Rows(merged(tracer, parts))
         return Branch(item.kind, item.names, parts)
-    tracer.refuse("list_item", what=describe(item))
+    fill = "Begin with an empty list and append, `xs = []`, `xs.append(...)`, or allocate an array: `np.zeros(n)`."
+    help = fill if item == NONE else "Put in numbers, arrays, or tuples of them."  # noqa: A001
+    tracer.refuse("list_item", what=describe(item), help=help)
 
 
 def merged(tracer: Tracer, models: tuple[Model, ...]) -> Model | None:

@@ -371,7 +371,7 @@ class LoopTracer:
             return replace(item, items=tuple(parts), fresh=False)
         if isinstance(item, Guarded):
             inner = self.born_object(path, item.item, attempt, results, cells)
-            return Guarded(inner, results[attempt.born[(*path, BOUND)]])
+            return Guarded(inner, results[attempt.born[(*path, BOUND)]], item.reason)
         if isinstance(item, Array) and item.is_whole and item.cell in cells:
             return Array(cells[item.cell])
         at = attempt.born.get(path)

@@ -21,6 +21,7 @@ from wengert.compiler.frontend.objects import (
     Array,
     Cell,
     Guarded,
+    Object,
     Poison,
     Unset,
     arrays_in,
@@ -165,8 +166,6 @@ def _merge_name(merger: Merger, name: str, pair: Any, needs: Any, span: Span | N
         a, b = (b if dead[0] else a), (a if dead[1] else b)
     if a is b and a is not None:
         return lambda results: a
-    if isinstance(a, Guarded) or isinstance(b, Guarded):
-        return lambda results: Unset("it is set only in a loop that may not run", span)
     need = [name in needs[0], name in needs[1]]
     unset = [item is None or isinstance(item, Unset) for item in (a, b)]
     for side in (0, 1):
@@ -175,9 +174,13 @@ def _merge_name(merger: Merger, name: str, pair: Any, needs: Any, span: Span | N
             return merger.join(name, *((item, None) if side == 0 else (None, item)))
     if any(unset):
         lost = next((x for x in (a, b) if isinstance(x, Unset)), None)
+        if lost is None and not name.startswith("$"):
+            return _guarded(merger, name, a, b)
         where = "where the condition holds" if unset[0] else "where the condition does not hold"
         return lambda results: lost or Unset(f"it is not set {where}", span)
     try:
+        if isinstance(a, Guarded) or isinstance(b, Guarded):
+            return _guarded(merger, name, a, b)
         return merger.join(name, a, b)
     except Mismatch:
         for side in (0, 1):
@@ -190,6 +193,17 @@ def _merge_name(merger: Merger, name: str, pair: Any, needs: Any, span: Span | N
             merger.tracer.refuse("conditional_types", a=describe(a), b=describe(b))
         text = f"it is {describe(a)} on one path and {describe(b)} on the other"
         return lambda results: Unset(text, span, "differs")
+
+
+def _guarded(merger: Merger, name: str, a: Object | None, b: Object | None) -> Make:
+    """What is set on some of the paths that lead to one side or the other: reading it is checked. Raises Mismatch."""
+    sides = (a, b)
+    items = [side.item if isinstance(side, Guarded) else side for side in sides]
+    made, builder = merger.join(name, *items), merger.tracer.builder
+    known = [side.bound if isinstance(side, Guarded) else None for side in sides]
+    flags = [k or merger.on(n, partial(builder.boolean, sides[n] is not None)) for n, k in enumerate(known)]
+    at = merger.slot(flags[0], flags[1], name)
+    return lambda results: Guarded(made(results), results[at], "is not set on the path that was taken")
 
 
 def _merge_cells(merger: Merger) -> None:

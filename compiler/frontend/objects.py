@@ -286,10 +286,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guarded:
-    """What a loop that may not run has bound. bound: whether it ran."""
+    """What a loop that may not run, or one side of a branch, has bound. bound: whether it has."""
 
     item: Object
     bound: Value
+    reason: str = "is set only in a loop, which did not run"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,13 +55,7 @@ def item_of(tracer: Tracer, base: Object, items: list[Object], node: ast.Subscri
         made: Object = GRIDS[id(base.value)](tracer, items)
         return made
     if not isinstance(base, Array):
-        tracer.refuse(
-            "number_expected" if scalar_type(base) is None else "too_many_indices",
-            node,
-            what=describe(base),
-            count=len(items),
-            rank=0,
-        )
+        tracer.refuse("number_expected" if scalar_type(base) is None else "number_index", node, what=describe(base))
     return array_item(tracer, base, items)
 
 

@@ -20,7 +20,7 @@ from wengert.compiler.frontend.gather import (
 )
 from wengert.compiler.frontend.grids import has_open_step, stepped
 from wengert.compiler.frontend.index import number
-from wengert.compiler.frontend.kinds import describe, to_value
+from wengert.compiler.frontend.kinds import describe, scalar_type, to_value
 from wengert.compiler.frontend.masks import picked
 from wengert.compiler.frontend.objects import (
     Array,
@@ -179,7 +179,8 @@ def store_subscript(tracer: Tracer, target: ast.Subscript, item: Object) -> None
     if isinstance(base, Tuple):
         tracer.refuse("dict_mutation" if base.kind is dict else "list_mutation", target)
     if not isinstance(base, Array):
-        tracer.refuse("iterate", target, what=describe(base))
+        kind = scalar_type(base)  # what is no number of Python's own may be an array without axes, which can be written
+        tracer.refuse("item_store", target, what=describe(base), raises=TypeError if kind is not None and kind[1] else None)
     items = arrays_for_lists(tracer, subscript_items(tracer, target.slice))
     before, tracer.builder.span = tracer.builder.span, tracer.span(target)
     if has_open_step(items):
@@ -297,7 +298,7 @@ def augmented_subscript(tracer: Tracer, target: ast.Subscript, kind: type[ast.AS
     if isinstance(base, Tuple):
         tracer.refuse("dict_mutation" if base.kind is dict else "list_mutation", target)
     if not isinstance(base, Array):
-        tracer.refuse("iterate", target, what=describe(base))
+        tracer.refuse("item_store", target, what=describe(base))
     items = arrays_for_lists(tracer, subscript_items(tracer, target.slice))
     if has_open_step(items):
         base, items = stepped(tracer, base, items)

@@ -243,8 +243,8 @@ class Tracer:
         return sum(len(frame.loops) for frame in self.frames)
 
     def checked_bound(self, name: str, held: Guarded) -> Object:
-        """What a loop has bound a name to; it is checked while running that it has."""
-        self.check(held.bound, "unbound", f"`{name}` is set only in a loop, which did not run")
+        """What a loop or a branch has bound a name to; it is checked while running that it has."""
+        self.check(held.bound, "unbound", f"`{name}` {held.reason}")
         return held.item
 
     def lookup(self, name: str, node: ast.AST | None = None) -> Object:

@@ -6,7 +6,7 @@ import copy
 import itertools
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -199,6 +199,64 @@ def dicts_changed_in_loops(x):
         if i in by or (i, i) in by:
             total += x[i]
     return total + sum(d.values()) * by[0, 1] + len(by) * by[(2, 2)]
+
+
+@dataclass
+class Ellipse:
+    a: float
+    b: float = 1.0
+    e: float = 0.0
+
+    def __init__(self, a, b):
+        self.a, self.b = max(a, b), min(a, b)
+        self.e = self.a
+        self.e -= self.b
+        if b > a:
+            self.e *= 2.0
+
+
+@dataclass(frozen=True)
+class Unit:
+    u: np.ndarray
+    size: float = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "size", np.sqrt(np.sum(self.u**2)))
+
+
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def constructors(x):
+    p, q = Ellipse(x[0], x[1]), Ellipse(b=x[2], a=x[4])
+    return p.e * q.a + q.b * Unit(x[1:]).size + Ellipse(x[1], x[0]).e
+
+
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def set_on_some_paths(x):
+    total = x[0]
+    if x[1] > 0.5:
+        w, v = x[:3], 2.0
+    if x[2] > 0.5 and x[1] > 0.6:
+        total += np.sum(w) * v
+    if x[3] > 0.7:
+        u = x[3]
+    elif x[3] > 0.3:
+        u, part = x[4], x * 2.0
+    if x[3] < 0.7:
+        total += part[1]
+    return total * u
+
+
+def test_what_is_not_set_is_not_read() -> None:
+    f = wg.jit(lambda x: bound_if(x))
+    assert f(1.5) == 3.0
+    with pytest.raises(UnboundLocalError, match="`y` is not set on the path that was taken"):
+        f(0.5)
+
+
+def bound_if(x):
+    if x > 1.0:
+        y = 2.0
+    return x * y
 
 
 @case(np.array([0.2, 0.7, 3.0, 0.5, 2.0]))
