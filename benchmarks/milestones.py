@@ -1,8 +1,9 @@
 """The five milestones on a GPU, verified and timed beside the CPU: `python benchmarks/milestones.py [--device cuda-sim]`.
 
-Arrays there and back; user types there and back; independent iterations as threads; a case where that beats the same loop on the
-CPU; the derivative of an in-place time loop on the device. Needs NumPy, SciPy, llvmlite and CuPy, nothing installed; writes
-$OUT/milestones.json (or ./milestones.json). The tutorial on the GPU shows the recorded numbers.
+Arrays there and back; user types there and back; independent iterations as threads; a case where that beats the same loop on all
+cores of the CPU; the derivative of an in-place time loop on the device. The CPU runs each on one thread and on all. Needs
+NumPy, SciPy, llvmlite and CuPy, nothing installed; writes $OUT/milestones.json (or ./milestones.json). The tutorial on the GPU
+shows the recorded numbers.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from gpu_check import put_together  # puts the package on the path where it is n
 from numpy.typing import NDArray
 
 import wengert as wg
+from wengert.compiler.api import on_threads, threads_at_most
 
 assert put_together
 Vector = NDArray[np.float64]
@@ -110,21 +112,26 @@ def measure(name: str, f: Callable[..., Any], args: tuple[Any, ...], device: str
     leaves(there(*args))
     moved = [{"array": t.array, "bytes": t.bytes, "direction": t.direction, "why": t.why, "milliseconds": t.milliseconds}
              for t in wg.transfers()[before:]]  # fmt: skip
+    with on_threads(1):
+        one_thread = seconds(here, args, at_least, read=True)
     row: dict[str, Any] = {
         "milestone": name,
         "relative difference": worst,
         "first call": first,
-        "cpu": seconds(here, args, at_least, read=True),
+        "cpu": one_thread,
+        "cpu, all threads": seconds(here, args, at_least, read=True),
         "device, there and back": seconds(there, args, at_least, read=True, new=True),
         "device, resident, results read": seconds(there, args, at_least, read=True),
         "device, resident, until the call returns": seconds(there, args, at_least, read=False),
         "transfers of a second call": moved,
     }
-    cpu, gpu = row["cpu"]["median"], row["device, there and back"]["median"]
+    cpu, every = row["cpu"]["median"], row["cpu, all threads"]["median"]
+    gpu = row["device, there and back"]["median"]
     left = row["device, resident, until the call returns"]["median"]
     print(
-        f"{name:<40} cpu {1e3 * cpu:9.3f} ms   device: returns after {1e3 * left:9.3f} ms, there and back {1e3 * gpu:9.3f} ms, "
-        f"{cpu / gpu:7.2f} times   difference {worst:.0e}"
+        f"{name:<40} cpu {1e3 * cpu:9.3f} ms, all threads {1e3 * every:9.3f} ms   "
+        f"device: returns after {1e3 * left:9.3f} ms, there and back {1e3 * gpu:9.3f} ms, "
+        f"{cpu / gpu:7.2f} and {every / gpu:7.2f} times   difference {worst:.0e}"
     )
     return row
 
@@ -156,6 +163,7 @@ def main() -> None:
         "date": date.today().isoformat(),
         "device": next((d.name for d in wg.devices() if d.id == given.device), given.device),
         "cpu": next(d.name for d in wg.devices() if d.id == "cpu"),
+        "threads": threads_at_most(),
         "versions": {name: metadata.version(name) for name in ("numpy", "llvmlite")},
         "sizes": {"elements": n, "side": side, "pixels": pixels, "limit": limit, "steps": steps},
         "rows": rows,
