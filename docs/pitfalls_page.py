@@ -45,7 +45,8 @@ precision widened. A rule warns only when such a run confirms it.
   that first appear later are not seen. Ties are then looked for by deciding comparisons the other way, twelve at most.
   Differences are then taken along all arguments at once; along one only where that shows something, or where the argument's
   part is below 1 %. An error in what one argument gives may be missed below 0.2 % of it. Where the arrays of a run have
-  more than four million elements together, digits that differences lose are not counted.
+  more than four million elements together, digits that differences lose are not counted. Reverse mode is not run where its
+  sweep would keep more than 16 MB; the report says how much.
 - **Where a kink comes from.** Where both sides have another slope and no comparison is found that makes it, `kink` names
   the likeliest line.
 - **Names.** Whether numbers are random draws is guessed: an unsorted sample with the mean and variance of [0, 1], or a

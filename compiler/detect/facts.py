@@ -92,6 +92,7 @@ class Facts:
         self.directions = directions(traced, leaves, marked) if leaves else []
         self.params = traced.function.params
         self._blinds: dict[int, Blind | None] = {}
+        self.tape = 0  # bytes of the reverse sweep, once they were counted
         self.explained: set[int] = set()  # the leaves whose derivative a warning has accounted for
 
     @cached_property
@@ -246,8 +247,13 @@ class Facts:
 
     @cached_property
     def backwards(self) -> bool | None:
-        """Whether reverse mode gives finite numbers; None where it cannot be had."""
-        return self.probe.reverse_finite()
+        """Whether reverse mode gives finite numbers; None where it cannot be had, or would keep too much."""
+        return None if self.heavy else self.probe.reverse_finite()
+
+    @property
+    def heavy(self) -> bool:
+        """The reverse sweep of a function that runs long would keep much: it is not tried."""
+        return not self.quick and self.tape > HEAVY
 
     @cached_property
     def calls(self) -> dict[int, set[str]]:
@@ -318,6 +324,7 @@ class Facts:
 
 
 LARGE = 4_000_000
+HEAVY = 16_000_000
 SMALL_PART = 1e-2
 """A derivative of this part of the one along all arguments at once is looked at by itself."""
 SMOOTH = 3

@@ -441,6 +441,7 @@ def tape(facts: Facts) -> Iterator[Finding]:
                 loops[op.span.line] = op
                 by_line[op.span.line] = by_line.get(op.span.line, 0) + trip * _all_trips(facts, op, trips.count)
                 break
+    facts.tape = sum(by_line.values())
     for line, total in by_line.items():
         if total > 16 * MEGABYTE and total > 100 * inputs:
             text = f"the reverse sweep keeps {total / MEGABYTE:.0f} MB for this loop; the arguments are {inputs / 1000:.3g} kB"

@@ -188,3 +188,18 @@ def test_a_kink_after_a_loop_too_long_to_be_interpreted():
     report = wg.check(misfit, 1.0, 20_000)
     assert [(f.kind, f.severity) for f in report] == [("kink", "warning")]
     assert not list(wg.check(misfit, 1.1, 20_000))
+
+
+def long_field(u0, rate, limit):
+    u = u0.copy()
+    for _ in range(1500):
+        u[1:-1] = u[1:-1] + rate * u[1:-1] * (u[2:] - 2.0 * u[1:-1] + u[:-2])
+    return np.mean(u) + 0.1 * max(limit - 1.0, 0.0)
+
+
+@pytest.mark.parametrize(("limit", "kinds"), [(1.0, {"kink", "tape_memory"}), (1.7, {"tape_memory"})])
+def test_a_long_function_is_moved_along_all_arguments_first(limit, kinds):
+    report = wg.check(long_field, np.linspace(0.3, 0.8, 1500), 0.3, limit)
+    assert {f.kind for f in report.warnings} == kinds
+    assert any("reverse mode was not run" in text for text in report.unseen)
+    assert any("all arguments at once" in text for text in report.unseen) is ("kink" not in kinds)
