@@ -510,7 +510,7 @@ def nothing(tracer: Tracer, node: ast.Pass) -> None:
 
 
 _REFUSED: dict[type[ast.AST], str] = {
-    ast.Global: "global", ast.Nonlocal: "global", ast.ClassDef: "class", ast.Match: "match",
+    ast.Global: "global", ast.Nonlocal: "nonlocal", ast.ClassDef: "class", ast.Match: "match",
 }  # fmt: skip
 
 

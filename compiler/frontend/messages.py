@@ -17,6 +17,7 @@ CATALOGUE: dict[str, tuple[type[WengertError], str, str | None]] = {
     "try": (_U, "this class of exceptions is not known when the function is compiled", "Name it."),
     "try_at_run_time": (_U, "an exception that depends on values known only at run time cannot be caught", "Test the condition with `if`, or let the caller handle it."),
     "try_finally": (_U, "`finally` after statements that may leave the block cannot be compiled", "Write its statements before each `return`, `break` or `continue`."),
+    "nonlocal": (_U, "`nonlocal` can be compiled only for a number or array that the function around gives the name before anything else", "Give it such a value at the top of that function, or return the new value."),
     "global": (_U, "`{what}` cannot be compiled: a compiled function has no side effects on names outside it", "Return the value instead."),
     "import": (_U, "this import fails: {problem}", "Import at the top of the cell or file."),
     "del": (_U, "`del` of this cannot be compiled", "Names, and items and parts of lists that the function made, can be deleted; of a dict make a new one."),

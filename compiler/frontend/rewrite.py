@@ -6,6 +6,7 @@
     d[key] = v                          d = {**d, key: v}                               where nothing else may refer to d
     d[key] += v                         $d = d[key]; $d += v; d = {**d, key: $d}
     d.update(e)                         d = {**d, **e}
+    nonlocal count                      count is an item of a list                      see boxed.py
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import ast
 import copy
 from collections.abc import Iterator
 
-from wengert.compiler.frontend import matches
+from wengert.compiler.frontend import boxed, matches
 
 Scope = ast.FunctionDef | ast.Lambda
 
@@ -59,6 +60,7 @@ class Rewriter(ast.NodeTransformer):
         return [node] if node in self.leaking else matches.as_branches(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        boxed.box(node)
         self.leaking |= matches.leaking(node)
         self.generic_visit(node)
         stored = {name for s in _own(node) for target in _targets(s) if (name := _dict_of(target))}

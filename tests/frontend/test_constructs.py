@@ -231,6 +231,25 @@ def constructors(x):
 
 
 @case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def nonlocal_names(x, k=2):
+    calls, best = 0, x[0]
+    u = x
+
+    def rhs(y):
+        nonlocal calls, best, u, k
+        calls += 1
+        if y > best:
+            best = y
+        u, k = u * 1.5, k + 1
+        return y * calls
+
+    total = 0.0
+    for v in x:
+        total += rhs(v)
+    return total * best + np.sum(u) * k
+
+
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
 def set_on_some_paths(x):
     total = x[0]
     if x[1] > 0.5:
