@@ -72,7 +72,8 @@ class Lesson:
         if guess is None:
             _say("plain", f"{name}: it is {shown}. You made no guess. {explain}")
             return
-        right = guess == value if isinstance(value, str) else np.isclose(float(guess), float(value), rtol=0.05, atol=1e-12)
+        near = {"rtol": 0.05, "atol": 1e-12, "equal_nan": True}
+        right = guess == value if isinstance(value, str) else np.isclose(float(guess), float(value), **near)
         said = guess if isinstance(guess, str) else f"{guess:.6g}"
         _say("right" if right else "off", f"{name}: you said {said}, it is {shown}. {explain}")
 
