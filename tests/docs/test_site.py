@@ -43,7 +43,7 @@ def test_every_public_name_has_its_place() -> None:
     assert missing == []
 
 
-CONCEPTS = ("activity", "complex", "custom_rules", "in_place", "loops", "memory", "modes")
+CONCEPTS = ("activity", "batching", "complex", "custom_rules", "in_place", "loops", "memory", "modes")
 RUN = ["getting_started", *(f"concepts/{name}" for name in CONCEPTS)]
 
 

@@ -63,7 +63,8 @@ class Lesson:
                 answer.value = "Stored."
 
         entry.observe(store, names="value")
-        display(ipywidgets.VBox([label, ipywidgets.HBox([entry, answer])]))
+        box = ipywidgets.VBox([label, ipywidgets.HBox([entry, answer])])
+        display({**box._repr_mimebundle_(), "text/plain": f"Predict first. {question} {' / '.join(options)}".strip()}, raw=True)
 
     def reveal(self, name: str, value: float | str, explain: str = "") -> None:
         """Show the reader's guess beside the measured `value`."""
