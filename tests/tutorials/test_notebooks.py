@@ -14,6 +14,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from wengert.compiler.detect.catalogue import KINDS
+
 TUTORIALS = Path(__file__).parents[2] / "tutorials"
 NOTEBOOKS = sorted(TUTORIALS.glob("*.ipynb"))
 SOLUTIONS = sorted((TUTORIALS / "solutions").glob("*.ipy"))
@@ -115,3 +117,8 @@ def test_exercises_have_solutions() -> None:
     notebooks = {path.stem: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
     exercised = {stem for stem, notebook in notebooks.items() if any(EXERCISE.search(c.source) for c in notebook.cells)}
     assert exercised == {path.stem for path in SOLUTIONS} != set()
+
+
+def test_the_index_names_every_kind_of_finding() -> None:
+    text = (TUTORIALS / "index.ipynb").read_text(encoding="utf-8")
+    assert [kind for kind in KINDS if f"`{kind}`" not in text] == []
