@@ -129,7 +129,8 @@ def grad(f: Callable[..., Any], wrt: Wrt = None, has_aux: bool = False, memory: 
     shapes and dtypes of its argument; integer parts are None. has_aux: f returns (value, auxiliary), the result is
     (gradient, auxiliary). memory: bytes (or "500MB") that may be kept for the reverse sweep; where more would be needed
     loops run again from snapshots (see `checkpoint`), and `.lower(...).plan` says how often. Raises DifferentiationError
-    where f does not return a float, an argument is no float, or the budget cannot be kept.
+    where f does not return a float, an argument is no float, or the budget cannot be kept, OptionError for a `wrt` or an
+    amount of memory that does not exist.
     """
     return Grad(f, wrt, has_aux, memory=memory)
 
@@ -138,7 +139,10 @@ def grad(f: Callable[..., Any], wrt: Wrt = None, has_aux: bool = False, memory: 
 def value_and_grad(
     f: Callable[..., Any], wrt: Wrt = None, has_aux: bool = False, memory: int | str | None = None
 ) -> Compiled:
-    """As `grad`, returning (value, gradient), or ((value, auxiliary), gradient) with has_aux; the value costs nothing extra."""
+    """As `grad`, returning (value, gradient), or ((value, auxiliary), gradient) with has_aux, from one sweep there and back.
+
+    value: what f returns, a number of its dtype. Arguments, the gradient and errors are those of `grad`.
+    """
     return Grad(f, wrt, has_aux, value=True, memory=memory)
 
 
@@ -148,7 +152,8 @@ def jvp(f: Callable[..., Any]) -> Compiled:
 
     args, tangents: tuples of the same structure; None = zero tangent. out is the returned value, or
     `(returned, *written)` for a function that writes into its arguments; the caller's arrays are left alone. out_tangent
-    has the structure and shapes of out. Raises TypeMismatch where tangents has another structure than args.
+    has the structure and shapes of out. Raises TypeMismatch where tangents has another structure than args or one for what is no
+    float, ValueError where a shape differs.
     """
     return Jvp(f, f"jvp_{getattr(f, '__name__', 'f')}")
 
@@ -158,7 +163,8 @@ def vjp(f: Callable[..., Any], memory: int | str | None = None) -> Compiled:
     """Reverse mode: `vjp(f)(args, cotangent) -> (out, cotangents)`.
 
     cotangent has the structure of out (None = zero); cotangents is a tuple with one entry per argument, None where
-    not differentiable. out is as for `jvp`; memory as for `grad`. Raises ValueError where a shape of cotangent differs.
+    not differentiable. out is as for `jvp`; memory as for `grad`. Raises TypeMismatch where cotangent has another structure than
+    out, ValueError where a shape differs.
     """
     return Vjp(f, f"vjp_{getattr(f, '__name__', 'f')}", memory)
 
@@ -177,7 +183,9 @@ def jacobian(
     at each call; `.chosen_mode` says which it was. sparsity: for one array argument and one array result, a matrix of
     shape (out.size, in.size) that is not zero where the Jacobian may not be, or "detect". The result is then a SciPy CSR
     array of that shape (`Coo` without SciPy), from one sweep per colour of the pattern; `.colours` says how many, and
-    `.pattern(*args)` is the pattern found. Raises OptionError where a given pattern leaves out entries.
+    `.pattern(*args)` is the pattern found. Raises OptionError where a given pattern has another size or leaves out
+    entries, and for a mode that does not exist. With a tuple in wrt, a tuple of Jacobians; None for a result
+    without floats.
     """
     return Jacobian(f, wrt, mode) if sparsity is None else SparseJacobian(f, wrt, mode, sparsity)
 
@@ -190,6 +198,9 @@ def hessian(f: Callable[..., Any], wrt: Wrt = None, *, sparsity: Sparsity) -> Sp
 def hessian(f: Callable[..., Any], wrt: Wrt = None, sparsity: Sparsity = None) -> Compiled | SparseHessian:
     """Second derivatives of a function that returns one float, of shape in.shape + in.shape; forward over reverse.
 
+    With a tuple in wrt, [i][j] is by arguments i and j, of shape in_i.shape + in_j.shape. Raises DifferentiationError where f
+    does not return one float.
+
     sparsity: for one array argument, a matrix of shape (in.size, in.size) that is not zero where the Hessian may not be (one
     triangle is enough), or "detect". The result is then a SciPy CSR array of that shape, as for `jacobian`, from one
     Hessian-vector product per colour of a star colouring; `.colours`, `.pattern(*args)` and errors are those of `jacobian`.
@@ -199,7 +210,7 @@ def hessian(f: Callable[..., Any], wrt: Wrt = None, sparsity: Sparsity = None) -
 
 @_transform
 def hvp(f: Callable[..., Any], wrt: int | str | None = None) -> Compiled:
-    """`hvp(f)(args, v)`: the Hessian times v, without the Hessian.
+    """`hvp(f)(args, v)`: the Hessian times v, without the Hessian: forward over reverse (Pearlmutter, Neural Comput. 6, 1994).
 
     args is a tuple of f's arguments; v has the structure and shapes of the one that wrt names, and so has the result.
     Raises DifferentiationError where f does not return one float, ValueError where a shape of v differs.

@@ -6,13 +6,21 @@ from typing import Any
 
 import numpy as np
 
-prange = type("prange", (), {"__new__": lambda cls, *args: range(*args), "__doc__": "An explicitly parallel `range`."})
-"""`for i in prange(n)`: iterations may run in any order or at once; checked for races at compile time. Plain Python
-runs it as `range`."""
+_PRANGE = """prange(n), prange(start, stop[, step]): a `range` whose iterations may run in any order, or at once.
+
+Compiled, they run on the threads of the CPU or of a device; plain Python runs them as `range`. An iteration may write elements
+of arrays that no other reads or writes, and add to any; a number that is carried is a sum, a product or an extremum
+(`np.maximum(m, x)`), and known after the loop. Raises RaceError, when it is compiled, where two iterations may touch the same
+element, UnsupportedError for `break`, `return` and `print` in them.
+"""
+prange = type("prange", (), {"__new__": lambda cls, *args: range(*args), "__doc__": _PRANGE})
 
 
 def stop_gradient(x: Any) -> Any:
-    """`x` itself, taken as a constant by every derivative."""
+    """`x` itself, taken as a constant by every derivative: forward, reverse, of any order.
+
+    x: a number, an array, or a tuple, list, NamedTuple or dataclass of them; values, shapes and dtypes stay as they are.
+    """
     return x
 
 

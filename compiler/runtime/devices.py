@@ -77,7 +77,12 @@ class Devices(list[Device]):
 
 
 def devices() -> Devices:
-    """The CPU, then every NVIDIA GPU; where there is none, one entry that says what is missing."""
+    """What can be computed on here: a list of `Device`, the CPU, then every NVIDIA GPU; renders as a table.
+
+    Of each: `id` ("cpu", "cuda:0", as `offload` takes them), `available`, and where it is not, `reason`, which says what to
+    install; `memory_total` and `memory_free` in bytes (None where unknown), `units` (cores or multiprocessors). Where there is no
+    GPU, one entry says what is missing. Raises nothing.
+    """
     return Devices([_cpu(), *_gpus(Driver.load())])
 
 

@@ -142,7 +142,11 @@ LEDGER = Ledger()
 
 
 def transfers() -> Transfers:
-    """Every transfer of this session that is still listed, the oldest first."""
+    """The copies between host and devices in this session, the oldest first: a list of `Transfer`; renders as a table.
+
+    Of each: `array` (its name), `bytes`, `direction` ("to device", "to host"), `milliseconds`, `why`, `device`. The last 10,000
+    are listed, `.dropped` counts the others; `.bytes("to device")` and `.milliseconds` are sums of those listed.
+    """
     return LEDGER.transfers()
 
 

@@ -63,7 +63,7 @@ class Checkpoint(Jit):
     """`checkpoint(f)`: f, whose reverse sweep runs loops again from snapshots within `memory` bytes."""
 
     def __init__(self, function: Callable[..., Any], policy: int | str | None = None):
-        self.memory = 64_000_000 if policy is None else bytes_of(policy)
+        self.memory = 64_000_000 if policy is None else bytes_of(policy, "policy")
         super().__init__(function)
 
 
@@ -174,14 +174,14 @@ def _zero(type_: Type) -> Callable[[Builder], Value]:
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
-def bytes_of(memory: int | str | None) -> int | None:
+def bytes_of(memory: int | str | None, option: str = "memory") -> int | None:
     """A memory budget in bytes: a number, or text as "500MB" or "2 GiB". Raises OptionError for anything else."""
     if memory is None:
         return None
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(memory)) if not isinstance(memory, bool) else None
     unit = _UNITS.get(found[2].upper()) if found else None
     if found is None or unit is None:
-        raise OptionError(f"memory={memory!r} is not an amount of memory", help='Write bytes (64_000_000) or "64MB".')
+        raise OptionError(f"{option}={memory!r} is not an amount of memory", help='Write bytes (64_000_000) or "64MB".')
     return int(float(found[1]) * unit)
 
 

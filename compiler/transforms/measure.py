@@ -100,8 +100,10 @@ def benchmark(
 ) -> Timings:
     """Time f on each device, at these arguments.
 
-    Calls are repeated for about `seconds` per device after warming up (compilation and first transfers apart); written
-    arguments are copies of the caller's. Devices that are missing are listed with the reason, never replaced.
+    f: a Python function or a compiled one; an offloaded one is timed on `devices`, not on its own. Calls are repeated for about
+    `seconds` per device (at least 5, at most 10,000) after one that compiles and sends the arguments; what they write are copies.
+    Returns Timings: `.rows`, one per device, with `median`, quartiles `q1` and `q3` and `transfer` in seconds; `.unavailable`:
+    (device, reason) of those that are missing, which are never replaced. Raises what compiling or calling f raises.
     """
     base = f.__wrapped__ if isinstance(f, Offload) else f
     rows: list[Timing] = []

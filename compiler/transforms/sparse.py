@@ -34,7 +34,11 @@ ROOM = 64_000_000
 
 
 class Coo(NamedTuple):
-    """A sparse matrix by its entries, where SciPy is not installed."""
+    """A sparse matrix by its entries, where SciPy is not installed: as scipy.sparse.coo_array((data, (row, col)), shape).
+
+    data: the derivatives of the pattern's entries, zeros among them, of shape (n,) and the function's dtype. row, col: where each
+    is, int64 of shape (n,), by rows, each place once. shape: (out.size, in.size).
+    """
 
     data: np.ndarray
     row: np.ndarray

@@ -149,7 +149,6 @@ class Text:
 
 # -- types and constants
 
-_REGISTER = {"b": "i1", "i": "i{}", "u": "i{}"}
 _FLOATS = {32: "float", 64: "double"}
 
 
