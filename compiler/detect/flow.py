@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from wengert.compiler.ir.core import Function, Op, Value
 from wengert.compiler.ir.loops import LOOPS, body_of, carried_inits, carried_params
-from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands
+from wengert.compiler.passes.autodiff.activity import analyse, differentiable_operands, reach
 from wengert.compiler.passes.autodiff.structure import Structure
 
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
@@ -133,17 +133,6 @@ def _in_order(start: Value, edges: dict[Value, list[Value]]) -> dict[Value, None
         found.update(dict.fromkeys(new))
         queue += new
     return found
-
-
-def reach(start: Iterable[Value], edges: dict[Value, list[Value]]) -> set[Value]:
-    seen = set(start)
-    stack = list(seen)
-    while stack:
-        for v in edges.get(stack.pop(), ()):
-            if v not in seen:
-                seen.add(v)
-                stack.append(v)
-    return seen
 
 
 def _data_edges(op: Op) -> Iterator[tuple[Value, Value]]:

@@ -41,10 +41,10 @@ class Kernel:
     def send(self, text: str) -> str:
         return self.client.execute(textwrap.dedent(text).strip())
 
-    def run(self, text: str, timeout: float = 60) -> Answer:
+    def run(self, text: str, timeout: float = 300) -> Answer:
         return self.wait(self.send(text), timeout)
 
-    def wait(self, message: str, timeout: float = 60) -> Answer:
+    def wait(self, message: str, timeout: float = 300) -> Answer:
         """The answer to a cell that was sent."""
         answer = Answer()
         while True:

@@ -92,8 +92,8 @@ def analyse(structure: Structure, active: Sequence[bool]) -> Activity:
     for source, target in _edges(function):
         forward.setdefault(source, []).append(target)
         backward.setdefault(target, []).append(source)
-    varied = _reach([p for p, marked in zip(function.params, active, strict=True) if marked], forward)
-    useful = _reach([r for r in function.results if r.type.dtype.is_differentiable], backward)
+    varied = reach([p for p, marked in zip(function.params, active, strict=True) if marked], forward)
+    useful = reach([r for r in function.results if r.type.dtype.is_differentiable], backward)
     both = varied & useful
     _refuse_without_rule(function, both)
     return Activity(varied, useful, both, _reads(structure, both))
@@ -114,7 +114,8 @@ def _edges(function: Function) -> Iterator[tuple[Value, Value]]:
         yield from (pair for pair in pairs if all(v.type.dtype.is_differentiable for v in pair))
 
 
-def _reach(start: Iterable[Value], edges: Edges) -> set[Value]:
+def reach(start: Iterable[Value], edges: Edges) -> set[Value]:
+    """What the edges lead to, from any of the values and with these."""
     seen = set(start)
     stack = list(seen)
     while stack:
