@@ -41,10 +41,13 @@ myst_heading_anchors = 3
 nb_execution_mode = "force" if RUN else "off"  # the test suite runs the notebooks, solved and unsolved
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
-nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", 100)]  # a page has no kernel: pictures
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", 200)]  # a page has no kernel: pictures, text
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-suppress_warnings = ["myst.xref_missing"]  # links of included pages into the repository's tree
+suppress_warnings = [
+    "myst.xref_missing",  # links of included pages into the repository's tree
+    "mystnb.unknown_mime_type",  # what a check found, as data beside its text
+]
 
 
 def fresh_generated() -> None:
