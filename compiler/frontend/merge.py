@@ -169,9 +169,8 @@ def _merge_name(merger: Merger, name: str, pair: Any, needs: Any, span: Span | N
     need = [name in needs[0], name in needs[1]]
     unset = [item is None or isinstance(item, Unset) for item in (a, b)]
     for side in (0, 1):
-        item = (a, b)[side]
         if unset[1 - side] and not unset[side] and not need[1 - side]:
-            return merger.join(name, *((item, None) if side == 0 else (None, item)))
+            return _one_sided(merger, name, (a, b)[side], side)
     if any(unset):
         lost = next((x for x in (a, b) if isinstance(x, Unset)), None)
         if lost is None and not name.startswith("$"):
@@ -185,14 +184,19 @@ def _merge_name(merger: Merger, name: str, pair: Any, needs: Any, span: Span | N
     except Mismatch:
         for side in (0, 1):
             if need[side] and not need[1 - side]:
-                item = (a, b)[side]
-                return merger.join(name, *((item, None) if side == 0 else (None, item)))
+                return _one_sided(merger, name, (a, b)[side], side)
         if name == RESULT:
             merger.tracer.refuse("result_type", a=describe(a), b=describe(b))
         if name.startswith("$value"):
             merger.tracer.refuse("conditional_types", a=describe(a), b=describe(b))
         text = f"it is {describe(a)} on one path and {describe(b)} on the other"
         return lambda results: Unset(text, span, "differs")
+
+
+def _one_sided(merger: Merger, name: str, item: Any, side: int) -> Make:
+    """What only one of the paths needs."""
+    pair = (item, None) if side == 0 else (None, item)
+    return _guarded(merger, name, *pair) if isinstance(item, Guarded) else merger.join(name, *pair)
 
 
 def _guarded(merger: Merger, name: str, a: Object | None, b: Object | None) -> Make:

@@ -265,6 +265,18 @@ def set_on_some_paths(x):
     return total * u
 
 
+@case(np.array([0.2, 1.0, 3.0, 0.5, 2.0]))
+def set_by_loops_that_one_path_runs(x):
+    """Found by the generator (seed 910050170)."""
+    total = 0.0
+    for i in range(len(x)):
+        if x[i] > 5.0:
+            return total
+        for j in range(i):
+            total += x[j] * j
+    return total * (j + 1)
+
+
 def test_what_is_not_set_is_not_read() -> None:
     f = wg.jit(lambda x: bound_if(x))
     assert f(1.5) == 3.0
