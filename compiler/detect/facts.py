@@ -106,7 +106,7 @@ class Facts:
         changes = self._ended(record)
         forward = Variant(self.function, changes, self.traced, out if self.followed else None) if self.followed or self._may_not_end else None
         plain = Variant(self.function, same, self.traced)
-        return probe_of(plain, tree, self.leaves, self.marked, forward, self.quick, len(self.followed), written)
+        return probe_of(plain, tree, self.leaves, self.marked, forward, self.quick, len(self.followed), written, not written)
 
     @cached_property
     def _may_not_end(self) -> bool:

@@ -80,11 +80,11 @@ def vector_of(results: Sequence[Any]) -> np.ndarray:
     """All floating results as one vector."""
     parts = [np.ravel(np.asarray(r)) for r in results if np.asarray(r).dtype.kind in "fc"]
     parts = [p.view(p.real.dtype) if p.dtype.kind == "c" else p for p in parts]
-    return np.concatenate(parts).astype(float) if parts else np.zeros(0)
+    return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts), float) if parts else np.zeros(0)
 
 
 def size(v: np.ndarray) -> float:
-    return float(np.max(np.abs(v), initial=0.0))
+    return float(np.maximum(np.max(v, initial=0.0), -np.min(v, initial=0.0)))  # the largest, without an array of them
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class Ran:
 class Probe:
     """f along directions. leaves: of the arguments; every floating leaf has a tangent in each run. bounded: the function
     with an end to its loops, for runs at other arguments; it may return paths of loops after its returned value. quick: it
-    does not run long. paths: how many it returns. writes: the function writes arguments. results: the structure it returns
-    at the point."""
+    does not run long. paths: how many it returns. writes: the function writes arguments; keeps: it is known not to. results:
+    the structure it returns at the point."""
 
     def __init__(
         self,
@@ -112,8 +112,9 @@ class Probe:
         quick: bool = True,
         paths: int = 0,
         writes: bool = False,
+        keeps: bool = False,
     ):
-        self.paths, self.writes = paths, writes
+        self.paths, self.writes, self.keeps = paths, writes, keeps
         self.results: Any = None
         self.tree, self.leaves, self.marked = tree, list(leaves), list(marked)
         self.jvp = (QuickJvp if quick else LongJvp)(bounded or function)
@@ -134,7 +135,7 @@ class Probe:
 
     def _called(self, leaves: Sequence[Any], tangents: Sequence[Any]) -> Any:
         """Forward mode, called with the structure of the arguments."""
-        kept = [_copy(leaf) for leaf in leaves]
+        kept = [leaf if self.keeps else _copy(leaf) for leaf in leaves]
         # a leaf and None have different trees: build the tangents by hand along the tree of the arguments
         return self.jvp(self.tree.unflatten(kept), self.tree.unflatten([_python(t, leaf) for t, leaf in zip(tangents, leaves, strict=True)]))
 
@@ -289,9 +290,10 @@ def probe_of(
     quick: bool = True,
     paths: int = 0,
     writes: bool = False,
+    keeps: bool = False,
 ) -> Probe:
     """By forward mode, or by reverse mode where that is all there is."""
-    made = Probe(function, tree, leaves, marked, bounded, quick, paths, writes)
+    made = Probe(function, tree, leaves, marked, bounded, quick, paths, writes, keeps)
     try:
         _ = made.value
     except DifferentiationError:
