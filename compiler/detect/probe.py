@@ -127,7 +127,9 @@ class Probe:
         return QuickVjp(self.function)  # it runs once
 
     def _run(self, leaves: Sequence[Any], tangents: dict[int, Any]) -> Ran:
-        given = [tangents.get(k, np.zeros_like(leaf)) if on else None for k, (leaf, on) in enumerate(zip(leaves, self.marked, strict=True))]
+        given: list[Any] = [None] * len(leaves)
+        for k in (k for k, on in enumerate(self.marked) if on):
+            given[k] = tangents[k] if k in tangents else np.zeros_like(leaves[k])
         (out, paths), (dot, path_dots) = (self._parted(part) for part in self._called(leaves, given))
         if leaves is self.leaves:
             self.results = out

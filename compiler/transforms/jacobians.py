@@ -28,7 +28,7 @@ MODES = ("auto", "forward", "reverse")
 class Jacobian(Compiled):
     """`jacobian(f, wrt, mode)`: for each result and argument leaf an array of shape out.shape + in.shape."""
 
-    FORGOTTEN = Compiled.FORGOTTEN | {"chosen_mode", "_by_mode", "_primal"}
+    FORGOTTEN = Compiled.FORGOTTEN | {"chosen_mode", "_by_mode", "_refused", "_primal"}
 
     def __init__(self, function: Callable[..., Any], wrt: Wrt = None, mode: str = "auto", name: str | None = None):
         super().__init__(function, name or f"jac_{getattr(function, '__name__', 'f')}")
@@ -37,21 +37,22 @@ class Jacobian(Compiled):
         self.mode = self.chosen_mode = mode_of(function, mode)
         self.wrt = chosen(self.__wrapped__, wrt, "" if self.mode == "auto" else self.mode)
         self._by_mode: dict[str, Jacobian] = {}
+        self._refused: set[str] = set()  # modes that a rule of the user's does not serve: not to be tried at each call
         self._primal: Compiled | None = None
 
     def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.mode != "auto":
             return super()._dispatch(args, kwargs)
-        mode = self.chosen_mode = self._cheaper(args, kwargs)
-        try:
-            return self._by(mode, args, kwargs)
-        except DifferentiationError:
-            other = self.chosen_mode = MODES[3 - MODES.index(mode)]
-            try:  # a rule of the user's may serve one mode only
-                return self._by(other, args, kwargs)
-            except DifferentiationError:
-                pass
-            raise
+        cheaper = self._cheaper(args, kwargs)
+        errors: dict[str, DifferentiationError] = {}
+        for mode in sorted((cheaper, MODES[3 - MODES.index(cheaper)]), key=self._refused.__contains__):
+            self.chosen_mode = mode
+            try:
+                return self._by(mode, args, kwargs)
+            except DifferentiationError as error:
+                errors[mode] = error
+                self._refused.add(mode)
+        raise errors[cheaper]
 
     def _by(self, mode: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if mode not in self._by_mode:
