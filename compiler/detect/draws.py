@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.compiler.detect.facts import Facts
+from wengert.compiler.detect.flow import READ_BY, array_behind
 from wengert.compiler.ir.core import Op, Value
 
 
@@ -41,10 +42,7 @@ def is_irregular(facts: Facts, op: Op) -> bool:
 
 
 def _sample(v: Value) -> Value:
-    """The array that `v` is, or is an element of."""
-    while v.owner is not None and v.owner.name in ("load", "slice", "broadcast", "cast", "reshape"):
-        v = v.owner.operands[0]
-    return v
+    return array_behind(v, (*READ_BY, "cast"))
 
 
 def _is_uniform(flat: np.ndarray) -> bool:

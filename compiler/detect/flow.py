@@ -13,6 +13,7 @@ from wengert.compiler.passes.autodiff.structure import Structure
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 STEPS = ("floor", "ceil", "rint", "trunc", "floor_divide", "sign")
 ORDER = ("argmax", "argmin", "argsort", "searchsorted")
+READ_BY = ("load", "slice", "broadcast", "reshape")
 
 
 @dataclass
@@ -154,3 +155,10 @@ def _data_edges(op: Op) -> Iterator[tuple[Value, Value]]:
 
 
 __all__ = ["COMPARISONS", "ORDER", "STEPS", "Flow", "differentiable_operands", "reach"]
+
+
+def array_behind(v: Value, through: Collection[str] = READ_BY) -> Value:
+    """The array that `v` is, or is read of by these ops."""
+    while v.owner is not None and v.owner.name in through:
+        v = v.owner.operands[0]
+    return v

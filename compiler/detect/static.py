@@ -8,13 +8,13 @@ from wengert.compiler.detect import loops, rules
 from wengert.compiler.detect.check import at_line, function_of
 from wengert.compiler.detect.facts import Facts
 from wengert.compiler.detect.findings import Finding
-from wengert.compiler.detect.flow import COMPARISONS, ORDER
+from wengert.compiler.detect.flow import COMPARISONS, ORDER, array_behind
 from wengert.compiler.detect.observe import EDGES, EIGEN
 from wengert.compiler.detect.stationary import is_affine
 from wengert.compiler.diag.errors import WengertError
 from wengert.compiler.frontend.source import unwrap
 from wengert.compiler.frontend.trace import trace
-from wengert.compiler.ir.core import Op, Value, constant_of
+from wengert.compiler.ir.core import Op, constant_of
 from wengert.compiler.transforms.compiled import Compiled
 
 SAID = {
@@ -84,17 +84,10 @@ def _is_extreme(facts: Facts, op: Op) -> bool:
     """With the position that the line of the op finds only the array is read that was searched: the largest element has a slope."""
     line = op.span.line if op.span is not None else 0
     beside = [o for o in facts.traced.function.walk() if o.span is not None and o.span.line == line]
-    searched = {_array(v) for o in beside if o.name in (*COMPARISONS, *ORDER, "sort") for v in o.operands}
+    searched = {array_behind(v) for o in beside if o.name in (*COMPARISONS, *ORDER, "sort") for v in o.operands}
     found = set().union(*(facts.flow.decisions(r) for o in beside for r in o.results if r.type.dtype.kind == "i"))
     reads = [u for v in found for u in facts.flow.users.get(v, ()) if not u.regions and any(r.type.dtype.is_float for r in u.results)]
-    return bool(reads) and all(u.name in ("load", "gather", "slice") and _array(u.operands[0]) in searched for u in reads)
-
-
-def _array(v: Value) -> Value:
-    """The array that `v` is, or is read of."""
-    while v.owner is not None and v.owner.name in ("load", "slice", "broadcast", "reshape"):
-        v = v.owner.operands[0]
-    return v
+    return bool(reads) and all(u.name in ("load", "gather", "slice") and array_behind(u.operands[0]) in searched for u in reads)
 
 
 def _is_guarded(facts: Facts, op: Op) -> bool:
@@ -130,7 +123,7 @@ def _divides_only(facts: Facts, root: Op) -> bool:
                 stack.append(u.result)
             else:
                 users.append(u)
-    divisors = [u for u in users if u.name in ("log", "reciprocal") or (u.name == "divide" and _array(u.operands[1]) is root.result)]
+    divisors = [u for u in users if u.name in ("log", "reciprocal") or (u.name == "divide" and array_behind(u.operands[1]) is root.result)]
     return bool(divisors)
 
 

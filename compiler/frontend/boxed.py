@@ -12,9 +12,8 @@ Left as it is, and refused later, where the name is bound in any other way than 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-Scope = ast.FunctionDef | ast.Lambda
+from wengert.compiler.frontend.scopes import FunctionNode, own_nodes
 
 
 def box(node: ast.FunctionDef) -> None:
@@ -46,7 +45,7 @@ def _held(value: ast.expr, target: ast.expr, name: str) -> ast.expr:
     return ast.copy_location(ast.List([value], ast.Load()), value) if own else value
 
 
-def _parameters(node: Scope) -> set[str]:
+def _parameters(node: FunctionNode) -> set[str]:
     return {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
 
 
@@ -96,20 +95,13 @@ def _fits(node: ast.AST, name: str) -> bool:
         return not _mentions(node.target, name)
     if isinstance(node, ast.withitem):
         return node.optional_vars is None or not _mentions(node.optional_vars, name)
-    if isinstance(node, Scope):
-        given = any(isinstance(n, ast.Nonlocal) and name in n.names for n in _own(node))
-        bound = any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in _own(node))
+    if isinstance(node, FunctionNode):
+        given = any(isinstance(n, ast.Nonlocal) and name in n.names for n in own_nodes(node))
+        bound = any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in own_nodes(node))
         return name not in _parameters(node) and getattr(node, "name", "") != name and (given or not bound)
     if isinstance(node, ast.Global | ast.ClassDef):
         return not isinstance(node, ast.Global) or name not in node.names
     return name not in (getattr(node, "name", None), getattr(node, "rest", None))
-
-
-def _own(node: ast.AST) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, Scope | ast.ClassDef):
-            yield from _own(child)
 
 
 class _Boxes(ast.NodeTransformer):

@@ -18,7 +18,7 @@ from typing import Any
 
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.frontend.leaves import object_of
-from wengert.compiler.frontend.liveness import FunctionNode, analyse
+from wengert.compiler.frontend.liveness import analyse
 from wengert.compiler.frontend.objects import (
     Array,
     Closure,
@@ -32,6 +32,7 @@ from wengert.compiler.frontend.objects import (
     Unset,
     is_list,
 )
+from wengert.compiler.frontend.scopes import FunctionNode
 from wengert.compiler.frontend.signature import Signature
 from wengert.compiler.frontend.source import parameters
 from wengert.compiler.frontend.traced import Traced, finish, parameter_leaves

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from typing import Any
 
 from wengert.compiler.frontend.objects import Object, Static, Tuple
-from wengert.compiler.frontend.source import FunctionNode, Parsed, parse
+from wengert.compiler.frontend.scopes import FunctionNode
+from wengert.compiler.frontend.source import Parsed, parse
 from wengert.compiler.frontend.tracer import Tracer
 from wengert.compiler.ir.tree import field_names
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-FunctionNode = ast.FunctionDef | ast.Lambda
+from wengert.compiler.frontend.scopes import FunctionNode
+
 Names = frozenset[str]
 NONE: Names = frozenset()
 

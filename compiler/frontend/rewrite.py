@@ -16,8 +16,7 @@ import copy
 from collections.abc import Iterator
 
 from wengert.compiler.frontend import boxed, matches
-
-Scope = ast.FunctionDef | ast.Lambda
+from wengert.compiler.frontend.scopes import FunctionNode, own_nodes
 
 
 class Entered(ast.Tuple):
@@ -63,8 +62,8 @@ class Rewriter(ast.NodeTransformer):
         boxed.box(node)
         self.leaking |= matches.leaking(node)
         self.generic_visit(node)
-        stored = {name for s in _own(node) for target in _targets(s) if (name := _dict_of(target))}
-        stored |= {s.func.value.id for s in _own(node) if _is_update(s)}  # type: ignore[attr-defined]
+        stored = {name for s in own_nodes(node) for target in _targets(s) if (name := _dict_of(target))}
+        stored |= {s.func.value.id for s in own_nodes(node) if _is_update(s)}  # type: ignore[attr-defined]
         private = {name for name in stored if _is_private(node, name)}
         if private:
             _Stores(private).generic_visit(node)
@@ -144,14 +143,6 @@ def _targets(node: ast.AST) -> list[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
 
 
-def _own(node: ast.AST) -> Iterator[ast.AST]:
-    """Everything in a function but for what is in inner ones."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, Scope | ast.ClassDef):
-            yield from _own(child)
-
-
 def _is_private(node: ast.FunctionDef, name: str) -> bool:
     """Whether a name is only ever bound to dicts made there, and these are read by keys or handed out at the end: nothing
     else refers to them when one is changed."""
@@ -159,15 +150,15 @@ def _is_private(node: ast.FunctionDef, name: str) -> bool:
     parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     if any(a is not None and a.arg == name for a in parameters):
         return False
-    inner = [n for n in ast.walk(node) if isinstance(n, Scope) and n is not node]
+    inner = [n for n in ast.walk(node) if isinstance(n, FunctionNode) and n is not node]
     if any(isinstance(n, ast.Name) and n.id == name for scope in inner for n in ast.walk(scope)):
         return False
-    if not any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in _own(node)):
+    if not any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in own_nodes(node)):
         return False
     fine: set[ast.AST] = set()
-    for n in _own(node):
+    for n in own_nodes(node):
         fine.update(v for v in _uses(n) if isinstance(v, ast.Name) and v.id == name)
-    return all(n in fine for n in _own(node) if isinstance(n, ast.Name) and n.id == name)
+    return all(n in fine for n in own_nodes(node) if isinstance(n, ast.Name) and n.id == name)
 
 
 def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:

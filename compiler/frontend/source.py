@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 from wengert.compiler.diag.errors import UnsupportedError
 from wengert.compiler.diag.span import Source
 from wengert.compiler.frontend.rewrite import Rewriter
-
-FunctionNode = ast.FunctionDef | ast.Lambda
+from wengert.compiler.frontend.scopes import FunctionNode
 
 
 class Parsed(NamedTuple):

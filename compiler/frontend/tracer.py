@@ -41,6 +41,7 @@ from wengert.compiler.frontend.objects import (
     is_maybe,
 )
 from wengert.compiler.frontend.reads import CONTENTS, Reads, note, note_contents
+from wengert.compiler.frontend.scopes import FunctionNode
 from wengert.compiler.frontend.signature import leaf_of
 from wengert.compiler.ir.core import Block, Value
 from wengert.compiler.ir.tree import field_names
@@ -104,7 +105,7 @@ class Frame:
     """A call being traced."""
 
     name: str
-    node: liveness.FunctionNode
+    node: FunctionNode
     source: Source
     live: liveness.Liveness
     namespace: dict[str, Any]

@@ -93,11 +93,12 @@ class Ledger:
         self._count = 0
         self._cleared_at = 0
         self._calls = itertools.count(1)
-        self._now: dict[int, int] = {}
+        self._now = threading.local()
 
     def begin(self) -> int:
         """The number of the call that begins now in this thread: what it records is its own."""
-        number = self._now[threading.get_ident()] = next(self._calls)
+        number: int = next(self._calls)
+        self._now.call = number
         return number
 
     def record(
@@ -105,7 +106,7 @@ class Ledger:
     ) -> Transfer:
         """Note one transfer and return it. call: None for that of this thread."""
         if call is None:
-            call = self._now.get(threading.get_ident(), 0)
+            call = getattr(self._now, "call", 0)
         with self._lock:
             entry = Transfer(array, bytes, direction, milliseconds, why, self._count, device, time.time(), call)
             self._count += 1

@@ -11,7 +11,8 @@ import contextlib
 import ctypes
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -353,12 +354,8 @@ class DeviceExecutable:
         callback = _LAUNCH(timed)
         address = ctypes.cast(callback, ctypes.c_void_p).value
         assert address is not None
-        words = self._table.words
-        graphs, words[Table.BEGIN] = words[Table.BEGIN], 0  # each kernel is to be timed
-        try:
+        with self._one_by_one():
             self._call(leaves, address)
-        finally:
-            words[Table.BEGIN] = graphs
         did = self._last
         assert did._loaded is not None or not events
         names = {handle: name for name, handle in did._loaded.handles.items()} if did._loaded else {}
@@ -389,15 +386,18 @@ class DeviceExecutable:
         if taken is not None:
             return taken
         checked = self._last = self._checked()
-        words = checked._table.words
-        graphs = words[Table.BEGIN]
-        if launch != self._launch:  # each kernel is to be timed
-            words[Table.BEGIN] = 0
-        try:
+        with checked._one_by_one() if launch != self._launch else nullcontext():
             return checked._here(leaves, launch)
+
+    @contextmanager
+    def _one_by_one(self) -> Iterator[None]:
+        """Kernels are launched each by itself, to be timed, and not as a graph."""
+        words = self._table.words
+        graphs, words[Table.BEGIN] = words[Table.BEGIN], 0
+        try:
+            yield
         finally:
-            if launch != self._launch:
-                words[Table.BEGIN] = graphs
+            words[Table.BEGIN] = graphs
 
     def _tried(self, leaves: Sequence[Any], launch: int) -> tuple[Any, ...] | None:
         words, handles = self._table.words, self._handles
